@@ -1,0 +1,3 @@
+module offshoot
+
+go 1.26

@@ -1,0 +1,220 @@
+// Package platform is the contract between the control plane and whatever
+// runs workloads: processes, Docker, Kubernetes, a CloudFormation stack.
+//
+// It decides nothing. Which workloads exist, in which order and why, is the
+// planner's; a driver makes, observes, deletes and lists.
+package platform
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"offshoot/internal/staging"
+)
+
+// Resource is the desired state of one thing that a platform makes. Exactly
+// one of the pointers that its Kind names is set.
+type Resource struct {
+	Kind staging.ResourceKind
+	// Name is the ledger's: deterministic, unique on the server.
+	Name string
+	// Owner is the owner tag, the id by which List finds it again.
+	Owner      string
+	Generation int64
+	SpecHash   string
+
+	Scope    *Scope
+	Endpoint *Endpoint
+	Workload *staging.WorkloadSpec // ResourceWorkload and ResourceTask
+	Build    *staging.BuildSpec
+	Bundle   *Bundle
+}
+
+// Scope holds one environment together: a user id, a folder and a cgroup; a
+// network; a namespace.
+type Scope struct {
+	Project     string
+	Environment string
+	Slug        string
+}
+
+// Endpoint is an address that a workload will listen on. It is allotted before
+// anything listens, because the variables of others name it.
+type Endpoint struct {
+	// Service and Port are the stack's; Instance tells replicas and
+	// generations apart.
+	Service  string
+	Port     int
+	Instance string
+}
+
+// Bundle is a whole desired set, for platforms of GrainBundle.
+type Bundle struct {
+	// Phase is data or app: data is applied first and kept over redeploys.
+	Phase     string
+	Resources []Resource
+	// Asleep asks for the same set with nothing running.
+	Asleep bool
+}
+
+// Driver is the core of the contract.
+//
+// All methods are safe for concurrent use. Every call ends when ctx does, and
+// what it had begun by then is either not there or found by List. Errors are
+// *staging.Error, *staging.Waiting or *staging.Stalled; any other error may
+// be tried again.
+type Driver interface {
+	// Traits says what this driver is; it never changes while the server runs.
+	Traits() Traits
+
+	// Apply makes r exist as described, or does nothing where it already
+	// does. It returns when the thing is made, not when it is ready: a task or
+	// build is started, not finished. Applying another SpecHash under the
+	// same name is an error; the planner gives changed things new names.
+	// A task or build that has ended is never started again by Apply.
+	// After an error the thing may exist: Observe tells.
+	Apply(ctx context.Context, r Resource) (staging.Observation, error)
+
+	// Observe looks at one resource by kind and name. It returns an error only
+	// for a misuse; what it cannot see has Presence Unknown and a Reason.
+	Observe(ctx context.Context, ref Ref) (staging.Observation, error)
+
+	// Delete ends and removes one resource with everything that belongs to it
+	// (descendants, log segments of tasks excepted). Deleting what is absent
+	// is no error. It honours the stop signal and grace, then kills. It
+	// returns when the thing is observed gone, or with an error that says
+	// what remains. Deleting a scope removes all that is in it.
+	Delete(ctx context.Context, ref Ref) error
+
+	// List finds everything that carries this owner tag, "" for every owner.
+	// A listing that is not complete is an error, never a short list.
+	List(ctx context.Context, owner string) ([]staging.Observation, error)
+
+	// Wait blocks until the resource's Run state or Presence differs from
+	// what seen says, or ctx ends; then it answers as Observe. It does not
+	// poll where the platform has events.
+	Wait(ctx context.Context, ref Ref, seen staging.Observation) (staging.Observation, error)
+}
+
+// Ref names one resource of a driver.
+type Ref struct {
+	Kind  staging.ResourceKind
+	Name  string
+	Owner string
+	// ID is the driver's own reference where the ledger has one.
+	ID string
+}
+
+// Grain is how fine a platform takes orders.
+type Grain string
+
+// The grains.
+const (
+	GrainWorkload Grain = "workload"
+	GrainBundle   Grain = "bundle"
+)
+
+// Traits describe a driver to the planner and to people.
+type Traits struct {
+	Name  string
+	Grain Grain
+	// Images is whether services run from images (else from the checkout).
+	Images bool
+	// NamesResolve is whether service names answer inside as in Compose; else
+	// values that name them are re-emitted with addresses.
+	NamesResolve bool
+	// OwnPorts is whether each workload may listen on the port it likes; else
+	// PORT is allotted.
+	OwnPorts bool
+	// Isolation is one line for doctor: what separates environments here.
+	Isolation string
+	// Lacks are what this host cannot do, in plain words.
+	Lacks []string
+}
+
+// Logger is the capability to read what a workload wrote.
+type Logger interface {
+	// Logs streams lines, oldest first, of every instance that matches, across
+	// restarts. With Follow it goes on until ctx ends. Nothing is lost between
+	// two segments or instances. The callback must not keep its line's bytes.
+	Logs(ctx context.Context, q LogQuery, line func(LogLine) error) error
+}
+
+// LogQuery selects log lines.
+type LogQuery struct {
+	Owner string
+	// Names are resource names (workloads or tasks); empty means all.
+	Names  []string
+	Follow bool
+	// Tail is the number of last lines, negative for all.
+	Tail  int
+	Since time.Time
+	// Previous asks for what ran before the current instance.
+	Previous bool
+}
+
+// LogLine is one line of output, without its line end.
+type LogLine struct {
+	At      time.Time
+	Name    string
+	Service string
+	// Stream is stdout, stderr or offshoot (our own remarks, such as restarts).
+	Stream string
+	Text   []byte
+}
+
+// Attacher is the capability to run a command with a terminal.
+type Attacher interface {
+	// Exec runs a command beside what runs: in the named workload's own
+	// sandbox, or, where In is "", in a fresh one described by Spec. It blocks
+	// until the command ended and its output was drained, and returns its exit
+	// code. When ctx ends the command and its descendants are hung up and gone.
+	Exec(ctx context.Context, x Exec) (exitCode int, err error)
+}
+
+// Exec is one interactive or piped command.
+type Exec struct {
+	// In is the name of a running workload.
+	In    string
+	Owner string
+	// Name is the ledger's name of the fresh task.
+	Name string
+	Spec *staging.WorkloadSpec
+	// Command overrides Spec's, and is what runs in a workload.
+	Command staging.Command
+	TTY     bool
+	Size    TerminalSize
+	Resize  <-chan TerminalSize
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	// Env is added to the workload's own.
+	Env map[string]string
+}
+
+// TerminalSize is in character cells.
+type TerminalSize struct{ Rows, Cols uint16 }
+
+// Pauser is the capability to hold workloads still without ending them.
+type Pauser interface {
+	// Pause stops the named workloads from running, all or none: servers
+	// before the processes they would miss. Resume undoes it and is safe for
+	// what is not paused. Both are short; Resume must work after a crash
+	// between them.
+	Pause(ctx context.Context, owner string, names []string) error
+	Resume(ctx context.Context, owner string, names []string) error
+}
+
+// Meter is the capability to say what an owner uses.
+type Meter interface {
+	Usage(ctx context.Context, owner string) (Usage, error)
+}
+
+// Usage is what an environment's workloads use now.
+type Usage struct {
+	MemoryBytes int64
+	CPU         time.Duration
+	Processes   int
+	DiskBytes   int64
+}

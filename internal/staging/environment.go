@@ -1,0 +1,111 @@
+package staging
+
+import "time"
+
+// Environment is one branch's running copy as the store remembers it: what is
+// desired, what serves, and the bits that policy needs. What really exists is
+// in the ledger and in observations.
+type Environment struct {
+	ID      string
+	Project string
+	// Branch is the short name; Ref the full one (refs/heads/…).
+	Branch string
+	Ref    string
+	// Slug is fixed at creation, unique in the project among environments
+	// that are neither destroying nor destroyed.
+	Slug     string
+	Kind     Kind
+	Platform string
+	Phase    Phase
+	// Reason says why the phase is what it is where that is not obvious
+	// ("queued: place 3, under 15 % free disk").
+	Reason string
+
+	// Generation counts changes of the desired state. Every side effect
+	// compares it first. Awake is a bit of its own and never touches it.
+	Generation int64
+	Awake      bool
+	Desired    Desired
+	Deployed   Deployed
+
+	Pinned bool
+	// TTL is this environment's own, 0 for the project's or server's.
+	TTL time.Duration
+	// ExtendedTo is what `extend` said, zero for nothing.
+	ExtendedTo     time.Time
+	WarnedAt       time.Time
+	LastActivityAt time.Time
+	CreatedAt      time.Time
+	CreatedBy      string
+	// DeleteRequestedAt is sticky: once set, the id never comes back.
+	DeleteRequestedAt time.Time
+	DestroyedAt       time.Time
+	DeleteCause       string
+	// After is the id of an environment of the same slug that must be verified
+	// gone before this one starts, "" for none.
+	After string
+
+	// Current is the latest deployment's id, "" for none yet.
+	Current string
+	// Data is where each datastore's and volume's content came from.
+	Data []DataOrigin
+}
+
+// Desired is what an environment was asked to be.
+type Desired struct {
+	// Revision is a full commit id.
+	Revision string `json:"revision"`
+	// Held is whether Revision was given by --commit or --into and stays until
+	// the next push.
+	Held bool `json:"held,omitempty"`
+	// BorrowedBranch is the branch put on shared staging by --into staging.
+	BorrowedBranch string            `json:"borrowed_branch,omitempty"`
+	Env            map[string]string `json:"env,omitempty"`
+	// Links maps a link's name to an environment id; absent means default.
+	Links map[string]string `json:"links,omitempty"`
+	// Size is small, medium or large; "" is small.
+	Size  string         `json:"size,omitempty"`
+	Scale map[string]int `json:"scale,omitempty"`
+	// Snapshot is an id, "latest" or "none"; it counts only while there is no data.
+	Snapshot string `json:"snapshot,omitempty"`
+	// CronsOn are the schedules that a person turned on here.
+	CronsOn []string `json:"crons_on,omitempty"`
+	// DataReset names the snapshot that a running reset goes back to, and
+	// counts resets so that each is done once.
+	DataReset  string `json:"data_reset,omitempty"`
+	DataResets int    `json:"data_resets,omitempty"`
+}
+
+// Deployed is what serves.
+type Deployed struct {
+	// Revision and Deployment are "" where nothing serves.
+	Revision   string    `json:"revision"`
+	Deployment string    `json:"deployment"`
+	Generation int64     `json:"generation"`
+	At         time.Time `json:"at"`
+}
+
+// DataOrigin says where the content of one datastore or volume came from.
+type DataOrigin struct {
+	Name string `json:"name"`
+	// Kind is postgres, redis or volume.
+	Kind string `json:"kind"`
+	// Engine is the server build that made and serves it.
+	Engine string `json:"engine"`
+	// Strategy is how it was copied: reflink, btrfs, copy or empty.
+	Strategy        string    `json:"strategy"`
+	Snapshot        string    `json:"snapshot"`
+	SnapshotTakenAt time.Time `json:"snapshot_taken_at"`
+	// Seeded is whether seed ran here because the data started empty.
+	Seeded bool `json:"seeded"`
+}
+
+// Revision is one commit, as people see it.
+type Revision struct {
+	ID          string
+	Message     string
+	Author      string
+	CommittedAt time.Time
+	// Tree is the commit's tree id, the content key of a build.
+	Tree string
+}

@@ -1,0 +1,59 @@
+package staging
+
+// Class says which kind of thing went wrong in a deployment, so that a person
+// or a program knows where to look.
+type Class string
+
+// The failure classes, in the order of a deployment.
+const (
+	ClassSource    Class = "source"
+	ClassManifest  Class = "manifest"
+	ClassPolicy    Class = "policy"
+	ClassBuild     Class = "build"
+	ClassData      Class = "data"
+	ClassMigration Class = "migration"
+	ClassStart     Class = "start"
+	ClassHealth    Class = "health"
+	ClassCapacity  Class = "capacity"
+	ClassPlatform  Class = "platform"
+	ClassTimeout   Class = "timeout"
+	ClassInternal  Class = "internal"
+)
+
+// Failure is why a deployment failed: the same object in API, CLI and page.
+// It holds no secret: its texts are redacted before they are stored.
+type Failure struct {
+	Class   Class    `json:"class"`
+	Step    StepName `json:"step"`
+	Service string   `json:"service,omitempty"`
+	// Message is one line: what failed and why.
+	Message string `json:"message"`
+	// Hint says what to do now.
+	Hint string `json:"hint"`
+	// LogTail is the last output of the thing that failed, oldest line first.
+	LogTail []string `json:"log_tail"`
+	// ExitCode is null where nothing exited.
+	ExitCode  *int          `json:"exit_code"`
+	File      string        `json:"file,omitempty"`
+	Line      int           `json:"line,omitempty"`
+	Problems  []Problem     `json:"problems"`
+	Retryable bool          `json:"retryable"`
+	Next      []NextCommand `json:"next"`
+}
+
+func (f *Failure) Error() string { return f.Message }
+
+// Problem is one refused or doubtful place in a file of the repository.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Key     string `json:"key"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
+}
+
+// NextCommand is a command worth typing now, and why.
+type NextCommand struct {
+	Command string `json:"command"`
+	Why     string `json:"why"`
+}

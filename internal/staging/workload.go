@@ -1,0 +1,81 @@
+package staging
+
+import "time"
+
+// WorkloadSpec is what a platform runs, for a service, a data server, a one-off
+// task or a build. It is complete: a driver adds nothing that a stack could
+// have decided.
+type WorkloadSpec struct {
+	// Service is the name in the stack, for logs and labels.
+	Service string `json:"service"`
+	// Role decides the user it runs as and what it may see.
+	Role Role `json:"role"`
+	// Artifact is the build's reference that is mounted at /app, "" for none.
+	Artifact string `json:"artifact,omitempty"`
+	// Image is for platforms that run images.
+	Image   string  `json:"image,omitempty"`
+	Command Command `json:"command"`
+	// Dir is the working directory inside; "" is /app.
+	Dir string `json:"dir,omitempty"`
+	// Env is the whole environment. It is given to the driver in memory and
+	// never stored in the ledger: its JSON form is left out on purpose.
+	Env map[string]string `json:"-"`
+	// Files are written inside before the start (secret files), path to
+	// content, mode 0400.
+	Files  map[string]string `json:"-"`
+	Mounts []HostMount       `json:"mounts,omitempty"`
+	// Hosts are names that must resolve inside, to addresses.
+	Hosts map[string]string `json:"hosts,omitempty"`
+	// Listen are the endpoints (by resource name) it will listen on.
+	Listen []string `json:"listen,omitempty"`
+	Limits Limits   `json:"limits,omitzero"`
+	// Restart is whether a crash is answered by a new start with backoff.
+	Restart bool `json:"restart,omitempty"`
+	// Timeout ends a task or build that runs longer, 0 for none.
+	Timeout    time.Duration `json:"timeout,omitempty"`
+	StopSignal string        `json:"stop_signal,omitempty"`
+	StopGrace  time.Duration `json:"stop_grace,omitempty"`
+	// Writer is whether it writes data that a pause must hold still.
+	Writer bool `json:"writer,omitempty"`
+	// Labels are project, environment, branch and such, for logs and metrics.
+	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// Role is what a workload is to its environment.
+type Role string
+
+// The roles. A data server runs under a user of its own that services of the
+// environment cannot act as.
+const (
+	RoleService Role = "service"
+	RoleData    Role = "data"
+	RoleTask    Role = "task"
+	RoleBuild   Role = "build"
+)
+
+// HostMount is a directory of the host that appears inside.
+type HostMount struct {
+	Source   string `json:"source"`
+	Target   string `json:"target"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+	// Tmpfs mounts an empty memory file system; Source is empty then.
+	Tmpfs bool `json:"tmpfs,omitempty"`
+}
+
+// BuildSpec asks for an artifact: the checkout at a revision with every build
+// step done. Equal Keys give equal artifacts.
+type BuildSpec struct {
+	Project string `json:"project"`
+	// Key is the content key: tree, build steps, build variables, platform.
+	Key string `json:"key"`
+	// Checkout is a directory with the revision's files, never written to.
+	Checkout string      `json:"checkout"`
+	Steps    []BuildStep `json:"steps"`
+	// Branch owns the cache layer that is written; BaseBranch's last good
+	// build is underneath, read-only.
+	Branch     string            `json:"branch"`
+	BaseBranch string            `json:"base_branch"`
+	Env        map[string]string `json:"-"`
+	Limits     Limits            `json:"limits,omitzero"`
+	Timeout    time.Duration     `json:"timeout,omitempty"`
+}
