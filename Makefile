@@ -1,0 +1,19 @@
+# Everything a person types here; `make help` lists it.
+
+GO ?= go
+export CGO_ENABLED ?= 0
+
+.PHONY: help build test vet
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+build: ## the program, as bin/offshoot
+	$(GO) build -trimpath -o bin/offshoot ./cmd/offshoot
+
+vet: ## what the compiler does not find
+	$(GO) vet ./...
+
+test: vet ## the tests; sets up what is missing
+	$(GO) mod download
+	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 20m ./...
