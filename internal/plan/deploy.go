@@ -1,0 +1,202 @@
+package plan
+
+import "offshoot/internal/staging"
+
+// releasing is whether a release task runs now: the one thing that a newer
+// deployment lets end, since a migration that is cut off half-way may leave
+// what no tool can undo.
+func (b *builder) releasing() bool {
+	p := b.in.Current.Progress
+	return p.ReleaseBegan && !p.ReleaseDone
+}
+
+// deploy goes on with the current deployment.
+func (b *builder) deploy() {
+	dep := b.in.Current
+	b.plan.Phase = staging.PhaseDeploying
+	files := b.ensure(checkout(dep), dep, staging.StepCheckout, dep.Cause)
+	if dep.Stack == nil {
+		b.add(Op{Action: Read, Resource: checkout(dep).name, Deployment: dep.ID, Step: staging.StepManifest,
+			Cause: "the stack is what the revision says"}, files)
+		return
+	}
+	within := b.ensure(scope(dep.Environment), dep, staging.StepStart, "everything of an environment lives in its scope")
+	addresses := b.addresses(dep, within)
+	built := b.built(dep, files, within)
+	data := b.data(dep, within, addresses)
+	released := b.release(dep, built, data)
+	healthy := b.start(dep, built, addresses, data, released)
+	b.takeOver(dep, healthy)
+}
+
+func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
+	var ids []string
+	for _, d := range dep.Stack.Datastores {
+		ids = append(ids, b.ensure(serverEndpoint(dep, d), dep, staging.StepData, d.Name+" needs an address", within)...)
+	}
+	for _, s := range dep.Stack.Services {
+		for _, it := range endpoints(dep, s) {
+			ids = append(ids, b.ensure(it, dep, staging.StepStart, s.Name+" needs an address", within)...)
+		}
+	}
+	return ids
+}
+
+func (b *builder) built(dep *staging.Deployment, files, within []string) []string {
+	if dep.Progress.Artifact != "" {
+		return nil
+	}
+	it := build(dep)
+	begun := b.ensure(it, dep, staging.StepBuild, "no build of this tree is kept", files, within)
+	return b.add(Op{Action: Await, Kind: it.kind, Resource: it.name, Deployment: dep.ID, Step: staging.StepBuild,
+		Cause: "what runs is the build's result"}, begun)
+}
+
+// data brings up every clone and the servers that must run.
+func (b *builder) data(dep *staging.Deployment, within, addresses []string) []string {
+	var ids []string
+	made := map[string][]string{}
+	for _, it := range clones(dep) {
+		made[it.service] = b.ensure(it, dep, staging.StepData, "the environment has data of its own", within)
+		ids = append(ids, made[it.service]...)
+	}
+	for _, d := range dep.Stack.Datastores {
+		ids = append(ids, b.serve(dep, d, made[d.Name], addresses)...)
+	}
+	return ids
+}
+
+// serve runs one data server: never two on the same directory.
+func (b *builder) serve(dep *staging.Deployment, d staging.Datastore, made, addresses []string) []string {
+	it := server(dep, d)
+	var stopped []string
+	for _, name := range b.names {
+		if name != it.name && sameData(name, dep, d) {
+			stopped = append(stopped, b.drop(name, "what the stack says of "+d.Name+" has changed")...)
+		}
+	}
+	if b.there(it.name) && b.in.Observed[it.name].Run == staging.RunRunning && b.rows[it.name].Ref != "" {
+		return stopped
+	}
+	begun := b.ensure(it, dep, staging.StepData, d.Name+" is down", made, addresses, stopped)
+	return b.add(Op{Action: Ready, Kind: it.kind, Resource: it.name, Service: d.Name, Deployment: dep.ID,
+		Step: staging.StepData, Cause: "nothing may ask " + d.Name + " before it answers"}, begun)
+}
+
+// release marks the data, runs each release task once, then seeds what began
+// empty.
+func (b *builder) release(dep *staging.Deployment, before ...[]string) []string {
+	p := dep.Progress
+	flat := flatten(before)
+	if p.Healthy {
+		return flat
+	}
+	if len(dep.Stack.Release) > 0 && !p.ReleaseDone {
+		if b.keepsData(dep) && p.Mark == "" {
+			flat = b.add(Op{Action: Mark, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
+				Step: staging.StepRelease, Cause: "the way back, should the release fail"}, flat)
+		}
+		for i := range dep.Stack.Release {
+			flat = b.run(dep, task(dep, "release", i), staging.StepRelease, "each deployment releases once", flat)
+		}
+	}
+	if dep.Stack.Seed != nil && !p.SeedDone && b.in.Empty && !b.keepsData(dep) {
+		flat = b.run(dep, task(dep, "seed", 0), staging.StepRelease, "the data began empty", flat)
+	}
+	return flat
+}
+
+// keepsData is whether dep works on data that another revision serves.
+func (b *builder) keepsData(dep *staging.Deployment) bool {
+	return b.in.Serving != nil && b.in.Serving.ID != dep.ID && DataSet(b.in.Serving) == DataSet(dep)
+}
+
+// run starts a task once and waits for its end. A task that was started and is
+// nowhere to be seen has an unknown end: the executor's Await reports that.
+func (b *builder) run(dep *staging.Deployment, it item, step staging.StepName, cause string, after []string) []string {
+	row, begun := b.rows[it.name]
+	start := after
+	if !begun || row.State == staging.ResourceIntended {
+		start = b.ensure(it, dep, step, cause, after)
+		if start == nil {
+			start = after
+		}
+	}
+	return b.add(Op{Action: Await, Kind: it.kind, Resource: it.name, Service: it.service, Instance: it.instance,
+		Deployment: dep.ID, Step: step, Cause: cause}, start)
+}
+
+// start brings up the services. Those with a route overlap with the ones that
+// serve; workers of the old revision stop before theirs start, so that no job
+// is done by two.
+func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
+	flat := flatten(before)
+	if dep.Progress.Healthy {
+		return flat
+	}
+	up := map[string][]string{}
+	var all []string
+	for _, s := range startOrder(dep.Stack) {
+		after := append([]string{}, flat...)
+		for _, d := range s.DependsOn {
+			after = append(after, up[d.Name]...)
+		}
+		if len(s.Ports) == 0 {
+			after = append(after, b.stopOld(dep, s.Name, flat)...)
+		}
+		for _, it := range instances(dep, s) {
+			begun := b.ensure(it, dep, staging.StepStart, dep.Cause, after)
+			up[s.Name] = append(up[s.Name], b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
+				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth,
+				Cause: "only what can serve gets a route"}, begun, after)...)
+		}
+		all = append(all, up[s.Name]...)
+	}
+	return append(all, flat...)
+}
+
+func (b *builder) stopOld(dep *staging.Deployment, service string, after []string) []string {
+	old := b.in.Serving
+	if old == nil || old.ID == dep.ID || old.Stack == nil {
+		return nil
+	}
+	s, ok := old.Stack.Service(service)
+	if !ok {
+		return nil
+	}
+	var ids []string
+	for _, it := range instances(old, s) {
+		ids = append(ids, b.drop(it.name, service+" has no route and must not run twice", after)...)
+	}
+	return ids
+}
+
+// takeOver switches the route, then lets go of the revision before.
+func (b *builder) takeOver(dep *staging.Deployment, healthy []string) {
+	routed := healthy
+	if !dep.Progress.Routed {
+		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
+			Step: staging.StepRoute, Cause: dep.Cause}, healthy)
+	}
+	kept := keep(dep, true)
+	after := routed
+	if old := b.in.Serving; old != nil && old.ID != dep.ID {
+		after = b.add(Op{Action: Drain, Resource: old.ID, Deployment: dep.ID, Step: staging.StepRoute,
+			Cause: "requests under way end where they began"}, routed)
+		if DataSet(old) != DataSet(dep) && old.Stack != nil {
+			after = b.setAside(dep, old, after)
+		}
+	}
+	gone := b.dropAll(func(r staging.Resource) bool {
+		return !kept[r.Name] && r.Kind != staging.ResourceAside && !b.movesAside(r)
+	}, "replaced by "+dep.ID, after)
+	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: staging.OutcomeSucceeded, Cause: dep.Cause}, after, gone)
+}
+
+func flatten(lists [][]string) []string {
+	var flat []string
+	for _, l := range lists {
+		flat = append(flat, l...)
+	}
+	return flat
+}

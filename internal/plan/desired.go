@@ -1,0 +1,162 @@
+package plan
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"offshoot/internal/staging"
+)
+
+// item is one resource that a deployment's stack asks for.
+type item struct {
+	name     string
+	kind     staging.ResourceKind
+	service  string
+	instance int
+}
+
+// Name is the ledger's deterministic name of a resource: OWNER/KIND/REST.
+func Name(owner string, kind staging.ResourceKind, rest string) string {
+	return owner + "/" + string(kind) + "/" + rest
+}
+
+// DataSet tells the data of one reset from that of another: within a set a
+// clone is made once and lives until the next reset or the end.
+func DataSet(dep *staging.Deployment) int { return dep.Options.DataResets }
+
+func scope(env string) item {
+	return item{name: Name(env, staging.ResourceScope, "0"), kind: staging.ResourceScope}
+}
+
+func checkout(dep *staging.Deployment) item {
+	return item{name: Name(dep.Environment, staging.ResourceCheckout, dep.Revision.ID), kind: staging.ResourceCheckout}
+}
+
+func build(dep *staging.Deployment) item {
+	return item{name: Name(dep.Environment, staging.ResourceBuild, dep.ID), kind: staging.ResourceBuild}
+}
+
+func route(env string) item {
+	return item{name: Name(env, staging.ResourceRoute, "0"), kind: staging.ResourceRoute}
+}
+
+func mark(dep *staging.Deployment) item {
+	return item{name: Name(dep.Environment, staging.ResourceMark, dep.ID), kind: staging.ResourceMark}
+}
+
+func task(dep *staging.Deployment, name string, index int) item {
+	return item{name: Name(dep.Environment, staging.ResourceTask, fmt.Sprintf("%s.%s.%d", dep.ID, name, index)),
+		kind: staging.ResourceTask, service: name, instance: index}
+}
+
+// clones are the data of a stack: datastores and the volumes of services.
+func clones(dep *staging.Deployment) []item {
+	var items []item
+	add := func(name string) {
+		items = append(items, item{name: Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, DataSet(dep))),
+			kind: staging.ResourceClone, service: name})
+	}
+	for _, d := range dep.Stack.Datastores {
+		add(d.Name)
+	}
+	for _, v := range dep.Stack.Volumes {
+		add(v.Name)
+	}
+	return items
+}
+
+// server is the workload that serves a datastore. Its name changes with what
+// the stack declares, so that a changed server is another one.
+func server(dep *staging.Deployment, d staging.Datastore) item {
+	d.File, d.Line = "", 0
+	text, _ := json.Marshal(d) // plain values only: cannot fail
+	sum := sha256.Sum256(text)
+	return item{name: Name(dep.Environment, staging.ResourceWorkload,
+		fmt.Sprintf("data.%s.%d.%s", d.Name, DataSet(dep), hex.EncodeToString(sum[:4]))),
+		kind: staging.ResourceWorkload, service: d.Name}
+}
+
+func serverEndpoint(dep *staging.Deployment, d staging.Datastore) item {
+	return item{name: Name(dep.Environment, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", d.Name, DataSet(dep))),
+		kind: staging.ResourceEndpoint, service: d.Name}
+}
+
+// instances are the workloads of a service. A cron job has none.
+func instances(dep *staging.Deployment, s staging.Service) []item {
+	if s.Schedule != "" {
+		return nil
+	}
+	n := max(1, s.Replicas)
+	if wanted, ok := dep.Options.Scale[s.Name]; ok {
+		n = max(0, wanted)
+	}
+	items := make([]item, n)
+	for i := range items {
+		items[i] = item{name: Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("%s.%s.%d", s.Name, dep.ID, i)),
+			kind: staging.ResourceWorkload, service: s.Name, instance: i}
+	}
+	return items
+}
+
+// endpoints are the addresses of a service's instances, one a port.
+func endpoints(dep *staging.Deployment, s staging.Service) []item {
+	var items []item
+	for _, it := range instances(dep, s) {
+		for _, p := range s.Ports {
+			items = append(items, item{name: Name(dep.Environment, staging.ResourceEndpoint,
+				fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, it.instance, p.Target)),
+				kind: staging.ResourceEndpoint, service: s.Name, instance: it.instance})
+		}
+	}
+	return items
+}
+
+// keep are the names of all that a deployment which serves stands on.
+func keep(dep *staging.Deployment, awake bool) map[string]bool {
+	names := map[string]bool{}
+	if dep == nil || dep.Stack == nil {
+		return names
+	}
+	add := func(items ...item) {
+		for _, it := range items {
+			names[it.name] = true
+		}
+	}
+	add(scope(dep.Environment), route(dep.Environment), checkout(dep))
+	add(clones(dep)...)
+	for _, d := range dep.Stack.Datastores {
+		add(serverEndpoint(dep, d))
+		if awake {
+			add(server(dep, d))
+		}
+	}
+	for _, s := range dep.Stack.Services {
+		add(endpoints(dep, s)...)
+		if awake {
+			add(instances(dep, s)...)
+		}
+	}
+	return names
+}
+
+// startOrder sorts services so that each comes after what it depends on; a
+// cycle, which a manifest refuses, would end in the order written.
+func startOrder(stack *staging.Stack) []staging.Service {
+	depth := map[string]int{}
+	for range stack.Services {
+		for _, s := range stack.Services {
+			for _, d := range s.DependsOn {
+				if _, ok := stack.Service(d.Name); ok {
+					depth[s.Name] = min(max(depth[s.Name], depth[d.Name]+1), len(stack.Services))
+				}
+			}
+		}
+	}
+	sorted := slices.Clone(stack.Services)
+	slices.SortStableFunc(sorted, func(a, b staging.Service) int { return cmp.Compare(depth[a.Name], depth[b.Name]) })
+	return sorted
+}

@@ -1,0 +1,135 @@
+// Package plan turns what is wanted and what is seen of one environment into
+// the operations that bring the one to the other.
+//
+// It holds all policy of order: what waits for what, what replaces what, what
+// is let go. It is pure: no I/O, no clock, no randomness. Facts that must
+// survive a crash are in the ledger and in a deployment's Progress, so that a
+// plan made by a new server goes on where the old one ended.
+package plan
+
+import (
+	"time"
+
+	"offshoot/internal/staging"
+)
+
+// Action is what an operation does; the executor knows one way to do each.
+type Action string
+
+// The actions.
+const (
+	// Apply commits the row as intended and makes the resource.
+	Apply Action = "apply"
+	// Await blocks until a build or task has ended and records how.
+	Await Action = "await"
+	// Ready blocks until a data server answers, and prepares copied data once.
+	Ready Action = "ready"
+	// Delete ends the resource, sees it absent and removes its row.
+	Delete Action = "delete"
+	// Read reads the manifest of the checkout and stores the stack.
+	Read Action = "read"
+	// Mark copies the data of one paused instant; Restore puts it back.
+	Mark    Action = "mark"
+	Restore Action = "restore"
+	// Health blocks until a service can serve, or fails.
+	Health Action = "health"
+	// Route sends the hosts to the new workloads, if the generation is current.
+	Route Action = "route"
+	// Hold flips the hosts to holding while nothing is in flight.
+	Hold Action = "hold"
+	// Drain waits until nothing is in flight to what no longer has a route.
+	Drain Action = "drain"
+	// SetAside keeps replaced data for a day.
+	SetAside Action = "set aside"
+	// Finish ends the deployment with Outcome.
+	Finish Action = "finish"
+	// Vanish asks every driver's inventory, then calls the environment gone.
+	Vanish Action = "vanish"
+)
+
+// Op is one operation.
+type Op struct {
+	// ID is unique in its plan and the same in every plan that still has it,
+	// so that an executor can tell what already runs.
+	ID     string
+	Action Action
+	Kind   staging.ResourceKind
+	// Resource is the ledger name, "" where the operation is on the whole.
+	Resource string
+	// Service is the stack's name of what is run, Instance its replica or the
+	// index of a task.
+	Service  string
+	Instance int
+	// Deployment is whose stack and variables describe the resource.
+	Deployment string
+	Step       staging.StepName
+	Outcome    staging.Outcome
+	// Cause is why, for people.
+	Cause string
+	// After are the operations of this plan that must have succeeded before.
+	After []string
+}
+
+// Plan is a directed acyclic graph of operations. An empty one means that
+// what is seen is what is wanted, or that only waiting helps.
+type Plan struct {
+	Ops []Op
+	// Phase is what people see while this plan is executed.
+	Phase staging.Phase
+	// Waiting is why something is left undone although it is wanted.
+	Waiting []string
+}
+
+// Startable are the operations that wait for no other.
+func (p *Plan) Startable() []Op {
+	var ops []Op
+	for _, op := range p.Ops {
+		if len(op.After) == 0 {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
+// Input is everything that a plan is made of.
+type Input struct {
+	Now         time.Time
+	Environment staging.Environment
+	// Current is the latest deployment, Serving the one whose revision serves;
+	// nil where there is none. They may be the same.
+	Current *staging.Deployment
+	Serving *staging.Deployment
+	// Ledger are the rows of this environment; rows of other owners are left
+	// alone. Observed is by name; a row that has no observation is unknown.
+	Ledger   []staging.Resource
+	Observed map[string]staging.Observation
+	// Empty is whether new data starts without a snapshot, so that seed runs.
+	Empty bool
+	// Holding is whether the edge holds requests of this environment.
+	Holding bool
+	// Predecessor is whether an environment of the same slug is not yet gone.
+	Predecessor bool
+}
+
+// Next is the plan for one environment.
+func Next(in Input) Plan {
+	b := newBuilder(in)
+	env, dep := in.Environment, in.Current
+	switch {
+	case env.Phase == staging.PhaseDestroyed:
+		return Plan{Phase: staging.PhaseDestroyed}
+	case !env.DeleteRequestedAt.IsZero():
+		b.destroy()
+	case in.Predecessor:
+		return Plan{Phase: staging.PhaseQueued, Waiting: []string{"the environment before it is still being destroyed"}}
+	case dep == nil || dep.Outcome != staging.OutcomeRunning:
+		b.settle()
+	case dep.Failure != nil:
+		b.recover(staging.OutcomeFailed)
+	case dep.Generation < env.Generation && !b.releasing():
+		b.recover(staging.OutcomeSuperseded)
+	default:
+		b.deploy()
+	}
+	return b.plan
+}

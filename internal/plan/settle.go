@@ -1,0 +1,164 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"offshoot/internal/staging"
+)
+
+// settle is the plan where no deployment runs: keep up what serves, or keep it
+// asleep, and let go of everything else.
+func (b *builder) settle() {
+	env, dep := b.in.Environment, b.in.Serving
+	b.plan.Phase = b.restingPhase()
+	kept := keep(dep, env.Awake)
+	var before []string
+	if dep != nil && dep.Stack != nil {
+		if env.Awake {
+			before = b.wake(dep)
+		} else {
+			before = b.sleep(dep)
+		}
+	}
+	cause := "nothing needs it"
+	if !env.Awake {
+		cause = "asleep"
+	}
+	b.dropAll(func(r staging.Resource) bool {
+		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
+	}, cause, before)
+}
+
+func (b *builder) restingPhase() staging.Phase {
+	env, dep := b.in.Environment, b.in.Current
+	failed := dep != nil && dep.Outcome == staging.OutcomeFailed
+	switch {
+	case b.in.Serving == nil && failed:
+		return staging.PhaseFailed
+	case b.in.Serving == nil:
+		return staging.PhaseQueued
+	case !env.Awake:
+		return staging.PhaseAsleep
+	case failed:
+		return staging.PhaseDegraded
+	}
+	return staging.PhaseReady
+}
+
+// wake starts what is not there: after sleep, a host's restart or a crash.
+func (b *builder) wake(dep *staging.Deployment) []string {
+	within := b.ensure(scope(dep.Environment), dep, staging.StepStart, "waking")
+	addresses := b.addresses(dep, within)
+	data := b.data(dep, within, addresses)
+	before := append(append(within, addresses...), data...)
+	up := map[string][]string{}
+	var all []string
+	for _, s := range startOrder(dep.Stack) {
+		after := append([]string{}, before...)
+		for _, d := range s.DependsOn {
+			after = append(after, up[d.Name]...)
+		}
+		for _, it := range instances(dep, s) {
+			if b.there(it.name) && b.rows[it.name].Ref != "" {
+				continue
+			}
+			begun := b.ensure(it, dep, staging.StepStart, "waking", after)
+			up[s.Name] = append(up[s.Name], b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
+				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth, Cause: "waking"}, begun, after)...)
+		}
+		all = append(all, up[s.Name]...)
+	}
+	all = append(all, before...)
+	if b.in.Holding || !b.there(route(dep.Environment).name) {
+		all = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
+			Step: staging.StepRoute, Cause: "awake"}, all)
+	}
+	if len(all) > 0 {
+		b.plan.Phase = staging.PhaseWaking
+	}
+	return all
+}
+
+// sleep lets nothing stop before the edge holds what comes.
+func (b *builder) sleep(dep *staging.Deployment) []string {
+	if b.in.Holding {
+		return nil
+	}
+	return b.add(Op{Action: Hold, Resource: route(dep.Environment).name, Deployment: dep.ID, Cause: "asleep"})
+}
+
+// recover ends a deployment that cannot succeed: what it made goes, the data
+// comes back where its release began, what served goes on.
+func (b *builder) recover(outcome staging.Outcome) {
+	dep, old := b.in.Current, b.in.Serving
+	b.plan.Phase = staging.PhaseDeploying
+	if dep.Progress.Routed {
+		b.finishRouted(dep, outcome)
+		return
+	}
+	cause := "the deployment " + string(outcome)
+	kept := keep(old, true)
+	stopped := b.dropAll(func(r staging.Resource) bool {
+		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
+			r.Kind == staging.ResourceWorkload)
+	}, cause)
+	if dep.Progress.Mark != "" && dep.Progress.ReleaseBegan && !dep.Progress.Restored {
+		stopped = b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
+			Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
+	}
+	gone := b.dropAll(func(r staging.Resource) bool {
+		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
+	}, cause, stopped)
+	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: cause}, stopped, gone)
+}
+
+// finishRouted ends a deployment that already serves when something after the
+// switch failed or a newer one came: it stays what serves.
+func (b *builder) finishRouted(dep *staging.Deployment, outcome staging.Outcome) {
+	if outcome == staging.OutcomeSuperseded {
+		outcome = staging.OutcomeSucceeded
+	}
+	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: "it serves already"})
+}
+
+func (b *builder) setAside(dep, old *staging.Deployment, after []string) []string {
+	var ids []string
+	for _, d := range old.Stack.Datastores {
+		after = append(after, b.drop(server(old, d).name, "its data is set aside", after)...)
+	}
+	for _, it := range clones(old) {
+		if _, ok := b.rows[it.name]; ok {
+			ids = append(ids, b.add(Op{Action: SetAside, Kind: staging.ResourceClone, Resource: it.name, Service: it.service,
+				Deployment: dep.ID, Cause: "replaced data is kept for a day"}, after)...)
+		}
+	}
+	return append(ids, after...)
+}
+
+func (b *builder) movesAside(r staging.Resource) bool {
+	old, dep := b.in.Serving, b.in.Current
+	if old == nil || old.ID == dep.ID || DataSet(old) == DataSet(dep) || old.Stack == nil {
+		return false
+	}
+	for _, it := range clones(old) {
+		if it.name == r.Name {
+			return true
+		}
+	}
+	return false
+}
+
+// sameData is whether a row is a server on the same directory.
+func sameData(name string, dep *staging.Deployment, d staging.Datastore) bool {
+	prefix := Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("data.%s.%d.", d.Name, DataSet(dep)))
+	return strings.HasPrefix(name, prefix)
+}
+
+// destroy lets everything go; only when no row is left are the inventories
+// asked. It needs nothing but the ledger.
+func (b *builder) destroy() {
+	b.plan.Phase = staging.PhaseDestroying
+	gone := b.dropAll(func(staging.Resource) bool { return true }, b.in.Environment.DeleteCause)
+	b.add(Op{Action: Vanish, Cause: b.in.Environment.DeleteCause}, gone)
+}
