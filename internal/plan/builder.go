@@ -120,7 +120,9 @@ func (b *builder) dropAll(gone func(staging.Resource) bool, cause string, after 
 }
 
 var dropOrder = []func(staging.Resource) bool{
-	func(r staging.Resource) bool { return r.Kind == staging.ResourceRoute || r.Kind == staging.ResourceLink },
+	func(r staging.Resource) bool {
+		return r.Kind == staging.ResourceRoute || r.Kind == staging.ResourceLink
+	},
 	func(r staging.Resource) bool {
 		return r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
 			r.Kind == staging.ResourceBundle || r.Kind == staging.ResourceWorkload && !isData(r.Name)

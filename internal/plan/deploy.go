@@ -1,6 +1,10 @@
 package plan
 
-import "offshoot/internal/staging"
+import (
+	"slices"
+
+	"offshoot/internal/staging"
+)
 
 // releasing is whether a release task runs now: the one thing that a newer
 // deployment lets end, since a migration that is cut off half-way may leave
@@ -26,7 +30,7 @@ func (b *builder) deploy() {
 	data := b.data(dep, within, addresses)
 	released := b.release(dep, built, data)
 	healthy := b.start(dep, built, addresses, data, released)
-	b.takeOver(dep, healthy)
+	b.takeOver(dep, healthy, staging.OutcomeSucceeded)
 }
 
 func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
@@ -75,7 +79,7 @@ func (b *builder) serve(dep *staging.Deployment, d staging.Datastore, made, addr
 			stopped = append(stopped, b.drop(name, "what the stack says of "+d.Name+" has changed")...)
 		}
 	}
-	if b.there(it.name) && b.in.Observed[it.name].Run == staging.RunRunning && b.rows[it.name].Ref != "" {
+	if b.there(it.name) && b.in.Ready[it.name] {
 		return stopped
 	}
 	begun := b.ensure(it, dep, staging.StepData, d.Name+" is down", made, addresses, stopped)
@@ -114,6 +118,9 @@ func (b *builder) keepsData(dep *staging.Deployment) bool {
 // run starts a task once and waits for its end. A task that was started and is
 // nowhere to be seen has an unknown end: the executor's Await reports that.
 func (b *builder) run(dep *staging.Deployment, it item, step staging.StepName, cause string, after []string) []string {
+	if slices.Contains(dep.Progress.Ended, it.name) {
+		return after
+	}
 	row, begun := b.rows[it.name]
 	start := after
 	if !begun || row.State == staging.ResourceIntended {
@@ -145,6 +152,9 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 			after = append(after, b.stopOld(dep, s.Name, flat)...)
 		}
 		for _, it := range instances(dep, s) {
+			if b.there(it.name) && b.in.Ready[it.name] {
+				continue
+			}
 			begun := b.ensure(it, dep, staging.StepStart, dep.Cause, after)
 			up[s.Name] = append(up[s.Name], b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
 				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth,
@@ -172,7 +182,7 @@ func (b *builder) stopOld(dep *staging.Deployment, service string, after []strin
 }
 
 // takeOver switches the route, then lets go of the revision before.
-func (b *builder) takeOver(dep *staging.Deployment, healthy []string) {
+func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome staging.Outcome) {
 	routed := healthy
 	if !dep.Progress.Routed {
 		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
@@ -181,8 +191,10 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string) {
 	kept := keep(dep, true)
 	after := routed
 	if old := b.in.Serving; old != nil && old.ID != dep.ID {
-		after = b.add(Op{Action: Drain, Resource: old.ID, Deployment: dep.ID, Step: staging.StepRoute,
-			Cause: "requests under way end where they began"}, routed)
+		if !b.in.Drained || !dep.Progress.Routed {
+			after = b.add(Op{Action: Drain, Resource: old.ID, Deployment: dep.ID, Step: staging.StepRoute,
+				Cause: "requests under way end where they began"}, routed)
+		}
 		if DataSet(old) != DataSet(dep) && old.Stack != nil {
 			after = b.setAside(dep, old, after)
 		}
@@ -190,7 +202,7 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string) {
 	gone := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside && !b.movesAside(r)
 	}, "replaced by "+dep.ID, after)
-	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: staging.OutcomeSucceeded, Cause: dep.Cause}, after, gone)
+	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: dep.Cause}, after, gone)
 }
 
 func flatten(lists [][]string) []string {

@@ -81,7 +81,7 @@ type Plan struct {
 }
 
 // Startable are the operations that wait for no other.
-func (p *Plan) Startable() []Op {
+func (p Plan) Startable() []Op {
 	var ops []Op
 	for _, op := range p.Ops {
 		if len(op.After) == 0 {
@@ -105,8 +105,14 @@ type Input struct {
 	Observed map[string]staging.Observation
 	// Empty is whether new data starts without a snapshot, so that seed runs.
 	Empty bool
+	// Ready names the workloads that were seen to answer since they started. It
+	// lives in memory: a new server asks each again.
+	Ready map[string]bool
 	// Holding is whether the edge holds requests of this environment.
 	Holding bool
+	// Drained is whether the edge saw the last request end that went to the
+	// revision before the one that is routed.
+	Drained bool
 	// Predecessor is whether an environment of the same slug is not yet gone.
 	Predecessor bool
 }

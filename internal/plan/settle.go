@@ -60,7 +60,7 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 			after = append(after, up[d.Name]...)
 		}
 		for _, it := range instances(dep, s) {
-			if b.there(it.name) && b.rows[it.name].Ref != "" {
+			if b.there(it.name) && b.in.Ready[it.name] {
 				continue
 			}
 			begun := b.ensure(it, dep, staging.StepStart, "waking", after)
@@ -74,7 +74,7 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 		all = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
 			Step: staging.StepRoute, Cause: "awake"}, all)
 	}
-	if len(all) > 0 {
+	if b.in.Holding {
 		b.plan.Phase = staging.PhaseWaking
 	}
 	return all
@@ -94,7 +94,11 @@ func (b *builder) recover(outcome staging.Outcome) {
 	dep, old := b.in.Current, b.in.Serving
 	b.plan.Phase = staging.PhaseDeploying
 	if dep.Progress.Routed {
-		b.finishRouted(dep, outcome)
+		// It serves already: only the end of the revision before is left.
+		if outcome == staging.OutcomeSuperseded {
+			outcome = staging.OutcomeSucceeded
+		}
+		b.takeOver(dep, nil, outcome)
 		return
 	}
 	cause := "the deployment " + string(outcome)
@@ -104,6 +108,9 @@ func (b *builder) recover(outcome staging.Outcome) {
 			r.Kind == staging.ResourceWorkload)
 	}, cause)
 	if dep.Progress.Mark != "" && dep.Progress.ReleaseBegan && !dep.Progress.Restored {
+		for _, d := range dep.Stack.Datastores {
+			stopped = append(stopped, b.drop(server(dep, d).name, "its data goes back to where it was", stopped)...)
+		}
 		stopped = b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 			Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
 	}
@@ -111,15 +118,6 @@ func (b *builder) recover(outcome staging.Outcome) {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
 	}, cause, stopped)
 	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: cause}, stopped, gone)
-}
-
-// finishRouted ends a deployment that already serves when something after the
-// switch failed or a newer one came: it stays what serves.
-func (b *builder) finishRouted(dep *staging.Deployment, outcome staging.Outcome) {
-	if outcome == staging.OutcomeSuperseded {
-		outcome = staging.OutcomeSucceeded
-	}
-	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: "it serves already"})
 }
 
 func (b *builder) setAside(dep, old *staging.Deployment, after []string) []string {

@@ -1,0 +1,304 @@
+package plan_test
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+)
+
+var seed = staging.Task{Name: "seed", Command: staging.Command{Shell: "./bin/seed"}}
+
+func stack(version string) *staging.Stack {
+	return &staging.Stack{
+		Services: []staging.Service{
+			{Name: "worker", Replicas: 1, DependsOn: []staging.Dependency{{Name: "web"}}},
+			{Name: "web", Replicas: 2, Ports: []staging.Port{{Target: 3000}}, DependsOn: []staging.Dependency{{Name: "db"}}},
+			{Name: "cron", Schedule: "* * * * *"},
+		},
+		Datastores: []staging.Datastore{{Name: "db", Kind: "postgres", Version: version}, {Name: "cache", Kind: "redis"}},
+		Volumes:    []staging.Volume{{Name: "uploads", Clone: true}},
+		Release:    []staging.Task{{Name: "migrate"}, {Name: "index"}},
+		Seed:       &seed,
+		Primary:    "web",
+	}
+}
+
+// world is a model of everything outside the planner: the store, and what
+// really exists.
+type world struct {
+	t       *rapid.T
+	env     staging.Environment
+	deps    []*staging.Deployment
+	rows    map[string]staging.Resource
+	exists  map[string]bool
+	ready   map[string]bool
+	holding bool
+	drained bool
+	routed  string
+	started map[string]int
+	version string
+	failing string
+	blind   bool
+}
+
+func newWorld(t *rapid.T) *world {
+	w := &world{t: t, env: staging.Environment{ID: "env_a", Awake: true}, rows: map[string]staging.Resource{},
+		exists: map[string]bool{}, ready: map[string]bool{}, started: map[string]int{}, version: "15"}
+	w.rows["env_b/workload/web"] = staging.Resource{Name: "env_b/workload/web", Owner: "env_b", Kind: staging.ResourceWorkload}
+	w.exists["env_b/workload/web"] = true
+	w.deploy()
+	return w
+}
+
+func (w *world) current() *staging.Deployment { return w.deps[len(w.deps)-1] }
+
+func (w *world) byID(id string) *staging.Deployment {
+	for _, d := range w.deps {
+		if d.ID == id {
+			return d
+		}
+	}
+	return nil
+}
+
+func (w *world) deploy() {
+	w.env.Generation++
+	id := "dep_" + strconv.Itoa(len(w.deps))
+	// A running one is ended by recovery first, as the control plane does: its
+	// successor waits until then.
+	w.deps = append(w.deps, &staging.Deployment{ID: id, Environment: w.env.ID, Generation: w.env.Generation,
+		Revision: staging.Revision{ID: "rev" + id}, Options: w.env.Desired, Outcome: staging.OutcomeRunning, Cause: "push"})
+}
+
+// input shows the planner the oldest running deployment, else the latest.
+func (w *world) input() plan.Input {
+	cur := w.current()
+	for _, d := range w.deps {
+		if d.Outcome == staging.OutcomeRunning {
+			cur = d
+			break
+		}
+	}
+	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
+		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true}
+	for name, row := range w.rows {
+		in.Ledger = append(in.Ledger, row)
+		switch {
+		case w.blind:
+		case w.exists[name]:
+			in.Observed[name] = staging.Observation{Presence: staging.Present, Run: staging.RunRunning}
+		default:
+			in.Observed[name] = staging.Observation{Presence: staging.Absent}
+		}
+	}
+	return in
+}
+
+// do carries out one operation, or half of it: a crash after the row was
+// written, or after the effect.
+func (w *world) do(op plan.Op, crash int) {
+	dep := w.byID(op.Deployment)
+	if strings.HasPrefix(op.Resource, "env_b") {
+		w.t.Fatalf("touched what is not its own: %+v", op)
+	}
+	switch op.Action {
+	case plan.Apply:
+		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourceIntended}
+		if crash == 1 {
+			return
+		}
+		if op.Kind == staging.ResourceTask {
+			if strings.Contains(op.Resource, ".release.") {
+				dep.Progress.ReleaseBegan = true
+			}
+			if w.started[op.Resource]++; w.started[op.Resource] > 1 && !w.exists[op.Resource] {
+				w.t.Fatalf("started twice: %s", op.Resource)
+			}
+		}
+		w.exists[op.Resource] = true
+		w.oneServerEach()
+		if crash == 2 {
+			return
+		}
+		row := w.rows[op.Resource]
+		row.State = staging.ResourcePresent
+		w.rows[op.Resource] = row
+	case plan.Read:
+		dep.Stack = stack(w.version)
+	case plan.Await:
+		if w.failing == string(op.Step) {
+			dep.Failure = &staging.Failure{Step: op.Step}
+			return
+		}
+		if op.Kind == staging.ResourceTask {
+			dep.Progress.Ended = append(dep.Progress.Ended, op.Resource)
+		}
+		switch {
+		case op.Kind == staging.ResourceBuild:
+			dep.Progress.Artifact = "artifact"
+		case op.Service == "release" && op.Instance == len(dep.Stack.Release)-1:
+			dep.Progress.ReleaseDone = true
+		case op.Service == "seed":
+			dep.Progress.SeedDone = true
+		}
+	case plan.Ready, plan.Health:
+		if op.Action == plan.Health && w.failing == "health" && dep.Outcome == staging.OutcomeRunning {
+			dep.Failure = &staging.Failure{Step: staging.StepHealth}
+			return
+		}
+		w.ready[op.Resource] = true
+	case plan.Delete:
+		delete(w.exists, op.Resource)
+		delete(w.ready, op.Resource)
+		if crash == 0 {
+			delete(w.rows, op.Resource)
+		}
+	case plan.Mark:
+		dep.Progress.Mark = op.Resource
+		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourcePresent}
+		w.exists[op.Resource] = true
+	case plan.Restore:
+		for name := range w.exists {
+			if strings.Contains(name, "/workload/data.") && strings.HasPrefix(name, w.env.ID) {
+				w.t.Fatalf("restored under a running server %s", name)
+			}
+		}
+		dep.Progress.Restored = true
+	case plan.Route:
+		w.holding = false
+		w.routed = dep.ID
+		dep.Progress.Healthy, dep.Progress.Routed = true, true
+		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourcePresent}
+		w.exists[op.Resource] = true
+		w.drained = false
+	case plan.Drain:
+		w.drained = true
+	case plan.Hold:
+		w.holding = true
+	case plan.SetAside:
+		delete(w.rows, op.Resource)
+		delete(w.exists, op.Resource)
+		name := strings.Replace(op.Resource, "/clone/", "/aside/", 1)
+		w.rows[name] = staging.Resource{Name: name, Owner: w.env.ID, Kind: staging.ResourceAside, State: staging.ResourcePresent}
+		w.exists[name] = true
+	case plan.Finish:
+		dep.Outcome = op.Outcome
+		if dep.Progress.Routed {
+			w.env.Deployed.Deployment = dep.ID
+		}
+	case plan.Vanish:
+		w.env.Phase = staging.PhaseDestroyed
+	}
+}
+
+func (w *world) oneServerEach() {
+	seen := map[string]string{}
+	for name := range w.exists {
+		rest, ok := strings.CutPrefix(name, w.env.ID+"/workload/data.")
+		if !ok {
+			continue
+		}
+		dir := rest[:strings.LastIndexByte(rest, '.')]
+		if other := seen[dir]; other != "" {
+			w.t.Fatalf("two servers on %s: %s and %s", dir, other, name)
+		}
+		seen[dir] = name
+	}
+}
+
+// stillServing holds invariant 8: what has a route runs, or requests are held.
+func (w *world) stillServing() {
+	if w.routed == "" || w.holding || !w.env.DeleteRequestedAt.IsZero() {
+		return
+	}
+	n := 0
+	for name := range w.exists {
+		if strings.Contains(name, "/workload/web."+w.routed+".") {
+			n++
+		}
+	}
+	if n < 2 {
+		w.t.Fatalf("the route points at %s, of which %d of 2 instances exist", w.routed, n)
+	}
+}
+
+func (w *world) settle() {
+	for range 400 {
+		p := plan.Next(w.input())
+		ops := p.Startable()
+		if len(ops) == 0 {
+			if len(p.Ops) > 0 && !w.blind {
+				w.t.Fatalf("stuck: %v %+v", p.Waiting, p.Ops)
+			}
+			return
+		}
+		w.do(rapid.SampledFrom(ops).Draw(w.t, "op"), 0)
+		w.stillServing()
+	}
+	w.t.Fatalf("does not converge: %+v", plan.Next(w.input()).Startable())
+}
+
+func TestPlannerConverges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		w.settle()
+		for range rapid.IntRange(0, 6).Draw(t, "events") {
+			w.failing = rapid.SampledFrom([]string{"", "", "build", "release", "health"}).Draw(t, "failing")
+			switch rapid.SampledFrom([]string{"deploy", "sleep", "wake", "reset", "upgrade", "blind"}).Draw(t, "event") {
+			case "deploy":
+				w.deploy()
+			case "upgrade":
+				w.version += "x"
+				w.deploy()
+			case "reset":
+				w.env.Desired.DataResets++
+				w.deploy()
+			case "sleep":
+				w.env.Awake = false
+			case "wake":
+				w.env.Awake = true
+			case "blind":
+				w.blind = true
+				before := maps.Clone(w.exists)
+				w.settle()
+				for name := range before {
+					if !w.exists[name] {
+						t.Fatalf("deleted %s unseen", name)
+					}
+				}
+				w.blind = false
+			}
+			for range rapid.IntRange(0, 12).Draw(t, "steps") {
+				ops := plan.Next(w.input()).Startable()
+				if len(ops) == 0 {
+					break
+				}
+				op := rapid.SampledFrom(ops).Draw(t, "op")
+				crash := rapid.IntRange(0, 2).Draw(t, "crash")
+				w.do(op, crash)
+				w.stillServing()
+				if crash > 0 {
+					w.ready = map[string]bool{}
+				}
+			}
+			if rapid.Bool().Draw(t, "wait") {
+				w.settle()
+				if p := plan.Next(w.input()); len(p.Ops) != 0 {
+					t.Fatalf("a second plan is not empty: %+v", p)
+				}
+			}
+		}
+		w.env.DeleteRequestedAt = w.env.DeleteRequestedAt.AddDate(1, 0, 0)
+		w.settle()
+		if w.env.Phase != staging.PhaseDestroyed || len(w.rows) != 1 || len(w.exists) != 1 {
+			t.Fatalf("left behind: %v %v", slices.Collect(maps.Keys(w.rows)), slices.Collect(maps.Keys(w.exists)))
+		}
+	})
+}
