@@ -57,3 +57,6 @@ type NextCommand struct {
 	Command string `json:"command"`
 	Why     string `json:"why"`
 }
+
+// ClassCode is the code of an error that is a failure of that class.
+func ClassCode(c Class) Code { return Code(c) }

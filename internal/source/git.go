@@ -1,0 +1,120 @@
+// Package source mirrors each project's repository once and checks revisions
+// out of the mirror.
+//
+// It runs the git program in a closed environment: no configuration of the
+// host or of a user, no hooks, submodules or filters, no prompt, a short list
+// of transports. It decides nothing about branches and knows no environment.
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"offshoot/internal/staging"
+)
+
+// killGrace is how long git may take to clean up after it was interrupted.
+const killGrace = 5 * time.Second
+
+// maxErrorText bounds what of git's own words reaches a message, in bytes.
+const maxErrorText = 600
+
+// run executes git in dir and answers its output. Arguments that come from
+// outside must stand behind "--end-of-options" or "--".
+func (m *Mirrors) run(ctx context.Context, dir string, extra []string, args ...string) ([]byte, error) {
+	var out bytes.Buffer
+	err := m.stream(ctx, dir, extra, &out, args...)
+	return out.Bytes(), err
+}
+
+func (m *Mirrors) stream(ctx context.Context, dir string, extra []string, stdout io.Writer, args ...string) error {
+	// The settings lead, so that none of a repository's own can undo them.
+	settings := []string{
+		"-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "core.fsmonitor=false",
+		"-c", "safe.directory=*", "-c", "gc.auto=0", "-c", "submodule.recurse=false",
+		"-c", "credential.helper=", "-c", "transfer.fsckObjects=false", "-c", "core.symlinks=true",
+		"-c", "filter.lfs.smudge=", "-c", "filter.lfs.process=", "-c", "filter.lfs.required=false",
+	}
+	cmd := exec.CommandContext(ctx, m.git, append(settings, args...)...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_OPTIONAL_LOCKS=0",
+		"GIT_ALLOW_PROTOCOL=file:git:http:https:ssh", "GIT_LFS_SKIP_SMUDGE=1", "GIT_NO_LAZY_FETCH=1",
+		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
+	}, extra...)
+	cmd.Stdout = stdout
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = killGrace
+	err := cmd.Run()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("git %s did not end in time: %w", args[0], ctx.Err())
+	}
+	return &gitError{command: args[0], text: shorten(stderr.String()), err: err}
+}
+
+// gitError is what git said when it failed.
+type gitError struct {
+	command string
+	text    string
+	err     error
+}
+
+func (e *gitError) Error() string {
+	if e.text == "" {
+		return fmt.Sprintf("git %s: %v", e.command, e.err)
+	}
+	return fmt.Sprintf("git %s: %s", e.command, e.text)
+}
+
+func (e *gitError) Unwrap() error { return e.err }
+
+func shorten(text string) string {
+	text = strings.TrimSpace(text)
+	if len(text) > maxErrorText {
+		text = "…" + strings.ToValidUTF8(text[len(text)-maxErrorText:], "")
+	}
+	return text
+}
+
+// explain turns what git says of a remote into what a person can act on.
+func explain(r Repository, err error) error {
+	var g *gitError
+	if !errors.As(err, &g) {
+		return err
+	}
+	said := strings.ToLower(g.text)
+	for _, rule := range []struct{ sign, message, hint string }{
+		{"authentication failed", "the repository refuses the credential", "set one: offshoot project credential set git"},
+		{"could not read username", "the repository asks for a credential", "set one: offshoot project credential set git"},
+		{"permission denied", "the repository refuses the key", "set one: offshoot project credential set git"},
+		{"host key verification failed", "the host's key is not known", "add it to the credential's known hosts"},
+		{"could not resolve host", "the repository's host does not resolve", "look at the project's --repo and the network"},
+		{"does not appear to be a git repository", "there is no Git repository", "look at the project's --repo"},
+		{"does not exist", "there is no Git repository", "look at the project's --repo"},
+		{"not found", "there is no Git repository, or the credential may not see it", "look at the project's --repo and credential"},
+		{"transport", "the repository's address uses a transport that is not allowed", "use a path, https:// or ssh://"},
+		{"no space left", "the disk is full", "free space on the server's data folder"},
+	} {
+		if strings.Contains(said, rule.sign) {
+			e := staging.Errorf(staging.ClassCode(staging.ClassSource), rule.hint, "%s at %s", rule.message, r.Remote)
+			e.Err = err
+			return e
+		}
+	}
+	e := staging.Errorf(staging.ClassCode(staging.ClassSource), "try `git ls-remote` on the same address", "%s", g.Error())
+	e.Err = err
+	return e
+}
