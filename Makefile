@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test vet
+.PHONY: help build test vet generate verify
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -17,3 +17,9 @@ vet: ## what the compiler does not find
 test: vet ## the tests; sets up what is missing
 	$(GO) mod download
 	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 20m ./...
+
+generate: ## what is written by programs: the store's statements
+	$(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
+
+verify: generate ## fails where generated files differ from what is committed
+	git diff --exit-code -- internal/store/statement
