@@ -1,0 +1,101 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity tells a process from all others that had or will have its number.
+type identity struct {
+	PID   int    `json:"pid"`
+	Start string `json:"start"`
+	Boot  string `json:"boot"`
+}
+
+// identify reads the start time, field 22 of /proc/PID/stat (proc(5)). The
+// state there is of no use: a group of threads may show a dead leader while
+// others of it live.
+func identify(pid int) (start string, err error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return "", err
+	}
+	// The name in brackets may hold anything; fields count from its end.
+	end := strings.LastIndexByte(string(text), ')')
+	fields := strings.Fields(string(text[end+1:]))
+	if end < 0 || len(fields) < 20 {
+		return "", fmt.Errorf("unexpected /proc/%d/stat", pid)
+	}
+	return fields[19], nil
+}
+
+func (d *Driver) alive(id identity) bool {
+	w, ok := d.watch(id)
+	if ok {
+		w.close()
+	}
+	return ok
+}
+
+// watched is a process held by a pidfd, so that no signal ever meets another
+// one of the same number.
+type watched struct{ fd int }
+
+// watch answers false where the process is gone.
+func (d *Driver) watch(id identity) (watched, bool) {
+	if id.PID == 0 || id.Boot != d.boot {
+		return watched{}, false
+	}
+	fd, err := unix.PidfdOpen(id.PID, 0)
+	if err != nil {
+		return watched{}, false
+	}
+	w := watched{fd}
+	start, err := identify(id.PID)
+	// A pidfd is readable once every thread is gone (pidfd_open(2)).
+	if err != nil || start != id.Start || w.ended(context.Background(), 0) {
+		w.close()
+		return watched{}, false
+	}
+	return w, true
+}
+
+func (w watched) close() { _ = unix.Close(w.fd) }
+
+func (w watched) signal(s unix.Signal) error {
+	err := unix.PidfdSendSignal(w.fd, s, nil, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+// pollStep bounds how long an ended context goes unnoticed.
+const pollStep = 50 * time.Millisecond
+
+// ended blocks until the process is gone, ctx ends or limit has passed.
+func (w watched) ended(ctx context.Context, limit time.Duration) bool {
+	deadline := time.Now().Add(limit)
+	for ctx.Err() == nil {
+		left := min(time.Until(deadline), pollStep)
+		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, max(0, int(left.Milliseconds())))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return false
+		case n > 0:
+			return true
+		case left <= 0:
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,214 @@
+// Package process is the platform that runs workloads as plain processes of
+// this host, each under a shim in namespaces of its own.
+//
+// All it knows is in folders below its data directory, so that a new server
+// adopts what an old one started. It keeps no secret there: the environment of
+// a workload goes through a pipe.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// Config is what a driver needs to know of the host.
+type Config struct {
+	// Dir is the server's data directory; environments live in Dir/env.
+	Dir string
+	Log *slog.Logger
+}
+
+// Driver implements platform.Driver and platform.Logger.
+type Driver struct {
+	dir     string
+	log     *slog.Logger
+	boot    string
+	cgroups cgroups
+
+	// mu guards the allotment of user ids and ports.
+	mu sync.Mutex
+}
+
+// New looks at the host. It needs root: without it neither users nor limits
+// can keep environments apart.
+func New(c Config) (*Driver, error) {
+	if os.Geteuid() != 0 {
+		return nil, staging.Refused("start the server as root", "the process platform needs root on this host")
+	}
+	if strings.ContainsAny(c.Dir, ":,\\\n") || !filepath.IsAbs(c.Dir) {
+		return nil, staging.Errorf(staging.CodeUsage, "choose an absolute path without colon, comma and backslash", "data directory %q", c.Dir)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return nil, fmt.Errorf("boot id: %w", err)
+	}
+	groups, err := findCgroups()
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups}
+	if err := os.MkdirAll(d.dir, 0o711); err != nil {
+		return nil, fmt.Errorf("folder of environments: %w", err)
+	}
+	return d, nil
+}
+
+// Traits implements platform.Driver.
+func (d *Driver) Traits() platform.Traits {
+	return platform.Traits{Name: "process", Grain: platform.GrainWorkload, Lacks: d.cgroups.lacks(),
+		Isolation: "own user, mount, PID and IPC namespaces; the host's network"}
+}
+
+var (
+	ownerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+	restName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
+)
+
+// Apply implements platform.Driver.
+func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observation, error) {
+	ref := platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner}
+	if err := d.check(ref); err != nil {
+		return staging.Observation{}, err
+	}
+	var err error
+	switch r.Kind {
+	case staging.ResourceScope:
+		err = d.applyScope(r)
+	case staging.ResourceEndpoint:
+		err = d.applyEndpoint(r)
+	case staging.ResourceWorkload, staging.ResourceTask:
+		err = d.applyInstance(ctx, r)
+	default:
+		return staging.Observation{}, staging.Errorf(staging.CodeInternal, "", "the process platform makes no %s", r.Kind)
+	}
+	if err != nil {
+		return staging.Observation{}, fmt.Errorf("%s: %w", r.Name, err)
+	}
+	return d.Observe(ctx, ref)
+}
+
+func (d *Driver) check(ref platform.Ref) error {
+	rest, ok := strings.CutPrefix(ref.Name, ref.Owner+"/"+string(ref.Kind)+"/")
+	if !ok || !ownerName.MatchString(ref.Owner) || !restName.MatchString(rest) || strings.HasSuffix(rest, partial) {
+		return staging.Errorf(staging.CodeInternal, "", "%q is no name of a %s of %q", ref.Name, ref.Kind, ref.Owner)
+	}
+	return nil
+}
+
+// Observe implements platform.Driver.
+func (d *Driver) Observe(_ context.Context, ref platform.Ref) (staging.Observation, error) {
+	if err := d.check(ref); err != nil {
+		return staging.Observation{}, err
+	}
+	var o staging.Observation
+	var err error
+	switch ref.Kind {
+	case staging.ResourceScope:
+		o, err = d.observeScope(ref)
+	case staging.ResourceEndpoint:
+		o, err = d.observeEndpoint(ref)
+	case staging.ResourceWorkload, staging.ResourceTask:
+		o, err = d.observeInstance(ref)
+	default:
+		return o, staging.Errorf(staging.CodeInternal, "", "the process platform makes no %s", ref.Kind)
+	}
+	o.Kind, o.Name, o.Owner = ref.Kind, ref.Name, ref.Owner
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		o.Presence = staging.Absent
+	case err != nil:
+		o.Presence, o.Reason = staging.Unknown, err.Error()
+	}
+	return o, nil
+}
+
+// Delete implements platform.Driver.
+func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
+	if err := d.check(ref); err != nil {
+		return err
+	}
+	var err error
+	switch ref.Kind {
+	case staging.ResourceScope:
+		err = d.deleteScope(ctx, ref)
+	case staging.ResourceEndpoint:
+		err = os.Remove(d.file(ref))
+	case staging.ResourceWorkload, staging.ResourceTask:
+		err = d.deleteInstance(ctx, ref)
+	default:
+		err = staging.Errorf(staging.CodeInternal, "", "the process platform makes no %s", ref.Kind)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// List implements platform.Driver.
+func (d *Driver) List(ctx context.Context, owner string) ([]staging.Observation, error) {
+	owners := []string{owner}
+	if owner == "" {
+		entries, err := os.ReadDir(d.dir)
+		if err != nil {
+			return nil, fmt.Errorf("list environments: %w", err)
+		}
+		owners = owners[:0]
+		for _, e := range entries {
+			owners = append(owners, e.Name())
+		}
+	}
+	var all []staging.Observation
+	for _, o := range owners {
+		if !ownerName.MatchString(o) {
+			return nil, fmt.Errorf("%s holds %q, which is not ours", d.dir, o)
+		}
+		found, err := d.inventory(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// inventory is everything in an owner's folder. What lies there without
+// running is still ours and still to be removed.
+func (d *Driver) inventory(ctx context.Context, owner string) ([]staging.Observation, error) {
+	var found []staging.Observation
+	if _, err := os.Lstat(filepath.Join(d.dir, owner)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	scope := owner + "/" + string(staging.ResourceScope) + "/0"
+	found = append(found, staging.Observation{Kind: staging.ResourceScope, Name: scope, Owner: owner, Presence: staging.Present})
+	for _, kind := range []staging.ResourceKind{staging.ResourceEndpoint, staging.ResourceWorkload, staging.ResourceTask} {
+		entries, err := os.ReadDir(filepath.Join(d.dir, owner, string(kind)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("list %s of %s: %w", kind, owner, err)
+		}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), partial) {
+				continue
+			}
+			o, err := d.Observe(ctx, platform.Ref{Kind: kind, Owner: owner, Name: owner + "/" + string(kind) + "/" + e.Name()})
+			if err != nil {
+				return nil, err
+			}
+			o.Presence = staging.Present
+			found = append(found, o)
+		}
+	}
+	return found, nil
+}

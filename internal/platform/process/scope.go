@@ -1,0 +1,219 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+const (
+	// firstUID is above what distributions and container runtimes give out
+	// (subuid ranges begin at 100000 and grow by 65536).
+	firstUID = 1_900_000_000
+	maxUsers = 100_000
+	// Ports are below the kernel's usual ephemeral range, so that no outgoing
+	// connection takes one.
+	firstPort, lastPort = 20000, 32000
+
+	// partial ends the name of what is being made or removed.
+	partial = ".partial"
+)
+
+// users are the two ids of an environment: services and data servers cannot
+// act as each other.
+type users struct {
+	Service int `json:"service"`
+	Data    int `json:"data"`
+}
+
+type endpoint struct {
+	Port int `json:"port"`
+}
+
+func (d *Driver) home(owner string) string { return filepath.Join(d.dir, owner) }
+
+// file is where a resource lies: DIR/OWNER/KIND/REST.
+func (d *Driver) file(ref platform.Ref) string {
+	return filepath.Join(d.dir, filepath.FromSlash(ref.Name))
+}
+
+func writeFile(path string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(path+partial, path)
+}
+
+func readFile(path string, v any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func (d *Driver) scopeFile(owner string) string { return filepath.Join(d.home(owner), "scope.json") }
+
+func (d *Driver) users(owner string) (users, error) {
+	var u users
+	return u, readFile(d.scopeFile(owner), &u)
+}
+
+func (d *Driver) applyScope(r platform.Resource) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u, err := d.users(r.Owner)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err != nil {
+		if u, err = d.allotUsers(); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"", "home", "endpoint", "workload", "task"} {
+		if err := os.MkdirAll(filepath.Join(d.home(r.Owner), dir), 0o711); err != nil {
+			return err
+		}
+	}
+	if err := os.Chown(filepath.Join(d.home(r.Owner), "home"), u.Service, u.Service); err != nil {
+		return err
+	}
+	return writeFile(d.scopeFile(r.Owner), u)
+}
+
+// allotUsers finds a pair of ids that no environment has. A scope that cannot
+// be read stops it: its ids might be given twice.
+func (d *Driver) allotUsers() (users, error) {
+	owners, err := os.ReadDir(d.dir)
+	if err != nil {
+		return users{}, err
+	}
+	taken := map[int]bool{}
+	for _, o := range owners {
+		u, err := d.users(o.Name())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return users{}, err
+		}
+		taken[u.Service] = true
+	}
+	for n := range maxUsers {
+		if id := firstUID + 2*n; !taken[id] {
+			return users{Service: id, Data: id + 1}, nil
+		}
+	}
+	return users{}, staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs", "all %d user ids are taken", maxUsers)
+}
+
+func (d *Driver) observeScope(ref platform.Ref) (staging.Observation, error) {
+	u, err := d.users(ref.Owner)
+	if err != nil {
+		return staging.Observation{}, err
+	}
+	return staging.Observation{Presence: staging.Present, Ref: strconv.Itoa(u.Service)}, nil
+}
+
+func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
+	found, err := d.inventory(ctx, ref.Owner)
+	if err != nil {
+		return err
+	}
+	for _, o := range found {
+		if o.Kind == staging.ResourceScope {
+			continue
+		}
+		if err := d.Delete(ctx, platform.Ref{Kind: o.Kind, Name: o.Name, Owner: o.Owner}); err != nil {
+			return err
+		}
+	}
+	if err := d.cgroups.remove(ref.Owner); err != nil {
+		return err
+	}
+	// scope.json goes last, and with it the claim on the ids.
+	entries, err := os.ReadDir(d.home(ref.Owner))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != filepath.Base(d.scopeFile("")) {
+			if err := os.RemoveAll(filepath.Join(d.home(ref.Owner), e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return os.RemoveAll(d.home(ref.Owner))
+}
+
+func (d *Driver) applyEndpoint(r platform.Resource) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	file := d.file(platform.Ref{Name: r.Name})
+	if _, err := os.Lstat(file); err == nil {
+		return nil
+	}
+	taken, err := d.ports()
+	if err != nil {
+		return err
+	}
+	for port := firstPort; port < lastPort; port++ {
+		if !taken[port] && free(port) {
+			return writeFile(file, endpoint{port})
+		}
+	}
+	return staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs", "no port from %d to %d is free", firstPort, lastPort)
+}
+
+func (d *Driver) ports() (map[int]bool, error) {
+	files, err := filepath.Glob(filepath.Join(d.dir, "*", string(staging.ResourceEndpoint), "*"))
+	if err != nil {
+		return nil, err
+	}
+	taken := map[int]bool{}
+	for _, f := range files {
+		var e endpoint
+		if err := readFile(f, &e); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		taken[e.Port] = true
+	}
+	return taken, nil
+}
+
+// free is whether nobody else on this host listens there now.
+func free(port int) bool {
+	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func (d *Driver) observeEndpoint(ref platform.Ref) (staging.Observation, error) {
+	var e endpoint
+	if err := readFile(d.file(ref), &e); err != nil {
+		return staging.Observation{}, err
+	}
+	return staging.Observation{Presence: staging.Present, Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port))}, nil
+}
