@@ -37,6 +37,11 @@ type Clone struct {
 	// Ours is whether the datastore is a shared environment's, which keeps
 	// every acknowledged commit.
 	Shared bool
+	// UID and GID own the data: the user that the platform's scope allots to
+	// its data servers. The files are handed over while they are copied. 0
+	// keeps the owners of From (or the server's own user for empty data).
+	UID int
+	GID int
 }
 
 // Made says what was made.
@@ -99,7 +104,9 @@ type Driver interface {
 
 	// Prepare turns a running server on a copied directory into one that may
 	// be used: roles and passwords as c says, foreign connections off. It is
-	// called once after Ready on a clone whose content came from elsewhere.
+	// called after the first Ready of a directory that Make has made, empty or
+	// copied: an empty server gets the declared role and database here too.
+	// Preparing what is prepared changes nothing.
 	Prepare(ctx context.Context, c Clone, at Endpoint) error
 }
 

@@ -1,0 +1,156 @@
+// Package copytree copies a directory as cheaply as its file system can: by
+// btrfs snapshot, by reflink, or by reading and writing.
+//
+// The copy appears under its name only when it is whole: it is made beside it
+// under a temporary name, made durable where its blocks are new, and renamed.
+// The package never follows a symbolic link of the source, never crosses a
+// mount point and never changes the source.
+package copytree
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Strategy names a way of copying.
+type Strategy string
+
+// The strategies, best first.
+const (
+	Btrfs   Strategy = "btrfs"
+	Reflink Strategy = "reflink"
+	Plain   Strategy = "copy"
+)
+
+// Options change how a tree is copied. The zero value keeps owners and modes,
+// and probes for the strategy.
+type Options struct {
+	// UID and GID become the owners of all that is copied; 0 keeps those of
+	// the source where the process may set them. Without root they are ignored.
+	UID int
+	GID int
+	// Skip leaves a path out, with all below it; rel is relative to the source.
+	Skip func(rel string, entry fs.DirEntry) bool
+	// Progress is told bytes done of total, at most every 100 ms, from one
+	// goroutine at a time.
+	Progress func(done, total int64)
+	// Strategy forces one; "" probes.
+	Strategy Strategy
+	// Finish is called on the finished copy under its temporary name, before
+	// it is made durable and renamed.
+	Finish func(dir string) error
+}
+
+// Result says what was done.
+type Result struct {
+	Strategy Strategy
+	Files    int64
+	// Bytes is the logical size of the regular files.
+	Bytes int64
+}
+
+// Copy copies the directory src to dst, which must not exist; its parent is
+// made when missing. When ctx ends or anything fails, nothing is at dst, and
+// what had begun is removed. Two calls for one dst must not overlap.
+func Copy(ctx context.Context, src, dst string, o Options) (Result, error) {
+	if err := absent(dst); err != nil {
+		return Result{}, err
+	}
+	info, err := os.Lstat(src)
+	if err != nil {
+		return Result{}, fmt.Errorf("copy %s: %w", src, err)
+	}
+	if !info.IsDir() {
+		return Result{}, fmt.Errorf("copy %s: not a directory", src)
+	}
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		return Result{}, fmt.Errorf("copy to %s: %w", dst, err)
+	}
+	partial := Partial(dst)
+	if err := Remove(partial); err != nil {
+		return Result{}, err
+	}
+	result, err := fill(ctx, src, partial, o)
+	if err != nil {
+		return Result{}, errors.Join(fmt.Errorf("copy %s to %s: %w", src, dst, err), Remove(partial))
+	}
+	if err := Publish(partial, dst, result.Strategy == Plain); err != nil {
+		return Result{}, errors.Join(err, Remove(partial))
+	}
+	return result, nil
+}
+
+// Partial is the temporary name under which dst is made.
+func Partial(dst string) string {
+	return filepath.Join(filepath.Dir(dst), "."+filepath.Base(dst)+".partial")
+}
+
+// Publish renames what was made under a temporary name to dst. With sync its
+// blocks are written out first, so that a power cut after it finds dst whole.
+// Reflinks and snapshots need none: they are entries of the same journal as
+// the rename that follows them.
+func Publish(partial, dst string, sync bool) error {
+	if sync {
+		if err := syncFilesystem(partial); err != nil {
+			return fmt.Errorf("write out %s: %w", dst, err)
+		}
+	}
+	if err := absent(dst); err != nil {
+		return err
+	}
+	if err := os.Rename(partial, dst); err != nil {
+		return fmt.Errorf("finish %s: %w", dst, err)
+	}
+	return nil
+}
+
+// Remove deletes a tree, also one with directories that are not writable, and
+// btrfs subvolumes. Removing what is absent is no error.
+func Remove(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700) // what still cannot be removed is reported below
+		}
+		return nil
+	})
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	return nil
+}
+
+func absent(dst string) error {
+	_, err := os.Lstat(dst)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("copy to %s: %w", dst, err)
+	}
+	return fmt.Errorf("copy to %s: %w", dst, fs.ErrExist)
+}
+
+func fill(ctx context.Context, src, partial string, o Options) (Result, error) {
+	strategy := o.Strategy
+	if strategy == "" {
+		strategy = choose(src, filepath.Dir(partial))
+	}
+	run := newRun(ctx, src, partial, strategy, o)
+	if err := run.tree(); err != nil {
+		return Result{}, err
+	}
+	if o.Finish != nil {
+		if err := o.Finish(partial); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{Strategy: run.strategy, Files: run.files, Bytes: run.total}, nil
+}

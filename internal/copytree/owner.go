@@ -1,0 +1,58 @@
+package copytree
+
+import (
+	"io/fs"
+	"os"
+	"time"
+)
+
+// owners are the uid and gid that a copied path gets.
+func (r *run) owners(info fs.FileInfo) (uid, gid int) {
+	uid, gid = ownerOf(info)
+	if r.options.UID != 0 {
+		uid = r.options.UID
+	}
+	if r.options.GID != 0 {
+		gid = r.options.GID
+	}
+	return uid, gid
+}
+
+// own gives a path to its owner. Only root can; others keep their own.
+func (r *run) own(path string, info fs.FileInfo) error {
+	if !r.root {
+		return nil
+	}
+	uid, gid := r.owners(info)
+	return os.Lchown(path, uid, gid)
+}
+
+// modeOf drops set-user-id and set-group-id from files: handed to another
+// owner they would lend that owner's rights to whoever runs them.
+func modeOf(info fs.FileInfo) fs.FileMode {
+	mode := info.Mode() & (fs.ModePerm | fs.ModeSticky)
+	if info.IsDir() {
+		mode |= info.Mode() & fs.ModeSetgid
+	}
+	return mode
+}
+
+func (r *run) finish(path string, info fs.FileInfo) error {
+	if err := r.own(path, info); err != nil {
+		return err
+	}
+	if err := os.Chmod(path, modeOf(info)); err != nil {
+		return err
+	}
+	return os.Chtimes(path, time.Time{}, info.ModTime())
+}
+
+func (r *run) finishFile(file *os.File, info fs.FileInfo) error {
+	if r.root {
+		uid, gid := r.owners(info)
+		if err := file.Chown(uid, gid); err != nil {
+			return err
+		}
+	}
+	return file.Chmod(modeOf(info))
+}

@@ -1,0 +1,60 @@
+package copytree
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// Probe says how a directory inside dir can be copied to another one inside
+// it, by trying: a real reflink of a small file. It leaves nothing behind.
+func Probe(dir string) (Strategy, error) {
+	from, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		from.Close()
+		os.Remove(from.Name())
+	}()
+	if _, err := from.Write(make([]byte, 8192)); err != nil {
+		return "", err
+	}
+	to, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		to.Close()
+		os.Remove(to.Name())
+	}()
+	if err := reflink(from, to); err != nil {
+		return Plain, nil //nolint:nilerr // that it cannot is the answer
+	}
+	if onBtrfs(dir) {
+		return Btrfs, nil
+	}
+	return Reflink, nil
+}
+
+// choose is the best way from src to a new name in parent.
+func choose(src, parent string) Strategy {
+	a, errA := os.Stat(src)
+	b, errB := os.Stat(parent)
+	if errA != nil || errB != nil {
+		return Plain
+	}
+	if isSubvolume(src) && onBtrfs(parent) {
+		return Btrfs
+	}
+	if deviceOf(a) != deviceOf(b) && !(onBtrfs(src) && onBtrfs(parent)) {
+		return Plain
+	}
+	strategy, err := Probe(filepath.Clean(parent))
+	switch {
+	case err != nil:
+		return Plain
+	case strategy == Btrfs:
+		return Reflink // src is an ordinary directory there
+	}
+	return strategy
+}
