@@ -74,11 +74,11 @@ func Copy(ctx context.Context, src, dst string, o Options) (Result, error) {
 	if err := Remove(partial); err != nil {
 		return Result{}, err
 	}
-	result, err := fill(ctx, src, partial, o)
+	result, read, err := fill(ctx, src, partial, o)
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("copy %s to %s: %w", src, dst, err), Remove(partial))
 	}
-	if err := Publish(partial, dst, result.Strategy == Plain); err != nil {
+	if err := Publish(partial, dst, read); err != nil {
 		return Result{}, errors.Join(err, Remove(partial))
 	}
 	return result, nil
@@ -138,19 +138,22 @@ func absent(dst string) error {
 	return fmt.Errorf("copy to %s: %w", dst, fs.ErrExist)
 }
 
-func fill(ctx context.Context, src, partial string, o Options) (Result, error) {
+func fill(ctx context.Context, src, partial string, o Options) (result Result, read bool, err error) {
 	strategy := o.Strategy
 	if strategy == "" {
 		strategy = choose(src, filepath.Dir(partial))
 	}
 	run := newRun(ctx, src, partial, strategy, o)
 	if err := run.tree(); err != nil {
-		return Result{}, err
+		return Result{}, false, err
 	}
+	read = run.read.Load()
 	if o.Finish != nil {
+		// What it writes is nobody's to know: it is written out too.
+		read = true
 		if err := o.Finish(partial); err != nil {
-			return Result{}, err
+			return Result{}, false, err
 		}
 	}
-	return Result{Strategy: run.strategy, Files: run.files, Bytes: run.total}, nil
+	return Result{Strategy: run.strategy, Files: run.files, Bytes: run.total}, read, nil
 }

@@ -31,6 +31,9 @@ type run struct {
 	files int64
 	total int64
 	done  atomic.Int64
+	// read is whether any file was copied by reading although the rest is
+	// shared, so that its blocks must be written out too.
+	read atomic.Bool
 
 	reporting sync.Mutex
 	reported  time.Time
@@ -198,6 +201,7 @@ func (r *run) content(ctx context.Context, in, out *os.File, size int64) error {
 		}
 		// A file that cannot be shared (inline data, no-copy-on-write) is read.
 	}
+	r.read.Store(true)
 	return copySparse(ctx, in, out, size, r.advance)
 }
 

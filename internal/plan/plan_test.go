@@ -124,6 +124,7 @@ func (w *world) do(op plan.Op, crash int) {
 		}
 		w.exists[op.Resource] = true
 		w.oneServerEach()
+		w.nothingTooEarly(op, dep)
 		if crash == 2 {
 			return
 		}
@@ -210,6 +211,26 @@ func (w *world) oneServerEach() {
 			w.t.Fatalf("two servers on %s: %s and %s", dir, other, name)
 		}
 		seen[dir] = name
+	}
+}
+
+// nothingTooEarly holds that code meets only data that answers, and only the
+// schema that its release made.
+func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
+	if op.Kind != staging.ResourceTask && op.Kind != staging.ResourceWorkload || strings.Contains(op.Resource, "/workload/data.") {
+		return
+	}
+	if dep.Outcome == staging.OutcomeRunning && dep.Progress.Artifact == "" {
+		w.t.Fatalf("%s began before the build ended", op.Resource)
+	}
+	if op.Kind == staging.ResourceWorkload && !dep.Progress.ReleaseDone {
+		w.t.Fatalf("%s began before the release ended", op.Resource)
+	}
+	for _, d := range dep.Stack.Datastores {
+		prefix := w.env.ID + "/workload/data." + d.Name + "."
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(w.ready)), func(n string) bool { return strings.HasPrefix(n, prefix) }) {
+			w.t.Fatalf("%s began before %s answered", op.Resource, d.Name)
+		}
 	}
 }
 

@@ -166,6 +166,9 @@ ls / | tr '\n' ' '; echo; echo err >&2; ls `+h.dir+` 2>&1; touch /usr/x 2>&1; to
 			t.Errorf("/%s is visible:\n%s", hidden, out)
 		}
 	}
+	if n := strings.Count(out, "Read-only file system"); n != 2 {
+		t.Errorf("%d of / and /usr are read-only:\n%s", n, out)
+	}
 	if text, _ := os.ReadFile(filepath.Join(artifact, "code")); string(text) != "original" {
 		t.Errorf("the shared artifact became %q", text)
 	}
@@ -300,6 +303,17 @@ func TestMemoryLimit(t *testing.T) {
 	r.Workload.Limits = staging.Limits{Memory: 32 << 20}
 	if o, _ := h.run(r); o.ExitCode == nil || *o.ExitCode != 137 {
 		t.Errorf("%+v", o)
+	}
+}
+
+func TestATaskEndsWithItsCommandNotWithWhatItLeft(t *testing.T) {
+	h := newHost(t)
+	r := task("left", `trap '' TERM; (while :; do read x < /dev/zero; done) & echo done`)
+	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode != 0 || out != "done\n" {
+		t.Errorf("%+v\n%s", o, out)
+	}
+	if left := processesOf(t, h); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
