@@ -133,6 +133,21 @@ func (h *host) logs(r platform.Resource) string {
 	return b.String()
 }
 
+// says blocks until r has written that line.
+func (h *host) says(r platform.Resource, line string) {
+	h.Helper()
+	heard := errors.New("heard")
+	err := h.Logs(h.ctx, platform.LogQuery{Owner: "env_a", Names: []string{r.Name}, Tail: -1, Follow: true}, func(l platform.LogLine) error {
+		if string(l.Text) == line {
+			return heard
+		}
+		return nil
+	})
+	if !errors.Is(err, heard) {
+		h.Fatalf("waiting for %q: %v", line, err)
+	}
+}
+
 func (h *host) run(r platform.Resource) (staging.Observation, string) {
 	h.Helper()
 	h.apply(r)
@@ -407,5 +422,28 @@ func TestManyLinesArriveWhole(t *testing.T) {
 	if _, out := h.run(r); strings.Count(out, "\n") != lines {
 		ls, _ := exec.Command("find", h.dir, "-path", "*log*", "-ls").Output()
 		t.Errorf("%d of %d lines\n%s", strings.Count(out, "\n"), lines, ls)
+	}
+}
+
+func TestAnImpatientDeleteKillsNothing(t *testing.T) {
+	h := newHost(t)
+	r := workload("slow", `n=0; trap 'echo asked; n=$((n+1)); [ $n = 2 ] && exit 0' TERM; echo up; while :; do sleep 1; done`)
+	r.Workload.StopGrace = time.Minute
+	h.apply(r)
+	h.says(r, "up")
+	ctx, cancel := context.WithCancel(h.ctx)
+	done := make(chan error, 1)
+	go func() { done <- h.Delete(ctx, ref(r)) }()
+	h.says(r, "asked")
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("impatient delete: %v", err)
+	}
+	o, err := h.Observe(h.ctx, ref(r))
+	if err != nil || o.Presence != staging.Present || o.Run != staging.RunRunning {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if err := h.Delete(h.ctx, ref(r)); err != nil {
+		t.Errorf("patient delete: %v", err)
 	}
 }
