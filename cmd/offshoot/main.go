@@ -2,13 +2,15 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"offshoot/internal/cli"
 	"offshoot/internal/platform/process/shim"
+	"offshoot/internal/wiring"
 )
 
 func main() {
 	shim.Main()
-	os.Exit(cli.Main(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Main(context.Background(), wiring.Program(), os.Args[1:], os.Stdout, os.Stderr))
 }

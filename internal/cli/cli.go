@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,23 +13,41 @@ import (
 	"offshoot/internal/staging"
 )
 
+// Program is what the commands cannot do themselves.
+type Program struct {
+	// Serve runs a server until ctx ends.
+	Serve func(ctx context.Context, o ServerOptions, stdout io.Writer) error
+}
+
 // stdio is where a command writes.
 type stdio struct {
 	out, err io.Writer
 	json     bool
 	quiet    bool
+	// server, project and timeout are flags of every command.
+	server  string
+	project string
+	wait    waiting
 }
 
 // Main runs one command and answers its exit code.
-func Main(args []string, stdout, stderr io.Writer) int {
+func Main(ctx context.Context, p Program, args []string, stdout, stderr io.Writer) int {
 	io := &stdio{out: stdout, err: stderr}
-	root := newRoot(io)
+	root := newRoot(io, p)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
-	if err == nil {
+	err := root.ExecuteContext(ctx)
+	var told *reported
+	switch {
+	case err == nil:
 		return 0
+	case errors.As(err, &told):
+		return told.code
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		_, _ = fmt.Fprintln(stderr, "error: interrupted; what was asked for goes on")
+		_, _ = fmt.Fprintln(stderr, "hint: offshoot ls shows it; offshoot destroy ENV undoes it")
+		return 130
 	}
 	var known *staging.Error
 	if !errors.As(err, &known) {
@@ -39,7 +58,12 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return exitCode(known)
 }
 
-func newRoot(io *stdio) *cobra.Command {
+// reported is an error that the command has shown already.
+type reported struct{ code int }
+
+func (r *reported) Error() string { return fmt.Sprintf("exit code %d", r.code) }
+
+func newRoot(io *stdio, p Program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "offshoot",
 		Short:         "A staging environment for every branch",
@@ -50,7 +74,12 @@ func newRoot(io *stdio) *cobra.Command {
 	}
 	root.PersistentFlags().BoolVar(&io.json, "json", false, "print exactly one JSON object")
 	root.PersistentFlags().BoolVarP(&io.quiet, "quiet", "q", false, "print no progress")
-	root.AddCommand(versionCommand(io))
+	root.PersistentFlags().StringVar(&io.server, "server", "", "the server's URL (default $OFFSHOOT_SERVER, the login's, or http://127.0.0.1:7070)")
+	root.PersistentFlags().StringVarP(&io.project, "project", "p", "", "the project (default: the checkout's)")
+	built := []*cobra.Command{versionCommand(io), serverCommand(p, io), projectCommand(io), checkCommand(io), createCommand(io), deployCommand(io),
+		destroyCommand(io), lsCommand(io), showCommand(io), urlCommand(io), eventsCommand(io), waitCommand(io), logsCommand(io), statusCommand(io), envCommand(io)}
+	built = append(built, actCommands(io)...)
+	root.AddCommand(built...)
 	for _, name := range documented {
 		root.AddCommand(notBuilt(name))
 	}

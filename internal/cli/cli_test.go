@@ -17,13 +17,18 @@ func TestExitCodesAndStreams(t *testing.T) {
 	}{
 		{"version", 0, "offshoot ", ""},
 		{"--help", 0, "staging environment for every branch", ""},
-		{"create x", 4, "", "error: the command create is not in this build\nhint: "},
+		{"share x", 4, "", "error: the command share is not in this build\nhint: "},
+		{"create x --lite", 4, "", "error: that option of create is not in this build\nhint: "},
+		{"server --platform docker", 4, "", "error: the platform docker is not in this build"},
+		{"server --edge-listen 0.0.0.0:80", 4, "", "not in this build"},
+		{"ls --server http://127.0.0.1:1", 7, "", "error: the server at http://127.0.0.1:1 cannot be reached"},
+		{"destroy", 2, "", "error: accepts 1 arg"},
 		{"nonsense", 2, "", "error: unknown command"},
 		{"version extra", 2, "", "error: "},
 		{"--nonsense", 2, "", "error: unknown flag"},
 	} {
 		var out, errs bytes.Buffer
-		code := cli.Main(strings.Fields(tt.args), &out, &errs)
+		code := cli.Main(t.Context(), cli.Program{}, strings.Fields(tt.args), &out, &errs)
 		if code != tt.code || !strings.Contains(out.String(), tt.stdout) || !strings.Contains(errs.String(), tt.stderr) ||
 			tt.stdout == "" && out.Len() > 0 || tt.stderr == "" && errs.Len() > 0 {
 			t.Errorf("%q: code %d, stdout %q, stderr %q", tt.args, code, &out, &errs)
@@ -32,9 +37,9 @@ func TestExitCodesAndStreams(t *testing.T) {
 }
 
 func TestJSONIsOneObject(t *testing.T) {
-	for _, args := range []string{"version --json", "--json create x", "--json nonsense"} {
+	for _, args := range []string{"version --json", "--json share x", "--json nonsense"} {
 		var out, errs bytes.Buffer
-		cli.Main(strings.Fields(args), &out, &errs)
+		cli.Main(t.Context(), cli.Program{}, strings.Fields(args), &out, &errs)
 		var v map[string]any
 		d := json.NewDecoder(&out)
 		if err := d.Decode(&v); err != nil || d.More() {

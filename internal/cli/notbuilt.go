@@ -9,10 +9,9 @@ import (
 // documented are the commands of the product that this build does not have.
 // They are refused by name rather than called unknown.
 var documented = []string{
-	"server", "project", "check", "create", "deploy", "destroy", "ls", "show", "url", "open", "events", "wait", "logs", "mail",
-	"console", "exec", "psql", "redis-cli", "tunnel", "env", "link", "sleep", "wake", "pin", "unpin", "extend", "scale", "cron",
-	"data", "snapshot", "mask", "freeze", "moment", "sweep", "status", "doctor", "storage", "runtime", "share", "user", "token",
-	"login", "logout", "whoami", "backup", "restore", "aliases", "demo", "mcp", "ci", "aws",
+	"open", "mail", "console", "exec", "psql", "redis-cli", "tunnel", "link", "scale", "cron", "data", "snapshot", "mask", "freeze", "moment",
+	"sweep", "doctor", "storage", "runtime", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases", "demo",
+	"mcp", "ci", "aws",
 }
 
 func notBuilt(name string) *cobra.Command {

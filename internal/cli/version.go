@@ -59,3 +59,6 @@ func (s *stdio) object(v any) {
 	}
 	_, _ = fmt.Fprintln(s.out, string(text))
 }
+
+// Version is this build's, for the server's status.
+func Version() string { return version().Version }

@@ -28,6 +28,9 @@ func (b *builder) settle() {
 	b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
 	}, cause, before)
+	if b.plan.Phase == staging.PhaseAsleep && len(b.plan.Ops) > 0 {
+		b.plan.Phase = env.Phase // asleep is said when nothing runs
+	}
 }
 
 func (b *builder) restingPhase() staging.Phase {
@@ -74,8 +77,11 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 		all = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
 			Step: staging.StepRoute, Cause: "awake"}, all)
 	}
-	if b.in.Holding {
+	switch {
+	case b.in.Holding:
 		b.plan.Phase = staging.PhaseWaking
+	case len(all) > 0:
+		b.plan.Phase = staging.PhaseDegraded // something that should serve does not
 	}
 	return all
 }
@@ -117,6 +123,11 @@ func (b *builder) recover(outcome staging.Outcome) {
 	gone := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
 	}, cause, stopped)
+	if dep.Progress.Restored && old != nil && old.Stack != nil && b.in.Environment.Awake {
+		// Whoever is told of the failure finds the data served again.
+		within := b.ensure(scope(old.Environment), old, staging.StepData, cause)
+		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
+	}
 	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: cause}, stopped, gone)
 }
 

@@ -109,3 +109,11 @@ type Revision struct {
 	// Tree is the commit's tree id, the content key of a build.
 	Tree string
 }
+
+// Branch is the branch to deploy again: the one that was borrowed, else own.
+func (d Desired) Branch(own string) string {
+	if d.BorrowedBranch != "" {
+		return d.BorrowedBranch
+	}
+	return own
+}

@@ -36,6 +36,8 @@ type Driver struct {
 	boot    string
 	cgroups cgroups
 
+	portClaims, userClaims claims
+
 	// mu guards the allotment of user ids and ports.
 	mu sync.Mutex
 }
@@ -57,9 +59,13 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups}
+	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups,
+		portClaims: claims{"port"}, userClaims: claims{"uid"}}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
+	}
+	if err := d.reclaim(); err != nil {
+		return nil, fmt.Errorf("claim what is allotted: %w", err)
 	}
 	return d, nil
 }
@@ -89,6 +95,8 @@ func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observ
 		err = d.applyEndpoint(r)
 	case staging.ResourceWorkload, staging.ResourceTask:
 		err = d.applyInstance(ctx, r)
+	case staging.ResourceBuild:
+		err = d.applyBuild(ctx, r)
 	default:
 		return staging.Observation{}, staging.Errorf(staging.CodeInternal, "", "the process platform makes no %s", r.Kind)
 	}
@@ -120,6 +128,8 @@ func (d *Driver) Observe(_ context.Context, ref platform.Ref) (staging.Observati
 		o, err = d.observeEndpoint(ref)
 	case staging.ResourceWorkload, staging.ResourceTask:
 		o, err = d.observeInstance(ref)
+	case staging.ResourceBuild:
+		o, err = d.observeBuild(ref)
 	default:
 		return o, staging.Errorf(staging.CodeInternal, "", "the process platform makes no %s", ref.Kind)
 	}
@@ -144,7 +154,7 @@ func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
 		err = d.deleteScope(ctx, ref)
 	case staging.ResourceEndpoint:
 		err = os.Remove(d.file(ref))
-	case staging.ResourceWorkload, staging.ResourceTask:
+	case staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild:
 		err = d.deleteInstance(ctx, ref)
 	default:
 		err = staging.Errorf(staging.CodeInternal, "", "the process platform makes no %s", ref.Kind)
@@ -193,7 +203,7 @@ func (d *Driver) inventory(ctx context.Context, owner string) ([]staging.Observa
 	}
 	scope := owner + "/" + string(staging.ResourceScope) + "/0"
 	found = append(found, staging.Observation{Kind: staging.ResourceScope, Name: scope, Owner: owner, Presence: staging.Present})
-	for _, kind := range []staging.ResourceKind{staging.ResourceEndpoint, staging.ResourceWorkload, staging.ResourceTask} {
+	for _, kind := range []staging.ResourceKind{staging.ResourceEndpoint, staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild} {
 		entries, err := os.ReadDir(filepath.Join(d.dir, owner, string(kind)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("list %s of %s: %w", kind, owner, err)

@@ -32,6 +32,8 @@ type record struct {
 	Service  string        `json:"service"`
 	Restart  bool          `json:"restart"`
 	Grace    time.Duration `json:"grace"`
+	// Artifact is where a build's result goes.
+	Artifact string `json:"artifact,omitempty"`
 }
 
 const (
@@ -67,17 +69,17 @@ func (d *Driver) applyInstance(ctx context.Context, r platform.Resource) error {
 	if err != nil {
 		return fmt.Errorf("its scope: %w", err)
 	}
-	if err := d.makeFolder(dir, r); err != nil {
+	if err := d.makeFolder(dir, r, ""); err != nil {
 		return err
 	}
-	config, err := d.shimConfig(r, u, dir)
+	config, err := d.shimConfig(r, u, dir, d.inside(r, dir))
 	if err != nil {
 		return err
 	}
 	return d.startShim(ctx, dir, config)
 }
 
-func (d *Driver) makeFolder(dir string, r platform.Resource) error {
+func (d *Driver) makeFolder(dir string, r platform.Resource, artifact string) error {
 	if _, err := os.Stat(filepath.Join(dir, recordFile)); err == nil {
 		return nil
 	}
@@ -95,7 +97,7 @@ func (d *Driver) makeFolder(dir string, r platform.Resource) error {
 		grace = defaultGrace
 	}
 	if err := writeFile(filepath.Join(tmp, recordFile), record{SpecHash: r.SpecHash, Service: r.Workload.Service,
-		Restart: r.Workload.Restart && r.Kind == staging.ResourceWorkload, Grace: grace}); err != nil {
+		Restart: r.Workload.Restart && r.Kind == staging.ResourceWorkload, Grace: grace, Artifact: artifact}); err != nil {
 		return err
 	}
 	return os.Rename(tmp, dir)
@@ -147,6 +149,9 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 	o := staging.Observation{Presence: staging.Present, SpecHash: known.SpecHash}
 	var id identity
 	if err := readFile(filepath.Join(dir, identityFile), &id); err != nil {
+		if known.Artifact != "" {
+			return ended(o, dir, ref.Kind) // a build that had nothing to run
+		}
 		return o, err // never begun: absent
 	}
 	o.Ref = fmt.Sprint(id.PID)
@@ -178,7 +183,7 @@ func ended(o staging.Observation, dir string, kind staging.ResourceKind) (stagin
 	case err == nil:
 		o.Run, o.ExitCode, o.ExitedAt, o.Reason = staging.RunExited, &exit.Code, exit.At, exit.Reason
 		return o, nil
-	case errors.Is(err, fs.ErrNotExist) && kind == staging.ResourceTask:
+	case errors.Is(err, fs.ErrNotExist) && kind != staging.ResourceWorkload:
 		o.Run, o.Reason = staging.RunExited, "it was cut off: how it ended is not known"
 		return o, nil
 	}

@@ -84,7 +84,7 @@ func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platfo
 // are watched before they are read, so nothing falls in between.
 func (r *reader) more() ([]platform.LogLine, error) {
 	var all []platform.LogLine
-	for _, kind := range []staging.ResourceKind{staging.ResourceWorkload, staging.ResourceTask} {
+	for _, kind := range []staging.ResourceKind{staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild} {
 		parent := filepath.Join(r.d.home(r.q.Owner), string(kind))
 		r.watch(parent)
 		entries, err := os.ReadDir(parent)

@@ -19,7 +19,7 @@ import (
 // insidePath is where programs are found: the checkout's before the host's.
 const insidePath = "/app/.venv/bin:/app/node_modules/.bin:/app/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-func (d *Driver) shimConfig(r platform.Resource, u users, dir string) (shim.Config, error) {
+func (d *Driver) shimConfig(r platform.Resource, u users, dir string, inside []shim.Mount) (shim.Config, error) {
 	w := r.Workload
 	id := u.Service
 	if w.Role == staging.RoleData {
@@ -40,7 +40,7 @@ func (d *Driver) shimConfig(r platform.Resource, u users, dir string) (shim.Conf
 	if err != nil {
 		return shim.Config{}, err
 	}
-	view, err := d.view(r, id, dir)
+	view, err := d.view(r, id, dir, inside)
 	if err != nil {
 		return shim.Config{}, err
 	}
@@ -74,7 +74,7 @@ func environ(env map[string]string) []string {
 
 // view lists what the instance sees beyond the host's programs. Files of /etc
 // that name users and hosts are its own.
-func (d *Driver) view(r platform.Resource, id int, dir string) (shim.View, error) {
+func (d *Driver) view(r platform.Resource, id int, dir string, inside []shim.Mount) (shim.View, error) {
 	w := r.Workload
 	v := shim.View{Root: filepath.Join(dir, "root"), UID: id, GID: id, Files: w.Files}
 	hosts := "127.0.0.1 localhost\n::1 localhost\n"
@@ -91,11 +91,7 @@ func (d *Driver) view(r platform.Resource, id int, dir string) (shim.View, error
 		}
 		v.Mounts = append(v.Mounts, shim.Mount{Source: file, Target: "/etc/" + name, ReadOnly: true})
 	}
-	if w.Role == staging.RoleData {
-		v.Mounts = append(v.Mounts, shim.Mount{Tmpfs: true, Target: "/home/app"}, shim.Mount{Tmpfs: true, Target: "/app"})
-	} else {
-		v.Mounts = append(v.Mounts, shim.Mount{Source: filepath.Join(d.home(r.Owner), "home"), Target: "/home/app"}, app(w.Artifact, dir))
-	}
+	v.Mounts = append(v.Mounts, inside...)
 	if err := os.Chown(filepath.Join(dir, "upper"), id, id); err != nil {
 		return v, err
 	}
@@ -103,6 +99,15 @@ func (d *Driver) view(r platform.Resource, id int, dir string) (shim.View, error
 		v.Mounts = append(v.Mounts, shim.Mount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Tmpfs: m.Tmpfs})
 	}
 	return v, nil
+}
+
+// inside is the home and the checkout of a service or task; a data server has
+// neither.
+func (d *Driver) inside(r platform.Resource, dir string) []shim.Mount {
+	if r.Workload.Role == staging.RoleData {
+		return []shim.Mount{{Tmpfs: true, Target: "/home/app"}, {Tmpfs: true, Target: "/app"}}
+	}
+	return []shim.Mount{{Source: filepath.Join(d.home(r.Owner), "home"), Target: "/home/app"}, app(r.Workload.Artifact, dir)}
 }
 
 // app is the checkout at /app: writable and the instance's own, over an

@@ -84,29 +84,31 @@ func (d *Driver) users(owner string) (users, error) {
 func (d *Driver) applyScope(r platform.Resource) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	u, err := d.users(r.Owner)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	u, known := d.users(r.Owner)
+	if known != nil && !errors.Is(known, fs.ErrNotExist) {
+		return known
+	}
+	if err := os.MkdirAll(d.home(r.Owner), 0o711); err != nil {
 		return err
 	}
-	if err != nil {
-		if u, err = d.allotUsers(); err != nil {
+	if known != nil {
+		var err error
+		file := d.scopeFile(r.Owner)
+		if u, err = d.allotUsers(file, func(u users) error { return writeFile(file, u) }); err != nil {
 			return err
 		}
 	}
-	for _, dir := range []string{"", "home", "endpoint", "workload", "task"} {
+	for _, dir := range []string{"", "home", "endpoint", "workload", "task", "build"} {
 		if err := os.MkdirAll(filepath.Join(d.home(r.Owner), dir), 0o711); err != nil {
 			return err
 		}
 	}
-	if err := os.Chown(filepath.Join(d.home(r.Owner), "home"), u.Service, u.Service); err != nil {
-		return err
-	}
-	return writeFile(d.scopeFile(r.Owner), u)
+	return os.Chown(filepath.Join(d.home(r.Owner), "home"), u.Service, u.Service)
 }
 
 // allotUsers finds a pair of ids that no environment has. A scope that cannot
 // be read stops it: its ids might be given twice.
-func (d *Driver) allotUsers() (users, error) {
+func (d *Driver) allotUsers(holder string, write func(users) error) (users, error) {
 	owners, err := os.ReadDir(d.dir)
 	if err != nil {
 		return users{}, err
@@ -119,10 +121,23 @@ func (d *Driver) allotUsers() (users, error) {
 		}
 		taken[u.Service] = true
 	}
-	for n := range maxUsers {
-		if id := firstUID + 2*n; !taken[id] {
-			return users{Service: id, Data: id + 1}, nil
+	var u users
+	err = d.userClaims.locked(func() error {
+		first := begin(d.dir, maxUsers)
+		for i := range maxUsers {
+			id := firstUID + 2*((first+i)%maxUsers)
+			if taken[id] {
+				continue
+			}
+			if ok, err := d.userClaims.take(id, holder); err != nil || ok {
+				u = users{Service: id, Data: id + 1}
+				return errors.Join(err, write(u))
+			}
 		}
+		return nil
+	})
+	if err != nil || u.Service != 0 {
+		return u, err
 	}
 	return users{}, staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs", "all %d user ids are taken", maxUsers)
 }
@@ -177,10 +192,23 @@ func (d *Driver) applyEndpoint(r platform.Resource) error {
 	if err != nil {
 		return err
 	}
-	for port := firstPort; port < lastPort; port++ {
-		if !taken[port] && free(port) {
-			return writeFile(file, endpoint{port})
+	done := false
+	err = d.portClaims.locked(func() error {
+		first := begin(d.dir, lastPort-firstPort)
+		for i := range lastPort - firstPort {
+			port := firstPort + (first+i)%(lastPort-firstPort)
+			if taken[port] || !free(port) {
+				continue
+			}
+			if ok, err := d.portClaims.take(port, file); err != nil || ok {
+				done = true
+				return errors.Join(err, writeFile(file, endpoint{port}))
+			}
 		}
+		return nil
+	})
+	if err != nil || done {
+		return err
 	}
 	return staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs", "no port from %d to %d is free", firstPort, lastPort)
 }
@@ -216,4 +244,10 @@ func (d *Driver) observeEndpoint(ref platform.Ref) (staging.Observation, error) 
 		return staging.Observation{}, err
 	}
 	return staging.Observation{Presence: staging.Present, Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port))}, nil
+}
+
+// Users are the ids of an owner's services and of its data servers.
+func (d *Driver) Users(_ context.Context, owner string) (service, data int, err error) {
+	u, err := d.users(owner)
+	return u.Service, u.Data, err
 }

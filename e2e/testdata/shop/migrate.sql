@@ -1,0 +1,1 @@
+create table if not exists product (id int primary key, name text);

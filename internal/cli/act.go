@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+// actCommands are the small things that are done to one environment.
+func actCommands(io *stdio) []*cobra.Command {
+	short := map[string]string{"sleep": "Stop what runs, keep the data", "wake": "Start what sleeps", "pin": "Never destroy it for being idle",
+		"unpin": "Let it expire again"}
+	reaches := map[string]staging.Phase{"sleep": staging.PhaseAsleep, "wake": staging.PhaseReady}
+	var list []*cobra.Command
+	for _, name := range []string{"sleep", "wake", "pin", "unpin"} {
+		c := &cobra.Command{
+			Use: name + " ENV", Short: short[name], Example: "  offshoot " + name + " .", Args: cobra.ExactArgs(1),
+			RunE: func(c *cobra.Command, args []string) error {
+				ctx, stop := interruptible(c.Context())
+				defer stop()
+				client := io.client()
+				v, err := io.environment(ctx, client, args[0])
+				if err != nil {
+					return err
+				}
+				if name == "sleep" && v.Phase == string(staging.PhaseDeploying) && io.waits() {
+					if v, err = io.until(ctx, client, v.ID, func(v wire.Environment) bool { return v.Phase != string(staging.PhaseDeploying) }); err != nil {
+						return err
+					}
+				}
+				if v, err = client.Act(ctx, v.ID, name, nil); err != nil {
+					return err
+				}
+				if want, ok := reaches[name]; ok && io.waits() && v.Revision.Deployed != nil {
+					v, err = io.until(ctx, client, v.ID, func(v wire.Environment) bool {
+						return v.Phase == string(want) || want == staging.PhaseReady && v.Phase == string(staging.PhaseDegraded)
+					})
+					if err != nil {
+						return err
+					}
+				}
+				return io.done(v)
+			},
+		}
+		io.waitFlags(c)
+		list = append(list, c)
+	}
+	return append(list, &cobra.Command{
+		Use: "extend ENV DURATION", Short: "Keep an environment longer", Example: "  offshoot extend . 24h", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := time.ParseDuration(args[1])
+			if err != nil || d <= 0 {
+				return staging.Errorf(staging.CodeUsage, "for example 24h", "%q is no duration", args[1])
+			}
+			client := io.client()
+			v, err := io.environment(c.Context(), client, args[0])
+			if err == nil {
+				v, err = client.Act(c.Context(), v.ID, "extend", wire.Extend{Seconds: int64(d.Seconds())})
+			}
+			if err != nil {
+				return err
+			}
+			return io.done(v)
+		},
+	})
+}
+
+func (s *stdio) done(v wire.Environment) error {
+	if s.json {
+		s.object(v)
+		return nil
+	}
+	_, err := fmt.Fprintf(s.out, "%s is %s\n", v.Branch, v.Phase)
+	return err
+}
+
+func envCommand(io *stdio) *cobra.Command {
+	c := &cobra.Command{Use: "env", Short: "Variables of one environment", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	change := func(use, short string, read func([]string) (wire.Variables, error)) *cobra.Command {
+		x := &cobra.Command{
+			Use: use, Short: short, Args: cobra.MinimumNArgs(2),
+			RunE: func(c *cobra.Command, args []string) error {
+				r, err := read(args[1:])
+				if err != nil {
+					return err
+				}
+				ctx, stop := interruptible(c.Context())
+				defer stop()
+				client := io.client()
+				v, err := io.environment(ctx, client, args[0])
+				if err == nil {
+					v, err = client.Set(ctx, v.ID, r)
+				}
+				if err != nil {
+					return err
+				}
+				return io.deployed(ctx, client, v)
+			},
+		}
+		io.waitFlags(x)
+		return x
+	}
+	c.AddCommand(change("set ENV K=V…", "Set variables and redeploy without a build", func(args []string) (wire.Variables, error) {
+		m, err := pairs(args)
+		return wire.Variables{Set: m}, err
+	}), change("unset ENV K…", "Remove variables and redeploy without a build", func(args []string) (wire.Variables, error) {
+		return wire.Variables{Unset: args}, nil
+	}))
+	return c
+}

@@ -1,0 +1,345 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+	"offshoot/internal/wire"
+)
+
+// defaultTTL is how long an environment lives after its last activity.
+const defaultTTL = 72 * time.Hour
+
+// Environment is one environment as everyone sees it.
+func (s *Service) Environment(ctx context.Context, id string) (wire.Environment, error) {
+	env, err := s.Store.Environment(ctx, id)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	return s.view(ctx, env)
+}
+
+func (s *Service) view(ctx context.Context, env staging.Environment) (wire.Environment, error) {
+	p, err := s.Store.Project(ctx, env.Project)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	v := wire.Environment{ID: env.ID, Project: env.Project, Branch: env.Branch, Ref: env.Ref, Slug: env.Slug, Kind: string(env.Kind), Phase: string(env.Phase),
+		Reason: env.Reason, URL: s.Site.PrimaryURL(p, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
+		Generation: env.Generation, Pinned: env.Pinned, Size: env.Desired.Size, Platform: env.Platform, CreatedAt: env.CreatedAt, CreatedBy: env.CreatedBy,
+		LastActivityAt: env.LastActivityAt, Services: []wire.Service{}, Data: []wire.Data{}, Links: []wire.Link{}, Notes: []staging.Note{}}
+	if v.Size == "" {
+		v.Size = "small"
+	}
+	if env.Deployed.Revision != "" && env.DestroyedAt.IsZero() {
+		v.Revision.Deployed = &env.Deployed.Revision
+	}
+	if !env.DestroyedAt.IsZero() {
+		v.DestroyedAt = &env.DestroyedAt
+	}
+	if at := Expires(p, env); !at.IsZero() {
+		v.ExpiresAt = &at
+	}
+	for _, d := range env.Data {
+		item := wire.Data{Name: d.Name, Kind: d.Kind, Strategy: d.Strategy}
+		if d.Snapshot != "" {
+			item.Snapshot, item.SnapshotTakenAt = &d.Snapshot, &d.SnapshotTakenAt
+		}
+		v.Data = append(v.Data, item)
+	}
+	stack, err := s.describe(ctx, env, &v)
+	if err != nil {
+		return v, err
+	}
+	v.URLs = s.Site.URLs(p, env, stack)
+	return v, nil
+}
+
+// describe adds the latest deployment, and what serves.
+func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire.Environment) (*staging.Stack, error) {
+	var stack *staging.Stack
+	if env.Current != "" {
+		d, err := s.Store.Deployment(ctx, env.Current)
+		if err != nil {
+			return nil, err
+		}
+		v.Revision.Message, v.Revision.Author = d.Revision.Message, d.Revision.Author
+		if !d.Revision.CommittedAt.IsZero() {
+			v.Revision.CommittedAt = &d.Revision.CommittedAt
+		}
+		w := deployment(d)
+		v.Deployment, v.Failure, stack = &w, d.Failure, d.Stack
+		if d.Notes != nil {
+			v.Notes = d.Notes
+		}
+	}
+	if env.Deployed.Deployment == "" {
+		return stack, nil
+	}
+	d, err := s.Store.Deployment(ctx, env.Deployed.Deployment)
+	if err != nil {
+		return stack, err
+	}
+	if d.Stack == nil {
+		return stack, nil
+	}
+	for _, x := range d.Stack.Services {
+		v.Services = append(v.Services, s.service(ctx, env, d, x))
+	}
+	return d.Stack, nil
+}
+
+// service is what a service's instances do now.
+func (s *Service) service(ctx context.Context, env staging.Environment, d staging.Deployment, x staging.Service) wire.Service {
+	w := wire.Service{Name: x.Name, State: "stopped", Replicas: max(1, x.Replicas)}
+	if x.Schedule != "" {
+		w.State = "scheduled"
+		return w
+	}
+	if env.Phase == staging.PhaseDestroyed || env.Phase == staging.PhaseAsleep {
+		return w
+	}
+	o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID,
+		Name: plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", x.Name, d.ID))})
+	if err == nil && o.Presence == staging.Present && o.Run != staging.RunNone {
+		w.State = string(o.Run)
+	}
+	return w
+}
+
+func deployment(d staging.Deployment) wire.Deployment {
+	w := wire.Deployment{ID: d.ID, Outcome: string(d.Outcome), Generation: d.Generation, Revision: d.Revision.ID, Cause: d.Cause, StartedAt: d.StartedAt,
+		Steps: []wire.Step{}, Successor: d.Successor, Failure: d.Failure}
+	end := time.Now()
+	if !d.FinishedAt.IsZero() {
+		end = d.FinishedAt
+		w.FinishedAt = &end
+	}
+	w.TotalMS = end.Sub(d.StartedAt).Milliseconds()
+	for _, s := range d.Steps {
+		w.Steps = append(w.Steps, wire.Step{Name: string(s.Name), State: string(s.State), DurationMS: s.DurationMS, Detail: s.Detail})
+	}
+	return w
+}
+
+// Expires is when an environment will be swept if nobody uses it, zero for
+// never.
+func Expires(p staging.Project, e staging.Environment) time.Time {
+	if e.Pinned || e.Kind == staging.KindShared || !e.DeleteRequestedAt.IsZero() {
+		return time.Time{}
+	}
+	ttl := defaultTTL
+	if p.Policy.TTL > 0 {
+		ttl = p.Policy.TTL
+	}
+	if e.TTL > 0 {
+		ttl = e.TTL
+	}
+	at := e.LastActivityAt.Add(ttl)
+	if e.ExtendedTo.After(at) {
+		at = e.ExtendedTo
+	}
+	return at
+}
+
+// Environments are those of a project, "" for all; destroyed ones too if asked.
+func (s *Service) Environments(ctx context.Context, project string, all bool, after string, limit int) ([]wire.Environment, error) {
+	if project != "" {
+		if _, err := s.Store.Project(ctx, project); err != nil {
+			return nil, noProject(err)
+		}
+	}
+	list, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project, Destroyed: all, After: after, Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	items := make([]wire.Environment, 0, len(list))
+	for _, e := range list {
+		v, err := s.view(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, v)
+	}
+	return items, nil
+}
+
+// Resolve finds the environment that a person means.
+func (s *Service) Resolve(ctx context.Context, project, name string) (wire.Environment, error) {
+	if staging.HasID(name, staging.EnvironmentPrefix) {
+		return s.Environment(ctx, name)
+	}
+	projects, err := s.Store.Projects(ctx)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	found := map[string]staging.Environment{}
+	look := func(p, name string) {
+		if e, err := s.Store.EnvironmentByBranch(ctx, p, name); err == nil {
+			found[e.ID] = e
+		}
+		slug := name
+		if name == "staging" {
+			for _, x := range projects {
+				if x.Name == p {
+					if e, err := s.Store.EnvironmentByBranch(ctx, p, x.StagingBranch); err == nil {
+						found[e.ID] = e
+					}
+				}
+			}
+		}
+		if e, err := s.Store.EnvironmentBySlug(ctx, p, slug); err == nil {
+			found[e.ID] = e
+		}
+	}
+	if project != "" {
+		look(project, name)
+	} else {
+		for _, p := range projects {
+			if rest, ok := strings.CutPrefix(name, p.Name+"/"); ok {
+				look(p.Name, rest)
+			}
+			if len(projects) == 1 {
+				look(p.Name, name)
+			}
+		}
+	}
+	switch len(found) {
+	case 1:
+		for _, e := range found {
+			return s.view(ctx, e)
+		}
+	case 0:
+		return wire.Environment{}, staging.NotFound("offshoot ls shows what there is", "there is no environment %q", name)
+	}
+	var ids []string
+	for _, e := range found {
+		ids = append(ids, e.ID+" (branch "+e.Branch+", slug "+e.Slug+")")
+	}
+	return wire.Environment{}, staging.Refused("name it by its id", "%q may mean %s", name, strings.Join(ids, " or "))
+}
+
+// Resources is the ledger of an environment.
+func (s *Service) Resources(ctx context.Context, id string) ([]wire.Resource, error) {
+	rows, err := s.Store.Resources(ctx, id)
+	items := make([]wire.Resource, len(rows))
+	for i, r := range rows {
+		items[i] = wire.Resource{Kind: string(r.Kind), Name: r.Name, State: string(r.State), Reason: r.DeleteReason}
+	}
+	return items, err
+}
+
+// Deployments are the latest, newest first.
+func (s *Service) Deployments(ctx context.Context, id string) ([]wire.Deployment, error) {
+	list, err := s.Store.Deployments(ctx, id, 100)
+	items := make([]wire.Deployment, len(list))
+	for i, d := range list {
+		items[i] = deployment(d)
+	}
+	return items, err
+}
+
+// Events are a page after a number; it waits up to patience for the first.
+func (s *Service) Events(ctx context.Context, f store.EventFilter, patience time.Duration) ([]staging.Event, error) {
+	woken, cancel := s.Store.Subscribe()
+	defer cancel()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		list, err := s.Store.Events(ctx, f)
+		if err != nil || len(list) > 0 || patience <= 0 {
+			return list, err
+		}
+		select {
+		case _, open := <-woken:
+			if !open {
+				return nil, nil
+			}
+		case <-timer.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Status is the server's health.
+func (s *Service) Status(ctx context.Context) (wire.Status, error) {
+	st := wire.Status{Version: s.Version, Ready: true, Environments: map[string]int{}, Queue: []string{}, Tasks: []wire.Task{}}
+	list, err := s.Store.Environments(ctx, store.EnvironmentFilter{})
+	if err != nil {
+		return st, err
+	}
+	for _, e := range list {
+		st.Environments[string(e.Phase)]++
+		if e.Phase == staging.PhaseQueued {
+			st.Queue = append(st.Queue, e.ID)
+		}
+	}
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(s.Dir, &disk); err != nil {
+		return st, err
+	}
+	st.Capacity = wire.Capacity{DiskFreeBytes: int64(disk.Bavail) * int64(disk.Bsize), DiskTotalBytes: int64(disk.Blocks) * int64(disk.Bsize)}
+	return st, nil
+}
+
+// LogQuery selects lines of an environment's logs.
+type LogQuery struct {
+	Service string
+	Step    string
+	Follow  bool
+	Tail    int
+	Since   time.Time
+}
+
+// Logs streams lines without secrets.
+func (s *Service) Logs(ctx context.Context, id string, q LogQuery, line func(wire.LogLine) error) error {
+	env, err := s.Store.Environment(ctx, id)
+	if err != nil {
+		return err
+	}
+	logger, ok := s.Platform.(platform.Logger)
+	if !ok {
+		return staging.Refused("look at the platform's own logs", "the platform keeps no logs here")
+	}
+	red := s.Work.Redactor(ctx, env.ID)
+	tail := q.Tail
+	if q.Service != "" || q.Step != "" {
+		tail = -1 // counted below, after the selection
+	}
+	var kept []wire.LogLine
+	err = logger.Logs(ctx, platform.LogQuery{Owner: env.ID, Follow: q.Follow, Tail: tail, Since: q.Since}, func(l platform.LogLine) error {
+		if !selected(q, l) {
+			return nil
+		}
+		w := wire.LogLine{At: l.At, Service: l.Service, Name: l.Name, Stream: l.Stream, Text: red.String(strings.ToValidUTF8(string(l.Text), "\uFFFD"))}
+		if tail == q.Tail || q.Follow {
+			return line(w)
+		}
+		if kept = append(kept, w); q.Tail >= 0 && len(kept) > q.Tail {
+			kept = kept[1:]
+		}
+		return nil
+	})
+	for _, l := range kept {
+		if err := line(l); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func selected(q LogQuery, l platform.LogLine) bool {
+	if q.Step != "" {
+		return l.Service == q.Step
+	}
+	return q.Service == "" || l.Service == q.Service
+}

@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"offshoot/internal/copytree"
+	"offshoot/internal/datastore"
+)
+
+// initTimeout bounds initdb, which takes 1 to 3 s.
+const initTimeout = 2 * time.Minute
+
+// empty is the kept empty cluster of a server build, made when it is first
+// needed: nothing else ever waits for initdb.
+func (d *Driver) empty(ctx context.Context, e datastore.Engine) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	sum := sha256.Sum256([]byte(e.Name + "\n" + d.adminPassword()))
+	dir := filepath.Join(d.Empty, "postgres-"+e.Major+"-"+hex.EncodeToString(sum[:6]))
+	if _, err := readRecord(dir); err == nil {
+		return dir, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, initTimeout)
+	defer cancel()
+	if err := d.initialise(ctx, e, dir); err != nil {
+		return "", fmt.Errorf("make an empty cluster of %s: %w", e.Name, err)
+	}
+	return dir, nil
+}
+
+func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string) error {
+	tmp, err := os.MkdirTemp("", "offshoot-initdb-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	cmd := exec.CommandContext(ctx, filepath.Join(e.Bin, "initdb"), "-D", filepath.Join(tmp, "data"), "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
+		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
+	cmd.Dir = tmp
+	if err := os.WriteFile(filepath.Join(tmp, "password"), []byte(d.adminPassword()+"\n"), 0o600); err != nil {
+		return err
+	}
+	if err := asOther(cmd, tmp); err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	partial := copytree.Partial(dir)
+	if err := copytree.Remove(partial); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(partial, 0o711); err != nil {
+		return err
+	}
+	if _, err := copytree.Copy(ctx, filepath.Join(tmp, "data"), filepath.Join(partial, "data"), copytree.Options{}); err != nil {
+		return err
+	}
+	if err := writeRecord(partial, record{Engine: e.Name}); err != nil {
+		return err
+	}
+	return copytree.Publish(partial, dir, true)
+}
+
+// asOther runs a program that refuses root as the user nobody, and gives it
+// the folder that it works in.
+func asOther(cmd *exec.Cmd, dir string) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.ParseUint(nobody.Uid, 10, 32)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.ParseUint(nobody.Gid, 10, 32)
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: []uint32{}}}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(uid), int(gid))
+	})
+}

@@ -1,0 +1,132 @@
+// Package redis is the datastore of Redis and Valkey: a server of its own an
+// environment, empty at first, kept over sleep.
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	client "github.com/redis/go-redis/v9"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/staging"
+)
+
+// Engines finds server builds.
+type Engines interface {
+	Find(ctx context.Context, kind, major string) (datastore.Engine, error)
+}
+
+// Driver implements datastore.Driver.
+type Driver struct{ engines Engines }
+
+// New uses those engines.
+func New(e Engines) *Driver { return &Driver{engines: e} }
+
+// Kind implements datastore.Driver.
+func (*Driver) Kind() string { return "redis" }
+
+// Make implements datastore.Driver. Sessions and jobs of another environment
+// would be done twice, so it starts empty whatever From says.
+func (d *Driver) Make(ctx context.Context, c datastore.Clone, _ datastore.Progress) (datastore.Made, error) {
+	e, err := d.engines.Find(ctx, "redis", c.Store.Version)
+	if err != nil {
+		return datastore.Made{}, err
+	}
+	made := datastore.Made{Strategy: "empty", Engine: e.Name, Empty: true,
+		Observation: staging.Observation{Kind: staging.ResourceClone, Name: c.Name, Owner: c.Owner, Presence: staging.Present, Ref: c.Dir}}
+	if _, err := os.Lstat(c.Dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return made, err
+	}
+	if err := os.MkdirAll(filepath.Join(c.Dir+".new", "data"), 0o711); err != nil {
+		return made, err
+	}
+	if err := os.Chmod(filepath.Join(c.Dir+".new", "data"), 0o700); err != nil {
+		return made, err
+	}
+	if err := os.Chown(filepath.Join(c.Dir+".new", "data"), c.UID, c.GID); err != nil {
+		return made, err
+	}
+	return made, os.Rename(c.Dir+".new", c.Dir)
+}
+
+// allowed are the settings that a stack's command may give the server.
+var allowed = []string{"maxmemory", "maxmemory-policy", "databases", "notify-keyspace-events", "save", "appendonly", "appendfsync",
+	"timeout", "maxclients", "lua-time-limit", "hz", "lazyfree-lazy-eviction"}
+
+var plainValue = regexp.MustCompile(`^[A-Za-z0-9._ -]*$`)
+
+// Serve implements datastore.Driver. The password goes in by a file that only
+// the server's user can read.
+func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
+	e, err := d.engines.Find(ctx, "redis", c.Store.Version)
+	if err != nil {
+		return datastore.Serving{}, err
+	}
+	config := []string{"bind " + at.Host, "port " + strconv.Itoa(at.Port), "protected-mode yes", "dir /data", "daemonize no",
+		"requirepass " + quote(c.Password), "appendonly yes", "appendfsync everysec", "save 300 1", "stop-writes-on-bgsave-error no",
+		"loglevel notice", "enable-debug-command no", "enable-module-command no"}
+	for i := 0; i+1 < len(c.Store.Args); i++ {
+		key, ok := strings.CutPrefix(c.Store.Args[i], "--")
+		if ok && slices.Contains(allowed, key) && plainValue.MatchString(c.Store.Args[i+1]) {
+			config = append(config, key+" "+c.Store.Args[i+1])
+		}
+	}
+	mounts := []staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: "/data"}}
+	if !strings.HasPrefix(e.Bin, "/usr/") {
+		mounts = append(mounts, staging.HostMount{Source: e.Root, Target: e.Root, ReadOnly: true})
+	}
+	name := "redis-server"
+	if _, err := os.Stat(filepath.Join(e.Bin, name)); err != nil {
+		name = "valkey-server"
+	}
+	address := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+	u := url.URL{Scheme: "redis", User: url.UserPassword("", c.Password), Host: address, Path: "/0"}
+	return datastore.Serving{
+		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true, Writer: true,
+			Command: staging.Command{Args: []string{filepath.Join(e.Bin, name), "/run/redis.conf"}},
+			Files:   map[string]string{"/run/redis.conf": strings.Join(config, "\n") + "\n"}, Mounts: mounts,
+			Limits: c.Store.Limits, StopGrace: time.Minute},
+		Variables: map[string]string{"REDIS_URL": u.String()}, URL: u.String(),
+	}, nil
+}
+
+// quote writes a value as the server's configuration reads it.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		fmt.Fprintf(&b, `\x%02x`, c)
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+func connect(c datastore.Clone, at datastore.Endpoint) *client.Client {
+	return client.NewClient(&client.Options{Addr: net.JoinHostPort(at.Host, strconv.Itoa(at.Port)), Password: c.Password,
+		MaxRetries: -1, PoolSize: 1, DialTimeout: time.Second, ReadTimeout: 5 * time.Second, DisableIdentity: true})
+}
+
+// Ready implements datastore.Driver.
+func (d *Driver) Ready(ctx context.Context, c datastore.Clone, at datastore.Endpoint) error {
+	r := connect(c, at)
+	defer func() { _ = r.Close() }()
+	return datastore.Poll(ctx, func(ctx context.Context) error { return r.Ping(ctx).Err() })
+}
+
+// Quiet implements datastore.Driver.
+func (d *Driver) Quiet(context.Context, datastore.Clone, datastore.Endpoint) error { return nil }
+
+// Prepare implements datastore.Driver.
+func (d *Driver) Prepare(context.Context, datastore.Clone, datastore.Endpoint) error { return nil }

@@ -1,0 +1,233 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+)
+
+// actor works on one environment, alone. It lives while there is work.
+type actor struct {
+	*Engine
+	id   string
+	mem  *memory
+	kick chan struct{}
+	done chan result
+	// again is guarded by the engine's lock.
+	again bool
+
+	running map[string]operation
+	retry   map[string]backoff
+	repeats map[string]int
+	steps   sync.Mutex
+}
+
+type operation struct {
+	op     plan.Op
+	cancel context.CancelFunc
+}
+
+type result struct {
+	op  plan.Op
+	dep *staging.Deployment
+	err error
+}
+
+type backoff struct {
+	at    time.Time
+	pause time.Duration
+}
+
+const (
+	firstRetry = 250 * time.Millisecond
+	maxRetry   = time.Minute
+	// maxRepeats bounds how often one operation may succeed without the plan
+	// noticing: more is a mistake of ours, not of the environment.
+	maxRepeats  = 25
+	historySeen = 20
+)
+
+// errStale says that the desired state changed under an operation.
+var errStale = errors.New("a newer state is wanted")
+
+func newActor(e *Engine, id string, m *memory) *actor {
+	return &actor{Engine: e, id: id, mem: m, kick: make(chan struct{}, 1), done: make(chan result),
+		running: map[string]operation{}, retry: map[string]backoff{}, repeats: map[string]int{}}
+}
+
+func (a *actor) run() {
+	defer a.end()
+	for a.ctx.Err() == nil {
+		view, err := a.observe(a.ctx)
+		if staging.CodeOf(err) == staging.CodeNotFound && len(a.running) == 0 {
+			if a.retire(a) {
+				return
+			}
+			continue
+		}
+		if err != nil {
+			a.Log.ErrorContext(a.ctx, "observe", "environment", a.id, "error", err)
+			a.pause("observe")
+			a.wait(time.Until(a.retry["observe"].at))
+			continue
+		}
+		p := plan.Next(view.Input)
+		if err := a.record(a.ctx, view, p); err != nil && !errors.Is(err, errStale) {
+			a.Log.ErrorContext(a.ctx, "record", "environment", a.id, "error", err)
+		}
+		a.abandon(p)
+		next := a.start(view, p)
+		if len(a.running) == 0 && next == 0 && len(p.Waiting) == 0 {
+			if a.retire(a) {
+				return
+			}
+			continue
+		}
+		if next == 0 && len(p.Waiting) > 0 {
+			a.pause("waiting")
+			next = time.Until(a.retry["waiting"].at)
+		}
+		a.wait(next)
+	}
+}
+
+// end waits for what is under way; it was cancelled with the engine's context.
+func (a *actor) end() {
+	for len(a.running) > 0 {
+		r := <-a.done
+		delete(a.running, r.op.ID)
+	}
+	a.mu.Lock()
+	delete(a.actors, a.id)
+	a.mu.Unlock()
+}
+
+// abandon cancels what the plan no longer has.
+func (a *actor) abandon(p plan.Plan) {
+	for id, o := range a.running {
+		if !slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.ID == id }) {
+			o.cancel()
+		}
+	}
+}
+
+// start begins what can begin, and answers after which time something that
+// failed may be tried again, 0 for nothing.
+func (a *actor) start(view *view, p plan.Plan) time.Duration {
+	var next time.Duration
+	for _, op := range p.Startable() {
+		if a.occupied(op) {
+			continue
+		}
+		if wait := time.Until(a.retry[op.ID].at); wait > 0 {
+			if next == 0 || wait < next {
+				next = wait
+			}
+			continue
+		}
+		ctx, cancel := context.WithCancel(a.ctx)
+		a.running[op.ID] = operation{op, cancel}
+		dep := view.deployment(op.Deployment)
+		go func() {
+			err := a.execute(ctx, view, op)
+			cancel()
+			a.done <- result{op, dep, err}
+		}()
+	}
+	return next
+}
+
+// occupied is whether something runs on the same resource: an operation that
+// was cancelled is waited for.
+func (a *actor) occupied(op plan.Op) bool {
+	if _, ok := a.running[op.ID]; ok {
+		return true
+	}
+	for _, o := range a.running {
+		if o.op.Resource == op.Resource && op.Resource != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// wait blocks until something ends, changes, or may be tried again.
+func (a *actor) wait(next time.Duration) {
+	var timer <-chan time.Time
+	if next > 0 {
+		t := time.NewTimer(next)
+		defer t.Stop()
+		timer = t.C
+	}
+	if len(a.running) == 0 && timer == nil {
+		return
+	}
+	select {
+	case r := <-a.done:
+		a.ended(r)
+	case <-a.kick:
+		a.mu.Lock()
+		a.again = false
+		a.mu.Unlock()
+		clear(a.retry) // a person or event may have changed what failed
+	case <-timer:
+	case <-a.ctx.Done():
+	}
+}
+
+func (a *actor) pause(id string) {
+	b := a.retry[id]
+	b.pause = min(max(firstRetry, b.pause*2), maxRetry)
+	b.at = time.Now().Add(b.pause)
+	a.retry[id] = b
+}
+
+// ended records how an operation ended. What fails in a deployment fails the
+// deployment; what fails elsewhere is tried again.
+func (a *actor) ended(r result) {
+	delete(a.running, r.op.ID)
+	if r.err == nil {
+		delete(a.retry, r.op.ID)
+		if a.repeats[r.op.ID]++; a.repeats[r.op.ID] <= maxRepeats {
+			return
+		}
+		r.err = fmt.Errorf("%s had no effect", r.op.ID)
+	}
+	var waiting *staging.Waiting
+	switch {
+	case errors.Is(r.err, errStale), errors.Is(r.err, context.Canceled):
+		a.Log.DebugContext(a.ctx, "given up", "environment", a.id, "operation", r.op.ID, "error", r.err)
+		return
+	case errors.As(r.err, &waiting):
+		a.pause(r.op.ID)
+		return
+	}
+	a.Log.WarnContext(a.ctx, "failed", "environment", a.id, "operation", r.op.ID, "error", r.err)
+	if failing(r) {
+		if err := a.fail(a.ctx, r); err == nil {
+			return
+		}
+	}
+	a.pause(r.op.ID)
+	if err := a.complain(a.ctx, r); err != nil {
+		a.Log.ErrorContext(a.ctx, "record", "environment", a.id, "error", err)
+	}
+}
+
+// failing is whether the end of an operation is the end of its deployment.
+func failing(r result) bool {
+	if r.dep == nil || r.dep.Outcome != staging.OutcomeRunning || r.dep.Failure != nil || r.dep.Progress.Routed {
+		return false
+	}
+	switch r.op.Action {
+	case plan.Delete, plan.Restore, plan.Drain, plan.Finish, plan.Hold, plan.SetAside, plan.Vanish:
+		return false
+	}
+	return true
+}

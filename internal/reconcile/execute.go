@@ -1,0 +1,304 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"offshoot/internal/edge"
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+)
+
+// The deadlines of operations: none runs for ever.
+const (
+	quickLimit  = time.Minute
+	copyLimit   = 30 * time.Minute
+	deleteLimit = 5 * time.Minute
+	drainLimit  = 30 * time.Second
+	taskLimit   = 15 * time.Minute
+	buildLimit  = 30 * time.Minute
+	healthLimit = time.Minute
+	readyLimit  = 2 * time.Minute
+)
+
+// execute carries out one operation.
+func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
+	limit := quickLimit
+	switch op.Action {
+	case plan.Apply:
+		limit = copyLimit
+	case plan.Mark, plan.Restore, plan.SetAside:
+		limit = copyLimit
+	case plan.Await:
+		limit = 24 * time.Hour // the task's own limit ends it
+	case plan.Ready:
+		limit = readyLimit
+	case plan.Health:
+		limit = time.Hour // the service's own limit ends it
+	case plan.Delete:
+		limit = deleteLimit
+	case plan.Drain:
+		limit = drainLimit + quickLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	dep := v.deployment(op.Deployment)
+	switch op.Action {
+	case plan.Apply:
+		return a.apply(ctx, v, dep, op)
+	case plan.Await:
+		return a.await(ctx, v, dep, op)
+	case plan.Ready:
+		return a.ready(ctx, v, dep, op)
+	case plan.Health:
+		return a.health(ctx, v, dep, op)
+	case plan.Read:
+		return a.read(ctx, v, dep)
+	case plan.Delete:
+		return a.delete(ctx, v, op)
+	case plan.Route:
+		return a.route(ctx, v, dep, op)
+	case plan.Hold:
+		return a.hold(ctx)
+	case plan.Drain:
+		return a.drain(ctx, dep)
+	case plan.Finish:
+		return a.finish(ctx, v, dep, op)
+	case plan.Mark:
+		return a.mark(ctx, v, dep, op)
+	case plan.Restore:
+		return a.restore(ctx, v, dep, op)
+	case plan.SetAside:
+		return a.setAside(ctx, v, op)
+	case plan.Vanish:
+		return a.vanish(ctx, v)
+	}
+	return fmt.Errorf("nothing knows how to %s", op.Action)
+}
+
+func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) error {
+	dir, err := a.Folders.Path(plan.Name(a.id, staging.ResourceCheckout, dep.Revision.ID))
+	if err != nil {
+		return err
+	}
+	stack, notes, err := a.Read(ctx, dir, v.project, v.Environment, dep.Revision.ID)
+	if err != nil {
+		return err
+	}
+	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) { d.Stack, d.Notes = stack, notes })
+}
+
+// route switches in the store and then in memory: a crash between the two
+// loads the new one.
+func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	r := edge.Route{Environment: a.id, Phase: staging.PhaseReady, Hosts: map[string]edge.Target{}}
+	for host, service := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
+		target := edge.Target{Service: service}
+		s, ok := dep.Stack.Service(service)
+		if ok && len(s.Ports) > 0 {
+			upstreams, err := a.upstreams(ctx, v, dep, s)
+			if err != nil {
+				return err
+			}
+			target.Upstreams = upstreams
+		}
+		r.Hosts[host] = target
+	}
+	err := a.Store.Write(ctx, func(w Writer) error {
+		if _, err := a.fence(ctx, w, v); err != nil {
+			return err
+		}
+		if err := w.PutResource(ctx, staging.Resource{Name: op.Resource, Kind: staging.ResourceRoute, Driver: "edge", Owner: a.id, Project: v.project.Name,
+			Generation: v.Environment.Generation, State: staging.ResourcePresent, CreatedAt: a.Now()}); err != nil {
+			return err
+		}
+		if dep.Outcome != staging.OutcomeRunning {
+			return nil
+		}
+		return edited(ctx, w, dep.ID, func(d *staging.Deployment) { d.Progress.Healthy, d.Progress.Routed = true, true })
+	})
+	if err != nil {
+		return err
+	}
+	a.Edge.Put(r)
+	return nil
+}
+
+// hold flips the hosts to holding; where requests are in flight somebody uses
+// the environment, and it stays awake.
+func (a *actor) hold(ctx context.Context) error {
+	if a.Edge.Hold(a.id) {
+		return nil
+	}
+	return a.Store.Write(ctx, func(w Writer) error {
+		env, err := w.Environment(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		env.Awake, env.LastActivityAt = true, a.Now()
+		return w.PutEnvironment(ctx, env)
+	})
+}
+
+func (a *actor) drain(ctx context.Context, dep *staging.Deployment) error {
+	ctx, cancel := context.WithTimeout(ctx, drainLimit)
+	defer cancel()
+	err := a.Edge.Drain(ctx, a.id)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	a.steps.Lock()
+	defer a.steps.Unlock()
+	a.mem.drained = dep.ID
+	return nil
+}
+
+// finish ends a deployment.
+func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	err := a.Store.Write(ctx, func(w Writer) error {
+		env, err := w.Environment(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		now := a.Now()
+		if err := edited(ctx, w, dep.ID, func(d *staging.Deployment) {
+			d.Outcome, d.FinishedAt = op.Outcome, now
+			if op.Outcome == staging.OutcomeSuperseded && env.Current != dep.ID {
+				d.Successor = env.Current
+			}
+			for i := range d.Steps {
+				switch s := &d.Steps[i]; s.State {
+				case staging.StepPending:
+					s.State = staging.StepSkipped
+				case staging.StepRunning:
+					s.State, s.DurationMS = staging.StepDone, now.Sub(s.StartedAt).Milliseconds()
+				}
+			}
+		}); err != nil {
+			return err
+		}
+		if dep.Progress.Routed {
+			env.Deployed = staging.Deployed{Revision: dep.Revision.ID, Deployment: dep.ID, Generation: dep.Generation, At: now}
+			env.Phase = staging.PhaseReady
+			if slices.ContainsFunc(dep.Progress.Ended, func(n string) bool { return n == plan.Name(a.id, staging.ResourceTask, dep.ID+".seed.0") }) {
+				for i := range env.Data {
+					env.Data[i].Seeded = true
+				}
+			}
+		} else if v.Serving == nil {
+			env.Data = nil // a first deployment that fails drops its data
+			if op.Outcome == staging.OutcomeFailed {
+				env.Phase = staging.PhaseFailed
+			}
+		} else if op.Outcome == staging.OutcomeFailed {
+			env.Phase = staging.PhaseDegraded
+		}
+		if err := w.PutEnvironment(ctx, env); err != nil {
+			return err
+		}
+		return a.event(ctx, w, env, "deployment."+string(op.Outcome), "deployment of "+short(dep.Revision.ID)+" "+string(op.Outcome))
+	})
+	if err == nil && v.Serving == nil && !dep.Progress.Routed {
+		a.Edge.Remove(a.id) // announced anew with the failure
+	}
+	return err
+}
+
+func short(sha string) string { return sha[:min(len(sha), 10)] }
+
+func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
+	row, ok := v.row(op.Resource)
+	if !ok {
+		return nil
+	}
+	a.setReady(row.Name, false)
+	if row.State != staging.ResourceDeleting {
+		row.State = staging.ResourceDeleting
+		if err := a.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) }); err != nil {
+			return err
+		}
+	}
+	if err := a.remove(ctx, row); err != nil {
+		return err
+	}
+	return a.Store.Write(ctx, func(w Writer) error {
+		if !v.Environment.DeleteRequestedAt.IsZero() {
+			if _, err := w.AppendEvent(ctx, staging.Event{At: a.Now(), Type: "resource.removed", Project: v.project.Name, Environment: a.id, Actor: "server",
+				Message: row.Name + " is gone", Detail: map[string]any{"kind": string(row.Kind), "name": row.Name, "verified_by": row.Driver}}); err != nil {
+				return err
+			}
+		}
+		return w.DeleteResource(ctx, row.Name)
+	})
+}
+
+// remove takes one thing away and sees it gone.
+func (a *actor) remove(ctx context.Context, row staging.Resource) error {
+	switch row.Kind {
+	case staging.ResourceRoute:
+		a.Edge.Remove(row.Owner)
+		return nil
+	case staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark, staging.ResourceAside, staging.ResourceSnapshot:
+		return a.Folders.Delete(ctx, row.Name)
+	}
+	return a.Platform.Delete(ctx, ref(row))
+}
+
+// vanish asks every inventory; only where all agree is the environment gone.
+func (a *actor) vanish(ctx context.Context, v *view) error {
+	found, err := a.Platform.List(ctx, a.id)
+	if err != nil {
+		return err
+	}
+	folders, err := a.Folders.List(ctx, a.id)
+	if err != nil {
+		return err
+	}
+	if left := append(found, folders...); len(left) > 0 {
+		return a.sweepUp(ctx, v, left)
+	}
+	a.Edge.Remove(a.id)
+	return a.Store.Write(ctx, func(w Writer) error {
+		env, err := w.Environment(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		env.Phase, env.DestroyedAt, env.Reason, env.Awake = staging.PhaseDestroyed, a.Now(), "", false
+		if err := w.PutEnvironment(ctx, env); err != nil {
+			return err
+		}
+		list, err := w.Deployments(ctx, a.id, historySeen)
+		if err != nil {
+			return err
+		}
+		for _, d := range list {
+			if d.Outcome == staging.OutcomeRunning {
+				d.Outcome, d.FinishedAt = staging.OutcomeCancelled, a.Now()
+				if err := w.PutDeployment(ctx, d); err != nil {
+					return err
+				}
+			}
+		}
+		return a.event(ctx, w, env, "environment.destroyed", "is gone: "+env.DeleteCause)
+	})
+}
+
+// sweepUp writes rows for what carries this environment's tag and has none, so
+// that the next plan deletes it like everything else.
+func (a *actor) sweepUp(ctx context.Context, v *view, left []staging.Observation) error {
+	return a.Store.Write(ctx, func(w Writer) error {
+		for _, o := range left {
+			if _, ok := v.row(o.Name); ok {
+				continue
+			}
+			if err := w.PutResource(ctx, staging.Resource{Name: o.Name, Kind: o.Kind, Driver: "found", Owner: a.id, Project: v.project.Name,
+				State: staging.ResourcePresent, Ref: o.Ref, CreatedAt: a.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,169 @@
+// Package reconcile brings environments to what is wanted of them: it
+// observes, asks the planner, carries out what the plan says and records it.
+//
+// It decides nothing: order and reasons are the planner's, and every fact that
+// must outlive a crash is in the store before the effect it announces.
+package reconcile
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/edge"
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// Reader is what is asked of the store.
+type Reader interface {
+	Project(ctx context.Context, name string) (staging.Project, error)
+	Environment(ctx context.Context, id string) (staging.Environment, error)
+	Deployment(ctx context.Context, id string) (staging.Deployment, error)
+	Deployments(ctx context.Context, environment string, limit int) ([]staging.Deployment, error)
+	Resources(ctx context.Context, owner string) ([]staging.Resource, error)
+}
+
+// Writer is what is written in one transaction.
+type Writer interface {
+	Reader
+	PutEnvironment(ctx context.Context, e staging.Environment) error
+	PutDeployment(ctx context.Context, d staging.Deployment) error
+	PutResource(ctx context.Context, r staging.Resource) error
+	DeleteResource(ctx context.Context, name string) error
+	AppendEvent(ctx context.Context, e staging.Event) (int64, error)
+}
+
+// Store remembers.
+type Store interface {
+	Reader
+	Snapshot(ctx context.Context, id string) (staging.Snapshot, error)
+	Snapshots(ctx context.Context, project string) ([]staging.Snapshot, error)
+	Write(ctx context.Context, do func(Writer) error) error
+}
+
+// Source checks revisions out.
+type Source interface {
+	Checkout(ctx context.Context, project, sha, dir string) error
+}
+
+// Folders is where data and checkouts lie.
+type Folders interface {
+	Path(name string) (string, error)
+	Observe(ctx context.Context, r staging.Resource) staging.Observation
+	Delete(ctx context.Context, name string) error
+	List(ctx context.Context, owner string) ([]staging.Observation, error)
+}
+
+// Edge is the only way in.
+type Edge interface {
+	Put(r edge.Route)
+	Remove(environment string)
+	Route(environment string) (edge.Route, bool)
+	Hold(environment string) bool
+	Holding(environment string) bool
+	Drain(ctx context.Context, environment string) error
+}
+
+// Config is what an Engine works with.
+type Config struct {
+	Store    Store
+	Platform platform.Driver
+	Data     map[string]datastore.Driver
+	Source   Source
+	Folders  Folders
+	Edge     Edge
+	Site     staging.Site
+	// Read reads the stack of a checkout.
+	Read func(ctx context.Context, dir string, p staging.Project, e staging.Environment, sha string) (*staging.Stack, []staging.Note, error)
+	// Variables are the project's for that environment, secrets in the clear.
+	Variables func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error)
+	// Password is an environment's own for a datastore.
+	Password func(owner, datastore string) string
+	Log      *slog.Logger
+	Now      func() time.Time
+}
+
+// Engine runs one actor for each environment that has work, and none for those
+// that have not.
+type Engine struct {
+	Config
+	ctx  context.Context
+	stop context.CancelFunc
+
+	mu     sync.Mutex
+	actors map[string]*actor
+	closed bool
+	all    sync.WaitGroup
+	// memory outlives an actor: what was seen to answer since it started.
+	memory map[string]*memory
+}
+
+// memory is what this server saw of one environment.
+type memory struct {
+	ready   map[string]bool
+	drained string
+}
+
+// New makes an engine that does nothing until it is kicked.
+func New(c Config) *Engine {
+	ctx, stop := context.WithCancel(context.Background())
+	return &Engine{Config: c, ctx: ctx, stop: stop, actors: map[string]*actor{}, memory: map[string]*memory{}}
+}
+
+// Kick says that something about an environment has changed. It never blocks.
+func (e *Engine) Kick(environment string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	a := e.actors[environment]
+	if a == nil {
+		m := e.memory[environment]
+		if m == nil {
+			m = &memory{ready: map[string]bool{}}
+			e.memory[environment] = m
+		}
+		a = newActor(e, environment, m)
+		e.actors[environment] = a
+		e.all.Go(a.run)
+		return
+	}
+	a.again = true
+	select {
+	case a.kick <- struct{}{}:
+	default:
+	}
+}
+
+// retire ends an actor unless it was kicked meanwhile.
+func (e *Engine) retire(a *actor) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a.again && !e.closed {
+		a.again = false
+		return false
+	}
+	delete(e.actors, a.id)
+	return true
+}
+
+// Stop cancels what is under way, waits for it, and leaves everything running
+// that runs. It may be called more than once, and before any Kick.
+func (e *Engine) Stop() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.stop()
+	e.all.Wait()
+}
+
+// Busy is whether work on an environment is under way.
+func (e *Engine) Busy(environment string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.actors[environment] != nil
+}

@@ -1,0 +1,307 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"offshoot/internal/edge"
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/redact"
+	"offshoot/internal/staging"
+)
+
+// tailLines is how much of what failed a failure shows.
+const tailLines = 20
+
+// record keeps what people see while a plan is executed: phase and steps.
+func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
+	a.announce(v, p.Phase)
+	stepsChanged := v.Current != nil && v.Current.Outcome == staging.OutcomeRunning && a.track(v.Current, p)
+	if !stepsChanged && v.Environment.Phase == p.Phase {
+		return nil
+	}
+	return a.Store.Write(ctx, func(w Writer) error {
+		env, err := a.fence(ctx, w, v)
+		if err != nil {
+			return err
+		}
+		if env.Phase != p.Phase {
+			env.Phase = p.Phase
+			if len(p.Waiting) > 0 {
+				env.Reason = p.Waiting[0]
+			} else if p.Phase == staging.PhaseReady || p.Phase == staging.PhaseAsleep || p.Phase == staging.PhaseDeploying {
+				env.Reason = ""
+			}
+			if err := w.PutEnvironment(ctx, env); err != nil {
+				return err
+			}
+			if err := a.event(ctx, w, env, "environment."+string(p.Phase), "is "+string(p.Phase)); err != nil {
+				return err
+			}
+		}
+		if !stepsChanged {
+			return nil
+		}
+		dep, err := w.Deployment(ctx, v.Current.ID)
+		if err != nil {
+			return err
+		}
+		dep.Steps = v.Current.Steps
+		if err := w.PutDeployment(ctx, dep); err != nil {
+			return err
+		}
+		return a.event(ctx, w, env, "deployment.step", "goes on")
+	})
+}
+
+// announce lets the hosts of what serves nothing answer with its phase.
+func (a *actor) announce(v *view, phase staging.Phase) {
+	if v.Serving != nil || phase == staging.PhaseDestroying || phase == staging.PhaseDestroyed || v.Predecessor {
+		return
+	}
+	if v.Current != nil && v.Current.Progress.Routed {
+		return
+	}
+	if r, ok := a.Edge.Route(a.id); ok && r.Phase == phase {
+		return
+	}
+	r := edge.Route{Environment: a.id, Phase: phase, Hosts: map[string]edge.Target{}}
+	for host, service := range a.Site.Hosts(v.project, v.Environment, nil) {
+		r.Hosts[host] = edge.Target{Service: service}
+	}
+	if v.Current != nil {
+		r.Failure = v.Current.Failure
+	}
+	a.Edge.Put(r)
+}
+
+// track brings a deployment's timeline up to date with its plan: a step runs
+// from its first operation's start to its last one's end.
+func (a *actor) track(dep *staging.Deployment, p plan.Plan) bool {
+	changed := false
+	now := a.Now()
+	for i := range dep.Steps {
+		s := &dep.Steps[i]
+		left, startable := false, false
+		for _, op := range p.Ops {
+			if op.Step == s.Name && op.Deployment == dep.ID {
+				left = true
+				startable = startable || len(op.After) == 0
+			}
+		}
+		switch {
+		case s.State == staging.StepPending && startable:
+			s.State, s.StartedAt, changed = staging.StepRunning, now, true
+		case s.State == staging.StepRunning && !left:
+			s.State, s.DurationMS, changed = staging.StepDone, now.Sub(s.StartedAt).Milliseconds(), true
+		}
+	}
+	return changed
+}
+
+// fence reads the environment again and refuses where it has moved on since
+// the plan was made.
+func (a *actor) fence(ctx context.Context, w Writer, v *view) (staging.Environment, error) {
+	env, err := w.Environment(ctx, a.id)
+	if err != nil {
+		return env, err
+	}
+	if env.Generation != v.Environment.Generation || !env.DeleteRequestedAt.Equal(v.Environment.DeleteRequestedAt) {
+		return env, errStale
+	}
+	return env, nil
+}
+
+// change edits the deployment in one fenced transaction.
+func (a *actor) change(ctx context.Context, v *view, id string, edit func(*staging.Deployment)) error {
+	return a.Store.Write(ctx, func(w Writer) error {
+		if _, err := a.fence(ctx, w, v); err != nil {
+			return err
+		}
+		return edited(ctx, w, id, edit)
+	})
+}
+
+func edited(ctx context.Context, w Writer, id string, edit func(*staging.Deployment)) error {
+	dep, err := w.Deployment(ctx, id)
+	if err != nil {
+		return err
+	}
+	edit(&dep)
+	return w.PutDeployment(ctx, dep)
+}
+
+func (a *actor) event(ctx context.Context, w Writer, env staging.Environment, kind, message string) error {
+	_, err := w.AppendEvent(ctx, staging.Event{At: a.Now(), Type: kind, Project: env.Project, Environment: env.ID, Actor: "server",
+		Message: env.Branch + " " + message})
+	return err
+}
+
+// stepClass is what it means that a step failed.
+var stepClass = map[staging.StepName]staging.Class{
+	staging.StepCheckout: staging.ClassSource, staging.StepManifest: staging.ClassManifest, staging.StepBuild: staging.ClassBuild,
+	staging.StepData: staging.ClassData, staging.StepRelease: staging.ClassMigration, staging.StepStart: staging.ClassStart,
+	staging.StepHealth: staging.ClassHealth, staging.StepRoute: staging.ClassInternal,
+}
+
+// explain makes the failure that people see of an operation's error.
+func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
+	f := &staging.Failure{Class: stepClass[r.op.Step], Step: r.op.Step, Service: r.op.Service, Message: r.err.Error(), LogTail: []string{},
+		Problems: []staging.Problem{}, Next: []staging.NextCommand{}}
+	var e *staging.Error
+	if errors.As(r.err, &e) {
+		f.Hint = e.Hint
+		if e.Failure != nil {
+			inner := *e.Failure
+			f = &inner
+			if f.Step == "" {
+				f.Step = r.op.Step
+			}
+		}
+		if slices.Contains([]staging.Class{staging.ClassSource, staging.ClassManifest, staging.ClassPolicy, staging.ClassData, staging.ClassCapacity,
+			staging.ClassPlatform, staging.ClassTimeout, staging.ClassStart, staging.ClassHealth, staging.ClassBuild, staging.ClassMigration}, staging.Class(e.Code)) {
+			f.Class = staging.Class(e.Code)
+		}
+	}
+	if f.Class == "" {
+		f.Class = staging.ClassInternal
+	}
+	if len(f.LogTail) == 0 && (r.op.Kind == staging.ResourceWorkload || r.op.Kind == staging.ResourceTask || r.op.Kind == staging.ResourceBuild) {
+		f.LogTail = a.tail(ctx, r.op.Resource)
+	}
+	if f.Problems == nil {
+		f.Problems = []staging.Problem{}
+	}
+	if f.LogTail == nil {
+		f.LogTail = []string{}
+	}
+	a.advise(f, r)
+	return f
+}
+
+// advise adds what to do now.
+func (a *actor) advise(f *staging.Failure, r result) {
+	env := a.id
+	steps := map[staging.Class]string{staging.ClassBuild: "build", staging.ClassMigration: "release"}
+	if s := steps[f.Class]; s != "" {
+		f.Next = append(f.Next, staging.NextCommand{Command: fmt.Sprintf("offshoot logs %s --step %s", env, s), Why: "all that it wrote"})
+	} else if f.Service != "" && len(f.LogTail) > 0 {
+		f.Next = append(f.Next, staging.NextCommand{Command: fmt.Sprintf("offshoot logs %s %s", env, f.Service), Why: "all that it wrote"})
+	}
+	f.Next = append(f.Next, staging.NextCommand{Command: "offshoot create " + r.dep.Options.Branch(a.branch()), Why: "try again once it is mended"})
+	if f.Hint == "" {
+		f.Hint = map[staging.Class]string{staging.ClassBuild: "mend what the last lines say, and push",
+			staging.ClassMigration: "mend the release task, and push; the data is as it was before", staging.ClassStart: "look at the service's last lines; run its command with the same variables",
+			staging.ClassHealth: "does the service listen on $PORT? is its health path right?", staging.ClassData: "look at the datastore's log",
+			staging.ClassSource: "is the commit still in the repository?"}[f.Class]
+	}
+	if f.Hint == "" {
+		f.Hint = "look at the server's log"
+	}
+}
+
+func (a *actor) branch() string {
+	env, err := a.Store.Environment(a.ctx, a.id)
+	if err != nil {
+		return ""
+	}
+	return env.Branch
+}
+
+// tail is the last output of a resource, without secrets.
+func (a *actor) tail(ctx context.Context, name string) []string {
+	logger, ok := a.Platform.(platform.Logger)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	red := a.redactor(ctx)
+	lines := []string{}
+	_ = logger.Logs(ctx, platform.LogQuery{Owner: a.id, Names: []string{name}, Tail: tailLines}, func(l platform.LogLine) error {
+		lines = append(lines, red.String(string(l.Text)))
+		return nil
+	})
+	return lines
+}
+
+func (a *actor) redactor(ctx context.Context) *redact.Redactor {
+	return a.Redactor(ctx, a.id)
+}
+
+// Redactor hides the secrets of an environment's project and its own
+// passwords.
+func (e *Engine) Redactor(ctx context.Context, environment string) *redact.Redactor {
+	env, err := e.Store.Environment(ctx, environment)
+	if err != nil {
+		return redact.New(nil)
+	}
+	var values []string
+	if p, err := e.Store.Project(ctx, env.Project); err == nil {
+		vars, _ := e.Variables(ctx, p, env) // without them nothing of theirs can be in a log
+		for _, v := range vars {
+			if v.Secret {
+				values = append(values, v.Value)
+			}
+		}
+	}
+	for _, d := range env.Data {
+		values = append(values, e.Password(env.ID, d.Name))
+	}
+	return redact.New(values)
+}
+
+// fail ends a deployment: from here on the planner recovers.
+func (a *actor) fail(ctx context.Context, r result) error {
+	failure := a.explain(ctx, r)
+	red := a.redactor(ctx)
+	failure.Message, failure.Hint = red.String(failure.Message), red.String(failure.Hint)
+	return a.Store.Write(ctx, func(w Writer) error {
+		return edited(ctx, w, r.dep.ID, func(d *staging.Deployment) {
+			if d.Outcome != staging.OutcomeRunning || d.Failure != nil {
+				return
+			}
+			d.Failure = failure
+			now := a.Now()
+			for i := range d.Steps {
+				s := &d.Steps[i]
+				switch {
+				case s.Name == failure.Step:
+					if s.StartedAt.IsZero() {
+						s.StartedAt = now
+					}
+					s.State, s.DurationMS = staging.StepFailed, now.Sub(s.StartedAt).Milliseconds()
+				case s.State == staging.StepRunning:
+					s.State = staging.StepSkipped
+				}
+			}
+		})
+	})
+}
+
+// complain keeps why something is not done yet: on the row of what cannot be
+// deleted, on the environment of what cannot wake.
+func (a *actor) complain(ctx context.Context, r result) error {
+	return a.Store.Write(ctx, func(w Writer) error {
+		rows, err := w.Resources(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.Name == r.op.Resource && r.op.Action == plan.Delete {
+				row.DeleteReason = r.err.Error()
+				return w.PutResource(ctx, row)
+			}
+		}
+		env, err := w.Environment(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		env.Reason = r.err.Error()
+		return w.PutEnvironment(ctx, env)
+	})
+}

@@ -1,0 +1,216 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// await blocks until a build or task has ended, and records that.
+func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
+	o, err := a.Platform.Observe(ctx, ref)
+	for err == nil && o.Presence == staging.Present && o.Run != staging.RunExited && ctx.Err() == nil {
+		o, err = a.Platform.Wait(ctx, ref, o)
+	}
+	switch {
+	case err != nil:
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case o.Presence == staging.Unknown:
+		return &staging.Waiting{Reason: op.Resource + " cannot be observed: " + o.Reason}
+	case o.Presence == staging.Absent || o.ExitCode == nil:
+		return a.taskError(ctx, op, o, "was cut off; how it ended is not known")
+	case *o.ExitCode != 0:
+		return a.taskError(ctx, op, o, o.Reason)
+	}
+	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
+		if op.Kind == staging.ResourceBuild {
+			d.Progress.Artifact = o.Ref
+			return
+		}
+		if !slices.Contains(d.Progress.Ended, op.Resource) {
+			d.Progress.Ended = append(d.Progress.Ended, op.Resource)
+		}
+		if op.Service == "release" && op.Instance == len(d.Stack.Release)-1 {
+			d.Progress.ReleaseDone = true
+		}
+		if op.Service == "seed" {
+			d.Progress.SeedDone = true
+		}
+	})
+}
+
+func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation, reason string) error {
+	what := "the " + op.Service + " task"
+	if op.Kind == staging.ResourceBuild {
+		what = "the build"
+	}
+	class := stepClass[op.Step]
+	if strings.Contains(reason, "longer than") {
+		class = staging.ClassTimeout
+	}
+	f := &staging.Failure{Class: class, Step: op.Step, Service: op.Service, Message: what + " failed: " + reason, ExitCode: o.ExitCode,
+		LogTail: a.tail(ctx, op.Resource)}
+	return &staging.Error{Code: staging.ClassCode(class), Message: f.Message, Failure: f}
+}
+
+// ready blocks until a data server answers, then prepares what was copied.
+func (a *actor) ready(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	d, ok := dep.Stack.Datastore(op.Service)
+	if !ok {
+		return fmt.Errorf("the stack has no datastore %s", op.Service)
+	}
+	driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
+	if err != nil {
+		return err
+	}
+	at, err := a.dataAddress(ctx, dep, d.Name)
+	if err != nil {
+		return err
+	}
+	err = a.unlessItFails(ctx, op, func(ctx context.Context) error { return driver.Ready(ctx, c, at) })
+	if err != nil {
+		return staging.Errorf(staging.ClassCode(staging.ClassData), "look at the last lines of the server", "datastore %s does not answer: %w", d.Name, err)
+	}
+	if err := driver.Prepare(ctx, c, at); err != nil {
+		return err
+	}
+	a.setReady(op.Resource, true)
+	return nil
+}
+
+// unlessItFails runs wait, and ends it when the workload gives up.
+func (a *actor) unlessItFails(ctx context.Context, op plan.Op, wait func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
+		o, err := a.Platform.Observe(ctx, ref)
+		for err == nil && ctx.Err() == nil {
+			if o.Run == staging.RunFailing || o.Run == staging.RunExited || o.Presence == staging.Absent {
+				reason := o.Reason
+				if reason == "" {
+					reason = "it ended"
+				}
+				cancel(&gaveUp{reason, o.ExitCode})
+				return
+			}
+			o, err = a.Platform.Wait(ctx, ref, o)
+		}
+	}()
+	err := wait(ctx)
+	var gone *gaveUp
+	if errors.As(context.Cause(ctx), &gone) {
+		return gone
+	}
+	return err
+}
+
+// gaveUp is how a workload ended that should run.
+type gaveUp struct {
+	reason string
+	code   *int
+}
+
+func (g *gaveUp) Error() string { return "it does not stay up: " + g.reason }
+
+// steadyFor is how long a service without a port must stay up to count as
+// started; one that crashes later makes the environment degraded.
+const steadyFor = 200 * time.Millisecond
+
+// health blocks until a service can serve.
+func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	s, ok := dep.Stack.Service(op.Service)
+	if !ok {
+		return fmt.Errorf("the stack has no service %s", op.Service)
+	}
+	limit := s.Health.Timeout
+	if limit <= 0 {
+		limit = healthLimit
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err := a.unlessItFails(limited, op, func(ctx context.Context) error { return a.healthy(ctx, v, dep, s, op) })
+	var gone *gaveUp
+	switch {
+	case err == nil:
+		a.setReady(op.Resource, true)
+		return nil
+	case errors.As(err, &gone):
+		f := &staging.Failure{Class: staging.ClassStart, Step: staging.StepStart, Service: s.Name, Message: "service " + s.Name + " does not stay up: " + gone.reason,
+			ExitCode: gone.code, LogTail: a.tail(ctx, op.Resource)}
+		return &staging.Error{Code: staging.ClassCode(staging.ClassStart), Message: f.Message, Failure: f, Err: err}
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return staging.Errorf(staging.ClassCode(staging.ClassHealth), "does it listen on $PORT at 127.0.0.1 or 0.0.0.0? is the health path right?",
+		"service %s was not healthy within %s: %w", s.Name, limit, err)
+}
+
+func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, op plan.Op) error {
+	if len(s.Ports) == 0 {
+		timer := time.NewTimer(steadyFor)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
+	if err != nil {
+		return err
+	}
+	target := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+	host := staging.Hostname(a.Site.PrimaryURL(v.project, v.Environment))
+	return datastore.Poll(ctx, func(ctx context.Context) error {
+		if s.Health.Path != "" {
+			return askHTTP(ctx, target, host, s.Health.Path)
+		}
+		return askPort(ctx, target)
+	})
+}
+
+func askPort(ctx context.Context, target string) error {
+	d := net.Dialer{Timeout: time.Second}
+	c, err := d.DialContext(ctx, "tcp", target)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func askHTTP(ctx context.Context, target, host, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+path, nil)
+	if err != nil {
+		return err
+	}
+	r.Host = host
+	r.Header.Set("User-Agent", "offshoot-health")
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode >= 400 {
+		return fmt.Errorf("%s answers %s", path, resp.Status)
+	}
+	return nil
+}

@@ -1,0 +1,216 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+	"offshoot/internal/variable"
+)
+
+// address is where an endpoint of the ledger was allotted.
+func (a *actor) address(ctx context.Context, name string) (datastore.Endpoint, error) {
+	o := a.look(ctx, staging.Resource{Name: name, Kind: staging.ResourceEndpoint, Owner: a.id})
+	host, port, err := net.SplitHostPort(o.Address)
+	if err != nil {
+		return datastore.Endpoint{}, fmt.Errorf("address of %s: %s %s", name, o.Presence, o.Reason)
+	}
+	n, err := strconv.Atoi(port)
+	return datastore.Endpoint{Host: host, Port: n}, err
+}
+
+func (a *actor) dataAddress(ctx context.Context, dep *staging.Deployment, name string) (datastore.Endpoint, error) {
+	return a.address(ctx, plan.Name(a.id, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", name, plan.DataSet(dep))))
+}
+
+func (a *actor) serving(ctx context.Context, v *view, dep *staging.Deployment, d staging.Datastore) (datastore.Serving, error) {
+	driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
+	if err != nil {
+		return datastore.Serving{}, err
+	}
+	at, err := a.dataAddress(ctx, dep, d.Name)
+	if err != nil {
+		return datastore.Serving{}, err
+	}
+	return driver.Serve(ctx, c, at)
+}
+
+// upstreams are the addresses of a service's instances at its first port.
+func (a *actor) upstreams(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) ([]string, error) {
+	var list []string
+	for i := range replicas(dep, s) {
+		at, err := a.address(ctx, a.portName(dep, s, i, s.Ports[0].Target))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, net.JoinHostPort(at.Host, strconv.Itoa(at.Port)))
+	}
+	return list, nil
+}
+
+func replicas(dep *staging.Deployment, s staging.Service) int {
+	if n, ok := dep.Options.Scale[s.Name]; ok {
+		return max(0, n)
+	}
+	return max(1, s.Replicas)
+}
+
+func (a *actor) portName(dep *staging.Deployment, s staging.Service, instance, port int) string {
+	return plan.Name(a.id, staging.ResourceEndpoint, fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, instance, port))
+}
+
+// variables is the environment of a service's code.
+func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (variable.Result, error) {
+	in := variable.Input{Stack: s.Environment, Own: dep.Options.Env, Peers: map[string]map[int]string{}, Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
+	for _, d := range dep.Stack.Datastores {
+		serving, err := a.serving(ctx, v, dep, d)
+		if err != nil {
+			return variable.Result{}, err
+		}
+		at, err := a.dataAddress(ctx, dep, d.Name)
+		if err != nil {
+			return variable.Result{}, err
+		}
+		in.Datastores = append(in.Datastores, variable.Address{Name: d.Name, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
+			User: d.User, Password: a.Password(a.id, d.Name), Declared: d.Password, Database: d.Database, URL: serving.URL, Usual: serving.Variables})
+	}
+	for _, peer := range dep.Stack.Services {
+		for _, p := range peer.Ports {
+			if replicas(dep, peer) == 0 || peer.Schedule != "" {
+				continue
+			}
+			at, err := a.address(ctx, a.portName(dep, peer, 0, p.Target))
+			if err != nil {
+				return variable.Result{}, err
+			}
+			if in.Peers[peer.Name] == nil {
+				in.Peers[peer.Name] = map[int]string{}
+			}
+			in.Peers[peer.Name][p.Target] = net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+		}
+	}
+	vars, err := a.Variables(ctx, v.project, v.Environment)
+	if err != nil {
+		return variable.Result{}, err
+	}
+	for _, x := range vars {
+		if !x.Build || x.Secret {
+			in.Project = append(in.Project, x)
+		}
+	}
+	in.Ours = variable.Ours(v.Environment, dep.Revision, a.Site.PrimaryURL(v.project, v.Environment), a.Site.URLs(v.project, v.Environment, dep.Stack))
+	return variable.Resolve(in)
+}
+
+// workload describes an instance of a service, or a task with its code and
+// variables.
+func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) (staging.WorkloadSpec, error) {
+	service, command, timeout := op.Service, staging.Command{}, taskLimit
+	if op.Kind == staging.ResourceTask {
+		t, err := taskOf(dep.Stack, op)
+		if err != nil {
+			return staging.WorkloadSpec{}, err
+		}
+		service, command = t.Service, t.Command
+		if limit := v.project.Policy.ReleaseTimeout; limit > 0 {
+			timeout = limit
+		}
+		if t.Timeout > 0 {
+			timeout = t.Timeout
+		}
+	}
+	s, _ := dep.Stack.Service(service)
+	spec, notes, err := a.base(ctx, v, dep, s)
+	if err == nil {
+		err = a.noted(ctx, v, dep, notes)
+	}
+	if err != nil {
+		return spec, err
+	}
+	if op.Kind == staging.ResourceTask {
+		spec.Service, spec.Role, spec.Command, spec.Timeout = op.Service, staging.RoleTask, command, timeout
+		return spec, nil
+	}
+	spec.Command, spec.Restart = s.Command, true
+	if len(s.Ports) > 0 {
+		at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
+		if err != nil {
+			return spec, err
+		}
+		spec.Env["PORT"] = strconv.Itoa(at.Port)
+	}
+	return spec, nil
+}
+
+func taskOf(stack *staging.Stack, op plan.Op) (staging.Task, error) {
+	switch {
+	case op.Service == "release" && op.Instance < len(stack.Release):
+		return stack.Release[op.Instance], nil
+	case op.Service == "seed" && stack.Seed != nil:
+		return *stack.Seed, nil
+	}
+	return staging.Task{}, fmt.Errorf("the stack has no task %s %d", op.Service, op.Instance)
+}
+
+// base is what everything with a service's code has in common.
+func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (staging.WorkloadSpec, []staging.Note, error) {
+	vars, err := a.variables(ctx, v, dep, s)
+	if err != nil {
+		return staging.WorkloadSpec{}, nil, err
+	}
+	spec := staging.WorkloadSpec{Service: s.Name, Role: staging.RoleService, Artifact: dep.Progress.Artifact, Dir: s.WorkingDir, Env: vars.Env, Files: vars.Files,
+		Hosts: map[string]string{}, Limits: s.Limits, StopSignal: s.StopSignal, StopGrace: s.StopGrace, Writer: true,
+		Labels: map[string]string{"project": v.project.Name, "branch": v.Environment.Branch}}
+	if size, ok := dep.Stack.Sizes[dep.Options.Size][s.Name]; ok {
+		if size.Memory > 0 {
+			spec.Limits.Memory = size.Memory
+		}
+		if size.CPUs > 0 {
+			spec.Limits.CPUs = size.CPUs
+		}
+	}
+	for host := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
+		spec.Hosts[host] = "127.0.0.1"
+	}
+	for _, d := range dep.Stack.Datastores {
+		spec.Hosts[d.Name] = "127.0.0.1"
+	}
+	for _, peer := range dep.Stack.Services {
+		spec.Hosts[peer.Name] = "127.0.0.1"
+	}
+	for _, m := range s.Mounts {
+		switch m.Kind {
+		case staging.MountTmpfs:
+			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true})
+		case staging.MountVolume:
+			dir, err := a.Folders.Path(plan.Name(a.id, staging.ResourceClone, fmt.Sprintf("%s.%d", m.Source, plan.DataSet(dep))))
+			if err != nil {
+				return spec, nil, err
+			}
+			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: dir, Target: m.Target, ReadOnly: m.ReadOnly})
+		}
+	}
+	spec.Env = maps.Clone(spec.Env)
+	return spec, vars.Notes, nil
+}
+
+// noted keeps which values were re-emitted, for people to see.
+func (a *actor) noted(ctx context.Context, v *view, dep *staging.Deployment, notes []staging.Note) error {
+	missing := slices.DeleteFunc(slices.Clone(notes), func(n staging.Note) bool { return slices.Contains(dep.Notes, n) })
+	if len(missing) == 0 {
+		return nil
+	}
+	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
+		for _, n := range missing {
+			if !slices.Contains(d.Notes, n) {
+				d.Notes = append(d.Notes, n)
+			}
+		}
+	})
+}

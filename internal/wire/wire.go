@@ -1,0 +1,253 @@
+// Package wire is the JSON that API, command line and page speak. Keys are
+// added, never renamed. Durations end in _s or _ms, sizes are bytes.
+package wire
+
+import (
+	"time"
+
+	"offshoot/internal/staging"
+)
+
+// Environment is one environment as everyone sees it.
+type Environment struct {
+	ID             string            `json:"id"`
+	Project        string            `json:"project"`
+	Branch         string            `json:"branch"`
+	Ref            string            `json:"ref"`
+	Slug           string            `json:"slug"`
+	Kind           string            `json:"kind"`
+	Phase          string            `json:"phase"`
+	Reason         string            `json:"reason"`
+	URL            string            `json:"url"`
+	URLs           map[string]string `json:"urls"`
+	Revision       Revision          `json:"revision"`
+	PullRequest    *int              `json:"pull_request"`
+	Generation     int64             `json:"generation"`
+	Pinned         bool              `json:"pinned"`
+	Size           string            `json:"size"`
+	Platform       string            `json:"platform"`
+	CreatedAt      time.Time         `json:"created_at"`
+	CreatedBy      string            `json:"created_by"`
+	LastActivityAt time.Time         `json:"last_activity_at"`
+	ExpiresAt      *time.Time        `json:"expires_at"`
+	DestroyedAt    *time.Time        `json:"destroyed_at"`
+	Services       []Service         `json:"services"`
+	Data           []Data            `json:"data"`
+	Links          []Link            `json:"links"`
+	Notes          []staging.Note    `json:"notes"`
+	Failure        *staging.Failure  `json:"failure"`
+	Deployment     *Deployment       `json:"deployment"`
+}
+
+// Revision is what is wanted and what serves; null means nothing.
+type Revision struct {
+	Desired     string     `json:"desired"`
+	Deployed    *string    `json:"deployed"`
+	Message     string     `json:"message"`
+	Author      string     `json:"author"`
+	CommittedAt *time.Time `json:"committed_at"`
+}
+
+// Service is what one service does now.
+type Service struct {
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	Replicas int    `json:"replicas"`
+}
+
+// Data is one datastore or volume.
+type Data struct {
+	Name            string     `json:"name"`
+	Kind            string     `json:"kind"`
+	Strategy        string     `json:"strategy"`
+	Snapshot        *string    `json:"snapshot"`
+	SnapshotTakenAt *time.Time `json:"snapshot_taken_at"`
+	SizeBytes       int64      `json:"size_bytes"`
+	UniqueBytes     int64      `json:"unique_bytes"`
+}
+
+// Link is a variable that points at another environment.
+type Link struct {
+	Name        string `json:"name"`
+	Environment string `json:"environment"`
+	Default     bool   `json:"default"`
+	State       string `json:"state"`
+	URL         string `json:"url"`
+}
+
+// Deployment is one attempt.
+type Deployment struct {
+	ID         string           `json:"id"`
+	Outcome    string           `json:"outcome"`
+	Generation int64            `json:"generation"`
+	Revision   string           `json:"revision"`
+	Cause      string           `json:"cause"`
+	StartedAt  time.Time        `json:"started_at"`
+	FinishedAt *time.Time       `json:"finished_at"`
+	TotalMS    int64            `json:"total_ms"`
+	Steps      []Step           `json:"steps"`
+	Successor  string           `json:"successor"`
+	Failure    *staging.Failure `json:"failure"`
+}
+
+// Step is one line of a timeline.
+type Step struct {
+	Name       string `json:"name"`
+	State      string `json:"state"`
+	DurationMS int64  `json:"duration_ms"`
+	Detail     string `json:"detail"`
+}
+
+// Project is one repository and its policy.
+type Project struct {
+	Name          string    `json:"name"`
+	Repo          string    `json:"repo"`
+	DefaultBranch string    `json:"default_branch"`
+	StagingBranch string    `json:"staging_branch"`
+	Domain        string    `json:"domain"`
+	Platform      string    `json:"platform"`
+	ComposeFile   string    `json:"compose_file"`
+	AutoCreate    string    `json:"auto_create"`
+	Watch         bool      `json:"watch"`
+	AllowHosts    []string  `json:"allow_hosts"`
+	TTLSeconds    int64     `json:"ttl_s"`
+	SleepSeconds  int64     `json:"sleep_s"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+// AddProject asks for a new project.
+type AddProject struct {
+	Name          string `json:"name"`
+	Repo          string `json:"repo"`
+	DefaultBranch string `json:"default_branch,omitempty"`
+	StagingBranch string `json:"staging_branch,omitempty"`
+	Domain        string `json:"domain,omitempty"`
+	ComposeFile   string `json:"compose_file,omitempty"`
+	Platform      string `json:"platform,omitempty"`
+	NoWatch       bool   `json:"no_watch,omitempty"`
+}
+
+// CreateEnvironment asks for an environment, or brings it to this state.
+type CreateEnvironment struct {
+	Branch     string            `json:"branch"`
+	Commit     string            `json:"commit,omitempty"`
+	Env        map[string]string `json:"env,omitempty"`
+	TTLSeconds int64             `json:"ttl_s,omitempty"`
+	Pin        bool              `json:"pin,omitempty"`
+	Size       string            `json:"size,omitempty"`
+	Snapshot   string            `json:"snapshot,omitempty"`
+}
+
+// Deploy asks for a revision in an existing environment.
+type Deploy struct {
+	Commit string `json:"commit,omitempty"`
+	Force  bool   `json:"force,omitempty"`
+	// Branch is the branch to put on shared staging.
+	Branch string `json:"branch,omitempty"`
+}
+
+// Extend asks for more time.
+type Extend struct {
+	Seconds int64 `json:"seconds"`
+}
+
+// Variables asks to set and unset variables.
+type Variables struct {
+	Set    map[string]string `json:"set,omitempty"`
+	Unset  []string          `json:"unset,omitempty"`
+	Secret bool              `json:"secret,omitempty"`
+	Scope  string            `json:"scope,omitempty"`
+	Build  bool              `json:"build,omitempty"`
+	File   string            `json:"file,omitempty"`
+}
+
+// Variable is one project variable; a secret's value is never shown.
+type Variable struct {
+	Key    string  `json:"key"`
+	Value  *string `json:"value"`
+	Secret bool    `json:"secret"`
+	Scope  string  `json:"scope"`
+	Build  bool    `json:"build"`
+	File   string  `json:"file"`
+}
+
+// Resource is one row of the ledger.
+type Resource struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	State  string `json:"state"`
+	Reason string `json:"reason"`
+}
+
+// DestroyReport says what went and what is left.
+type DestroyReport struct {
+	Environment string      `json:"environment"`
+	Removed     []Removed   `json:"removed"`
+	Remaining   []Remaining `json:"remaining"`
+}
+
+// Removed is one thing that was seen gone.
+type Removed struct {
+	Kind       string `json:"kind"`
+	Name       string `json:"name"`
+	VerifiedBy string `json:"verified_by"`
+}
+
+// Remaining is one thing that is not gone yet, and why.
+type Remaining struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// Status is the server's health.
+type Status struct {
+	Version      string         `json:"version"`
+	Ready        bool           `json:"ready"`
+	Environments map[string]int `json:"environments"`
+	Queue        []string       `json:"queue"`
+	Capacity     Capacity       `json:"capacity"`
+	Tasks        []Task         `json:"tasks"`
+	Late         bool           `json:"late"`
+}
+
+// Capacity is what the host has left.
+type Capacity struct {
+	DiskFreeBytes  int64 `json:"disk_free_bytes"`
+	DiskTotalBytes int64 `json:"disk_total_bytes"`
+}
+
+// Task is one of the server's regular duties.
+type Task struct {
+	Name          string     `json:"name"`
+	LastRunAt     *time.Time `json:"last_run_at"`
+	LastSuccessAt *time.Time `json:"last_success_at"`
+	NextAt        *time.Time `json:"next_at"`
+	Late          bool       `json:"late"`
+}
+
+// List is a page of items.
+type List[T any] struct {
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// Problem is RFC 9457's problem details, with our code and hint.
+type Problem struct {
+	Type    string           `json:"type"`
+	Title   string           `json:"title"`
+	Status  int              `json:"status"`
+	Detail  string           `json:"detail"`
+	Code    string           `json:"code"`
+	Hint    string           `json:"hint"`
+	Failure *staging.Failure `json:"failure,omitempty"`
+}
+
+// LogLine is one line of a workload's output.
+type LogLine struct {
+	At      time.Time `json:"at"`
+	Service string    `json:"service"`
+	Name    string    `json:"name"`
+	Stream  string    `json:"stream"`
+	Text    string    `json:"text"`
+}

@@ -1,0 +1,30 @@
+package wiring
+
+import (
+	"context"
+
+	"offshoot/internal/api"
+	"offshoot/internal/control"
+	"offshoot/internal/reconcile"
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+	"offshoot/internal/wire"
+)
+
+// memory lets reconcile write without knowing the store's own transaction.
+type memory struct{ *store.Store }
+
+func (m memory) Write(ctx context.Context, do func(reconcile.Writer) error) error {
+	return m.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
+}
+
+// feed gives the API its own words for what control is asked.
+type feed struct{ *control.Service }
+
+func (f feed) Events(ctx context.Context, q api.EventQuery) ([]staging.Event, error) {
+	return f.Service.Events(ctx, store.EventFilter{After: q.After, Project: q.Project, Environment: q.Environment, Limit: q.Limit}, q.Patience)
+}
+
+func (f feed) Logs(ctx context.Context, id string, q api.LogQuery, line func(wire.LogLine) error) error {
+	return f.Service.Logs(ctx, id, control.LogQuery{Service: q.Service, Step: q.Step, Follow: q.Follow, Tail: q.Tail, Since: q.Since}, line)
+}

@@ -1,0 +1,343 @@
+// Package wiring builds the program: it is the only package that knows every
+// driver.
+package wiring
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"offshoot/internal/api"
+	"offshoot/internal/control"
+	"offshoot/internal/datastore"
+	"offshoot/internal/datastore/postgres"
+	"offshoot/internal/datastore/redis"
+	"offshoot/internal/datastore/volume"
+	"offshoot/internal/edge"
+	"offshoot/internal/engine"
+	"offshoot/internal/manifest"
+	"offshoot/internal/platform/process"
+	"offshoot/internal/reconcile"
+	"offshoot/internal/seal"
+	"offshoot/internal/source"
+	"offshoot/internal/staging"
+	"offshoot/internal/storage"
+	"offshoot/internal/store"
+)
+
+// ServerConfig is what a person says of a server.
+type ServerConfig struct {
+	Dir        string
+	Listen     string
+	EdgeListen string
+	Domain     string
+	// PublicURL is the pattern of environments' URLs, "" for the edge's own.
+	PublicURL string
+	Version   string
+	Log       *slog.Logger
+	Stdout    io.Writer
+}
+
+// stopLimit is how long a stopping server finishes what is under way.
+const stopLimit = 30 * time.Second
+
+// Serve runs a server until ctx ends, then leaves what runs running.
+func Serve(ctx context.Context, c ServerConfig) (err error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	c.Dir = dir
+	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
+		return staging.Errorf(staging.CodeRefused, "choose another --data-dir", "data folder: %w", err)
+	}
+	unlock, err := lock(c.Dir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	apiListener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return staging.Errorf(staging.CodeRefused, "choose another --listen", "listen: %w", err)
+	}
+	defer func() { _ = apiListener.Close() }()
+	edgeListener, err := net.Listen("tcp", c.EdgeListen)
+	if err != nil {
+		return staging.Errorf(staging.CodeRefused, "choose another --edge-listen", "listen: %w", err)
+	}
+	defer func() { _ = edgeListener.Close() }()
+	s, err := build(ctx, c, edgeListener.Addr())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+	return s.run(ctx, c, apiListener, edgeListener)
+}
+
+// lock lets one server at a time use a folder, and names the other's process.
+func lock(dir string) (func(), error) {
+	path := filepath.Join(dir, "server.lock")
+	l := flock.New(path, flock.SetPermissions(0o600))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the data folder: %w", err)
+	}
+	if !ok {
+		pid, _ := os.ReadFile(path + ".pid")
+		return nil, staging.Errorf(staging.CodeInternal, "stop it first, or use another --data-dir",
+			"another server uses %s (process %s)", dir, strings.TrimSpace(string(pid)))
+	}
+	if err := os.WriteFile(path+".pid", []byte(fmt.Sprintln(os.Getpid())), 0o600); err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+type server struct {
+	store   *store.Store
+	engine  *reconcile.Engine
+	edge    *edge.Edge
+	control *control.Service
+	api     http.Handler
+	site    staging.Site
+	log     *slog.Logger
+	loaded  atomic.Bool
+}
+
+func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, error) {
+	key, err := masterKey(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	token, err := adminToken(filepath.Join(c.Dir, "admin-token"))
+	if err != nil {
+		return nil, err
+	}
+	mirrors, err := source.New(filepath.Join(c.Dir, "mirrors"), c.Log)
+	if err != nil {
+		return nil, err
+	}
+	platform, err := process.New(process.Config{Dir: c.Dir, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, filepath.Join(c.Dir, "offshoot.db"), c.Log)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{store: db, log: c.Log, site: site(c, edgeAddress)}
+	s.edge = edge.New(s.wake)
+	engines := engine.New(filepath.Join(c.Dir, "runtime"))
+	folders := storage.New(c.Dir)
+	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Site: s.site,
+		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(engines),
+			"postgres": postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: engines, Key: key.Derive("postgres")})},
+		Read: s.read(mirrors), Log: c.Log, Now: now,
+		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
+			return s.control.Variables(ctx, p, e)
+		},
+		Password: func(owner, datastore string) string {
+			return hex.EncodeToString(key.Derive("data " + owner + "/" + datastore)[:16])
+		}})
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Key: key, Site: s.site, Dir: c.Dir,
+		Version: c.Version, Log: c.Log, Now: now})
+	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control},
+		Token: token, Version: c.Version, Log: c.Log, Ready: s.ready})
+	return s, nil
+}
+
+func now() time.Time { return time.Now().UTC() }
+
+func site(c ServerConfig, edgeAddress net.Addr) staging.Site {
+	pattern := c.PublicURL
+	if pattern == "" {
+		_, port, _ := net.SplitHostPort(edgeAddress.String())
+		pattern = "http://{host}:" + port
+	}
+	return staging.Site{Domain: c.Domain, Pattern: pattern}
+}
+
+func (s *server) ready() error {
+	if !s.loaded.Load() {
+		return errors.New("the table of hosts is not loaded yet")
+	}
+	return nil
+}
+
+// wake is called for each request that waits; one wake at a time an
+// environment is enough.
+func (s *server) wake(environment string) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := s.control.Wake(ctx, environment); err != nil {
+			s.log.Warn("wake", "environment", environment, "error", err)
+		}
+	}()
+}
+
+// read reads the stack of a checkout with what the project says.
+func (s *server) read(mirrors *source.Mirrors) func(context.Context, string, staging.Project, staging.Environment, string) (*staging.Stack, []staging.Note, error) {
+	return func(ctx context.Context, dir string, p staging.Project, e staging.Environment, sha string) (*staging.Stack, []staging.Note, error) {
+		vars, err := s.control.Variables(ctx, p, e)
+		if err != nil {
+			return nil, nil, err
+		}
+		values := map[string]string{}
+		for _, v := range vars {
+			if v.File == "" {
+				values[v.Key] = v.Value
+			}
+		}
+		paths, err := mirrors.Tracked(ctx, p.Name, sha)
+		if err != nil {
+			return nil, nil, err
+		}
+		tracked := map[string]bool{}
+		for _, t := range paths {
+			for ; t != "." && !tracked[t]; t = filepath.Dir(t) {
+				tracked[t] = true
+			}
+		}
+		r, err := manifest.Load(ctx, dir, manifest.Options{ComposeFile: p.ComposeFile, Variables: values, Tracked: func(path string) bool { return tracked[path] }})
+		if r == nil {
+			return nil, nil, err
+		}
+		return r.Stack, r.Notes, err
+	}
+}
+
+func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListener net.Listener) error {
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	servers := []*http.Server{
+		{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
+		{Handler: s.edge, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, Protocols: protocols, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
+	}
+	failed := make(chan error, len(servers))
+	var all sync.WaitGroup
+	for i, l := range []net.Listener{apiListener, edgeListener} {
+		all.Go(func() {
+			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	upkeep, stopUpkeep := context.WithCancel(ctx)
+	all.Go(func() { s.upkeep(upkeep) })
+	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	stopUpkeep()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	for _, server := range servers {
+		if server.Shutdown(stop) != nil {
+			_ = server.Close()
+		}
+	}
+	s.engine.Stop()
+	all.Wait()
+	return err
+}
+
+// load fills the edge's table and takes up what an earlier server left. What
+// ran is held until it is seen to answer.
+func (s *server) load(ctx context.Context) error {
+	var routes []edge.Route
+	var kick []string
+	after := ""
+	projects := map[string]staging.Project{}
+	for {
+		page, err := s.store.Environments(ctx, store.EnvironmentFilter{After: after, Limit: 500})
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			after = e.ID
+			p, ok := projects[e.Project]
+			if !ok {
+				if p, err = s.store.Project(ctx, e.Project); err != nil {
+					return err
+				}
+				projects[e.Project] = p
+			}
+			if r, ok, err := s.held(ctx, p, e); err != nil {
+				return err
+			} else if ok {
+				routes = append(routes, r)
+			}
+			if e.Awake || e.Phase != staging.PhaseAsleep || !e.DeleteRequestedAt.IsZero() {
+				kick = append(kick, e.ID)
+			}
+		}
+		if len(page) < 500 {
+			break
+		}
+	}
+	s.edge.Load(routes)
+	s.loaded.Store(true)
+	for _, id := range kick {
+		s.engine.Kick(id)
+	}
+	return nil
+}
+
+// held is the route of an environment that was not looked at yet.
+func (s *server) held(ctx context.Context, p staging.Project, e staging.Environment) (edge.Route, bool, error) {
+	if e.Deployed.Deployment == "" || !e.DeleteRequestedAt.IsZero() {
+		return edge.Route{}, false, nil
+	}
+	d, err := s.store.Deployment(ctx, e.Deployed.Deployment)
+	if err != nil {
+		return edge.Route{}, false, err
+	}
+	r := edge.Route{Environment: e.ID, Phase: e.Phase, Holding: true, Hosts: map[string]edge.Target{}}
+	for host, service := range s.site.Hosts(p, e, d.Stack) {
+		r.Hosts[host] = edge.Target{Service: service}
+	}
+	return r, true, nil
+}
+
+func masterKey(dir string) (*seal.Key, error) {
+	if path := os.Getenv("OFFSHOOT_MASTER_KEY_FILE"); path != "" {
+		return seal.Load(path, false)
+	}
+	return seal.Load(filepath.Join(dir, "master.key"), true)
+}
+
+func adminToken(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return strings.TrimSpace(string(text)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("admin token: %w", err)
+	}
+	var b [24]byte
+	_, _ = rand.Read(b[:])
+	token := "offshoot_" + hex.EncodeToString(b[:])
+	return token, os.WriteFile(path, []byte(token+"\n"), 0o600)
+}
