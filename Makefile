@@ -3,13 +3,16 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test vet generate verify
+.PHONY: help build demo test vet generate verify
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 build: ## the program, as bin/offshoot
 	$(GO) build -trimpath -o bin/offshoot ./cmd/offshoot
+
+demo: build ## a server with an example project, until Ctrl-C; ONCE=1 checks it and ends
+	bin/offshoot demo $(if $(ONCE),--once)
 
 vet: ## what the compiler does not find
 	$(GO) vet ./...

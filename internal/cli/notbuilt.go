@@ -10,7 +10,7 @@ import (
 // They are refused by name rather than called unknown.
 var documented = []string{
 	"open", "mail", "console", "exec", "psql", "redis-cli", "tunnel", "link", "scale", "cron", "data", "snapshot", "mask", "freeze", "moment",
-	"sweep", "doctor", "storage", "runtime", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases", "demo",
+	"sweep", "doctor", "storage", "runtime", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases",
 	"mcp", "ci", "aws",
 }
 

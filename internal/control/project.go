@@ -75,7 +75,11 @@ func (s *Service) AddProject(ctx context.Context, r wire.AddProject) (wire.Proje
 				return staging.Errorf(staging.CodeConflict, "choose another --domain", "project %s has the domain %s", o.Name, p.HostSuffix(s.Site))
 			}
 		}
-		return t.PutProject(ctx, p)
+		if err := t.PutProject(ctx, p); err != nil {
+			return err
+		}
+		_, err = t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.created", Project: p.Name, Actor: "admin", Message: "project " + p.Name + " was added"})
+		return err
 	})
 	return project(p), err
 }

@@ -50,6 +50,8 @@ type ServerConfig struct {
 	Version   string
 	Log       *slog.Logger
 	Stdout    io.Writer
+	// Ready is called with the addresses and the administrator's token.
+	Ready func(api, edge, token string)
 }
 
 // stopLimit is how long a stopping server finishes what is under way.
@@ -116,6 +118,7 @@ type server struct {
 	site    staging.Site
 	log     *slog.Logger
 	loaded  atomic.Bool
+	token   string
 }
 
 func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, error) {
@@ -139,7 +142,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	s := &server{store: db, log: c.Log, site: site(c, edgeAddress)}
+	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
 	s.edge = edge.New(s.wake)
 	engines := engine.New(filepath.Join(c.Dir, "runtime"))
 	folders := storage.New(c.Dir)
@@ -243,7 +246,11 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	}
 	upkeep, stopUpkeep := context.WithCancel(ctx)
 	all.Go(func() { s.upkeep(upkeep) })
+	all.Go(func() { s.watchAll(upkeep) })
 	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
+	if c.Ready != nil {
+		c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)
+	}
 	if err == nil {
 		select {
 		case <-ctx.Done():

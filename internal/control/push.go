@@ -1,0 +1,96 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"offshoot/internal/source"
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+)
+
+// goneFor is how long a branch must stay deleted before its environment goes.
+const goneFor = 60 * time.Second
+
+// Sync fetches a project and deploys every branch whose head is not what its
+// environment was asked to be. missing remembers since when branches are gone;
+// it answers when to look again, 0 for not before something changes.
+func (s *Service) Sync(ctx context.Context, project string, missing map[string]time.Time) (time.Duration, error) {
+	p, err := s.Store.Project(ctx, project)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
+	defer cancel()
+	before, err := s.Source.Branches(ctx, p.Name)
+	if err != nil {
+		before = nil // no mirror yet
+	}
+	if err := s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo}); err != nil {
+		return 0, err
+	}
+	heads, err := s.Source.Branches(ctx, p.Name)
+	if err != nil {
+		return 0, err
+	}
+	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project})
+	if err != nil {
+		return 0, err
+	}
+	var again time.Duration
+	for _, e := range envs {
+		if !e.DeleteRequestedAt.IsZero() {
+			continue
+		}
+		head, ok := heads[e.Branch]
+		if !ok {
+			// An empty listing is no proof that every branch is gone.
+			if len(heads) > 0 && e.Kind != staging.KindShared && !e.Pinned {
+				wait, err := s.missed(ctx, e, missing)
+				if err != nil {
+					return 0, err
+				}
+				if wait > 0 && (again == 0 || wait < again) {
+					again = wait
+				}
+			}
+			continue
+		}
+		delete(missing, e.ID)
+		if head == e.Desired.Revision || e.Desired.Held && before[e.Branch] == head {
+			continue
+		}
+		if err := s.push(ctx, p, e.ID, head); err != nil {
+			return 0, err
+		}
+	}
+	return again, nil
+}
+
+func (s *Service) missed(ctx context.Context, e staging.Environment, missing map[string]time.Time) (time.Duration, error) {
+	since, ok := missing[e.ID]
+	if !ok {
+		missing[e.ID] = s.Now()
+		return goneFor, nil
+	}
+	if left := goneFor - s.Now().Sub(since); left > 0 {
+		return left, nil
+	}
+	delete(missing, e.ID)
+	_, err := s.Destroy(ctx, "branch deleted", e.ID, "")
+	return 0, err
+}
+
+func (s *Service) push(ctx context.Context, p staging.Project, id, head string) error {
+	rev, err := s.Source.Revision(ctx, p.Name, head)
+	if err != nil {
+		return err
+	}
+	_, err = s.edit(ctx, id, func(t *store.Tx, env staging.Environment) error {
+		want := env.Desired
+		want.Revision, want.Held, want.BorrowedBranch = head, false, ""
+		env.LastActivityAt = s.Now()
+		return s.want(ctx, t, env, want, rev, request{cause: "push", actor: "push"})
+	})
+	return err
+}
