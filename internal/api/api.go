@@ -51,6 +51,15 @@ type Views interface {
 	Deployments(ctx context.Context, id string) ([]wire.Deployment, error)
 }
 
+// Data is what is asked about data.
+type Data interface {
+	Snapshots(ctx context.Context, project string) ([]wire.Snapshot, error)
+	Snapshot(ctx context.Context, id string) (wire.Snapshot, error)
+	TakeSnapshot(ctx context.Context, actor, project, from string) (wire.Snapshot, error)
+	RemoveSnapshot(ctx context.Context, id string) error
+	Reset(ctx context.Context, actor, id string, r wire.Reset) (wire.Environment, error)
+}
+
 // Feed is what goes on.
 type Feed interface {
 	Events(ctx context.Context, q EventQuery) ([]staging.Event, error)
@@ -81,6 +90,7 @@ type Config struct {
 	Variables    Variables
 	Environments Environments
 	Views        Views
+	Data         Data
 	Feed         Feed
 	// Ready says why the server is not ready, nil when it is.
 	Ready func() error
@@ -106,6 +116,7 @@ func New(c Config) http.Handler {
 	environments(api, c)
 	actions(api, c)
 	looks(api, c)
+	data(api, c)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := c.Ready(); err != nil {

@@ -209,3 +209,23 @@ func (c *Client) Logs(ctx context.Context, id string, q url.Values, line func(wi
 	}
 	return lines.Err()
 }
+
+// Snapshots are a project's, newest first.
+func (c *Client) Snapshots(ctx context.Context, project string) (v wire.List[wire.Snapshot], err error) {
+	return v, c.call(ctx, http.MethodGet, "/projects/"+url.PathEscape(project)+"/snapshots", nil, nil, &v)
+}
+
+// Snapshot is one.
+func (c *Client) Snapshot(ctx context.Context, id string) (v wire.Snapshot, err error) {
+	return v, c.call(ctx, http.MethodGet, "/snapshots/"+url.PathEscape(id), nil, nil, &v)
+}
+
+// TakeSnapshot begins one.
+func (c *Client) TakeSnapshot(ctx context.Context, project string, r wire.TakeSnapshot) (v wire.Snapshot, err error) {
+	return v, c.call(ctx, http.MethodPost, "/projects/"+url.PathEscape(project)+"/snapshots", nil, r, &v)
+}
+
+// RemoveSnapshot deletes one with its data.
+func (c *Client) RemoveSnapshot(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/snapshots/"+url.PathEscape(id), nil, nil, nil)
+}

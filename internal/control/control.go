@@ -23,6 +23,9 @@ import (
 type Work interface {
 	Kick(environment string)
 	Redactor(ctx context.Context, environment string) *redact.Redactor
+	BeginSnapshot(ctx context.Context, environment, actor string, automatic bool) (staging.Snapshot, func(context.Context) error, error)
+	RemoveSnapshot(ctx context.Context, id string) error
+	Go(work func(ctx context.Context))
 }
 
 // Config is what the service works with.

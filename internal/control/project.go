@@ -144,6 +144,17 @@ func (s *Service) RemoveProject(ctx context.Context, name string) error {
 		}
 		return staging.Refused("offshoot destroy each", "project %s has environments: %s", name, strings.Join(slugs, ", "))
 	}
+	snapshots, err := s.Store.Snapshots(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(snapshots) > 0 {
+		var ids []string
+		for _, x := range snapshots {
+			ids = append(ids, x.ID)
+		}
+		return staging.Refused("offshoot snapshot rm each", "project %s has snapshots: %s", name, strings.Join(ids, ", "))
+	}
 	return s.Store.Write(ctx, func(t *store.Tx) error {
 		old, err := t.Environments(ctx, store.EnvironmentFilter{Project: name, Destroyed: true})
 		if err != nil {

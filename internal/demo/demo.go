@@ -180,6 +180,15 @@ func (o Options) remove(ctx context.Context, c *apiclient.Client) error {
 			return err
 		}
 	}
+	snapshots, err := c.Snapshots(ctx, project)
+	if err != nil {
+		return err
+	}
+	for _, s := range snapshots.Items {
+		if err := c.RemoveSnapshot(ctx, s.ID); err != nil {
+			return err
+		}
+	}
 	return c.RemoveProject(ctx, project)
 }
 

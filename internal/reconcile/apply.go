@@ -174,6 +174,13 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err != nil {
 		return staging.DataOrigin{}, row, err
 	}
+	wanted := dep.Options.Snapshot == "" || dep.Options.Snapshot == "latest"
+	if wanted && v.Environment.Kind == staging.KindBranch && c.Store.Kind != "redis" {
+		if err := a.firstSnapshot(ctx, v); err != nil {
+			return staging.DataOrigin{}, row, staging.Errorf(staging.ClassCode(staging.ClassData), "offshoot create --snapshot none starts empty",
+				"snapshot of shared staging: %w", err)
+		}
+	}
 	snapshot, part, err := a.snapshotFor(ctx, v, dep, op.Service, c.Store.Kind)
 	if err != nil {
 		return staging.DataOrigin{}, row, err

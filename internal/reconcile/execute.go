@@ -46,6 +46,10 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	dep := v.deployment(op.Deployment)
+	if op.Action == plan.Restore || op.Action == plan.SetAside || op.Action == plan.Mark || op.Kind == staging.ResourceClone {
+		a.mem.data.Lock()
+		defer a.mem.data.Unlock()
+	}
 	switch op.Action {
 	case plan.Apply:
 		return a.apply(ctx, v, dep, op)

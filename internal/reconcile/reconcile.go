@@ -33,12 +33,15 @@ type Writer interface {
 	PutDeployment(ctx context.Context, d staging.Deployment) error
 	PutResource(ctx context.Context, r staging.Resource) error
 	DeleteResource(ctx context.Context, name string) error
+	PutSnapshot(ctx context.Context, s staging.Snapshot) error
+	DeleteSnapshot(ctx context.Context, id string) error
 	AppendEvent(ctx context.Context, e staging.Event) (int64, error)
 }
 
 // Store remembers.
 type Store interface {
 	Reader
+	EnvironmentByBranch(ctx context.Context, project, branch string) (staging.Environment, error)
 	Snapshot(ctx context.Context, id string) (staging.Snapshot, error)
 	Snapshots(ctx context.Context, project string) ([]staging.Snapshot, error)
 	Write(ctx context.Context, do func(Writer) error) error
@@ -105,6 +108,10 @@ type Engine struct {
 type memory struct {
 	ready   map[string]bool
 	drained string
+	// data is held while folders of data are copied, made or moved.
+	data sync.Mutex
+	// first is held while the first snapshot is taken.
+	first sync.Mutex
 }
 
 // New makes an engine that does nothing until it is kicked.

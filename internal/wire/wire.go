@@ -251,3 +251,38 @@ type LogLine struct {
 	Stream  string    `json:"stream"`
 	Text    string    `json:"text"`
 }
+
+// Snapshot is the data of an environment as of one instant.
+type Snapshot struct {
+	ID         string           `json:"id"`
+	Project    string           `json:"project"`
+	Source     string           `json:"source"`
+	Revision   string           `json:"revision"`
+	TakenAt    time.Time        `json:"taken_at"`
+	State      string           `json:"state"`
+	Masked     bool             `json:"masked"`
+	SizeBytes  int64            `json:"size_bytes"`
+	UsedBy     []string         `json:"used_by"`
+	Parts      []SnapshotPart   `json:"parts"`
+	VerifiedAt *time.Time       `json:"verified_at"`
+	Failure    *staging.Failure `json:"failure"`
+}
+
+// SnapshotPart is one datastore or volume of a snapshot.
+type SnapshotPart struct {
+	Name      string `json:"name"`
+	Kind      string `json:"kind"`
+	Engine    string `json:"engine"`
+	SizeBytes int64  `json:"size_bytes"`
+}
+
+// TakeSnapshot asks for a snapshot of an environment, "" for the shared one.
+type TakeSnapshot struct {
+	From string `json:"from,omitempty"`
+}
+
+// Reset asks for the data of a snapshot, "" for the newest.
+type Reset struct {
+	Snapshot string `json:"snapshot,omitempty"`
+	Confirm  string `json:"confirm,omitempty"`
+}

@@ -158,7 +158,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		}})
 	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
-	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control},
+	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control,
 		Token: token, Version: c.Version, Log: c.Log, Ready: s.ready})
 	return s, nil
 }
@@ -273,6 +273,13 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 // load fills the edge's table and takes up what an earlier server left. What
 // ran is held until it is seen to answer.
 func (s *server) load(ctx context.Context) error {
+	all, err := s.store.Projects(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.engine.RecoverSnapshots(ctx, all); err != nil {
+		return err
+	}
 	var routes []edge.Route
 	var kick []string
 	after := ""

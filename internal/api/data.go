@@ -1,0 +1,41 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"offshoot/internal/wire"
+)
+
+// data are the operations on snapshots and on an environment's data.
+func data(api huma.API, c Config) {
+	huma.Register(api, operation("list-snapshots", http.MethodGet, "/projects/{p}/snapshots", "Snapshots, newest first"), func(ctx context.Context, in *Named) (*struct{ Body wire.List[wire.Snapshot] }, error) {
+		return list(c.Data.Snapshots(ctx, in.Project))
+	})
+	huma.Register(api, accepted(operation("take-snapshot", http.MethodPost, "/projects/{p}/snapshots", "Take a snapshot of the shared environment")), func(ctx context.Context, in *struct {
+		Named
+		Body wire.TakeSnapshot
+	}) (*struct{ Body wire.Snapshot }, error) {
+		return reply(c.Data.TakeSnapshot(ctx, actor, in.Project, in.Body.From))
+	})
+	type snapshot struct {
+		ID string `path:"id" doc:"a snapshot's id"`
+	}
+	huma.Register(api, operation("show-snapshot", http.MethodGet, "/snapshots/{id}", "One snapshot"), func(ctx context.Context, in *snapshot) (*struct{ Body wire.Snapshot }, error) {
+		return reply(c.Data.Snapshot(ctx, in.ID))
+	})
+	huma.Register(api, operation("remove-snapshot", http.MethodDelete, "/snapshots/{id}", "Delete a snapshot that nothing uses"), func(ctx context.Context, in *snapshot) (*struct{}, error) {
+		if err := c.Data.RemoveSnapshot(ctx, in.ID); err != nil {
+			return nil, problemOf(err)
+		}
+		return nil, nil
+	})
+	huma.Register(api, accepted(operation("reset-environment", http.MethodPost, "/environments/{id}/reset", "Put the data of a snapshot in place")), func(ctx context.Context, in *struct {
+		Identified
+		Body wire.Reset
+	}) (*struct{ Body wire.Environment }, error) {
+		return reply(c.Data.Reset(ctx, actor, in.ID, in.Body))
+	})
+}

@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"offshoot/internal/apiclient"
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+func snapshotCommand(io *stdio) *cobra.Command {
+	c := &cobra.Command{Use: "snapshot", Short: "Golden copies of data", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	var from string
+	create := &cobra.Command{
+		Use: "create", Short: "Take one of the shared environment, or of another", Example: "  offshoot snapshot create\n  offshoot snapshot create --from feature/x", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			client := io.client()
+			project, err := io.needProject(ctx, client)
+			if err != nil {
+				return err
+			}
+			r := wire.TakeSnapshot{}
+			if from != "" {
+				v, err := io.environment(ctx, client, from)
+				if staging.CodeOf(err) == staging.CodeNotFound {
+					return staging.NotBuilt("a snapshot from a file or source")
+				}
+				if err != nil {
+					return err
+				}
+				r.From = v.ID
+			}
+			v, err := client.TakeSnapshot(ctx, project, r)
+			if err == nil && io.waits() {
+				v, err = io.taken(ctx, client, v)
+			}
+			if err != nil {
+				return err
+			}
+			if io.json {
+				io.object(v)
+			}
+			if v.State == string(staging.SnapshotFailed) {
+				io.failure(v.Failure)
+				return &reported{1}
+			}
+			if !io.json {
+				_, _ = fmt.Fprintln(io.out, v.ID)
+			}
+			return nil
+		},
+	}
+	create.Flags().StringVar(&from, "from", "", "an environment (default: the shared one)")
+	io.waitFlags(create)
+	ls := &cobra.Command{Use: "ls", Short: "List snapshots", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		client := io.client()
+		project, err := io.needProject(c.Context(), client)
+		if err != nil {
+			return err
+		}
+		v, err := client.Snapshots(c.Context(), project)
+		if err != nil {
+			return err
+		}
+		if io.json {
+			io.object(v)
+			return nil
+		}
+		for _, s := range v.Items {
+			_, _ = fmt.Fprintf(io.out, "%s  %-9s %s  %d MB  used by %d\n", s.ID, s.State, s.TakenAt.Format(time.RFC3339), s.SizeBytes>>20, len(s.UsedBy))
+		}
+		return nil
+	}}
+	show := &cobra.Command{Use: "show ID", Short: "Show a snapshot", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		v, err := io.client().Snapshot(c.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		if io.json {
+			io.object(v)
+			return nil
+		}
+		_, _ = fmt.Fprintf(io.out, "%s  %s, taken %s of %s at %.10s\n", v.ID, v.State, v.TakenAt.Format(time.RFC3339), v.Source, v.Revision)
+		for _, p := range v.Parts {
+			_, _ = fmt.Fprintf(io.out, "  %s (%s): %s, %d MB\n", p.Name, p.Kind, p.Engine, p.SizeBytes>>20)
+		}
+		return nil
+	}}
+	rm := &cobra.Command{Use: "rm ID", Short: "Delete a snapshot that nothing uses", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		if err := io.client().RemoveSnapshot(c.Context(), args[0]); err != nil {
+			return err
+		}
+		if io.json {
+			io.object(map[string]string{"removed": args[0]})
+		}
+		return nil
+	}}
+	c.AddCommand(create, ls, show, rm, notBuilt("verify"))
+	return c
+}
+
+// taken waits for a snapshot by its source's events.
+func (s *stdio) taken(ctx context.Context, c *apiclient.Client, v wire.Snapshot) (wire.Snapshot, error) {
+	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
+	defer cancel()
+	var after int64
+	for v.State == string(staging.SnapshotTaking) || v.State == string(staging.SnapshotVerifying) {
+		events, err := c.Events(waited, after, v.Source, eventWait)
+		if err == nil {
+			if n := len(events.Items); n > 0 {
+				after = events.Items[n-1].Seq
+			}
+			v, err = c.Snapshot(waited, v.ID)
+		}
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return v, ctx.Err()
+		case waited.Err() != nil:
+			return v, staging.Errorf(staging.CodeTimeout, "the work goes on: offshoot snapshot ls", "not done within %s", s.wait.timeout)
+		default:
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+func dataCommand(io *stdio) *cobra.Command {
+	c := &cobra.Command{Use: "data", Short: "Data of one environment", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	show := &cobra.Command{Use: "show ENV", Short: "Show where its data came from", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		v, err := io.environment(c.Context(), io.client(), args[0])
+		if err != nil {
+			return err
+		}
+		if io.json {
+			io.object(map[string]any{"items": v.Data, "environment": v.ID})
+			return nil
+		}
+		for _, d := range v.Data {
+			from := "began empty"
+			if d.Snapshot != nil {
+				from = "from " + *d.Snapshot + ", taken " + d.SnapshotTakenAt.Format(time.RFC3339)
+			}
+			_, _ = fmt.Fprintf(io.out, "%s (%s): %s, by %s\n", d.Name, d.Kind, from, d.Strategy)
+		}
+		return nil
+	}}
+	var r wire.Reset
+	reset := &cobra.Command{Use: "reset ENV", Short: "Back to a snapshot; seed and migrations run again", Example: "  offshoot data reset . --snapshot snap_…", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			client := io.client()
+			v, err := io.environment(ctx, client, args[0])
+			if err == nil {
+				v, err = client.Act(ctx, v.ID, "reset", r)
+			}
+			if err != nil {
+				return err
+			}
+			return io.deployed(ctx, client, v)
+		}}
+	reset.Flags().StringVar(&r.Snapshot, "snapshot", "", "a snapshot's id (default: the newest)")
+	reset.Flags().StringVar(&r.Confirm, "confirm", "", "the project's name, for a shared environment")
+	io.waitFlags(reset)
+	c.AddCommand(show, reset, notBuilt("undo"), notBuilt("dump"))
+	return c
+}
