@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -67,6 +68,19 @@ type Feed interface {
 	Logs(ctx context.Context, id string, q LogQuery, line func(wire.LogLine) error) error
 }
 
+// Sessions runs commands for people.
+type Sessions interface {
+	Attach(ctx context.Context, id string, r wire.Session, io Attached) (int, error)
+	Address(ctx context.Context, id, datastore string) (string, error)
+}
+
+// Attached is a person's end of a session.
+type Attached struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Resize         <-chan wire.TerminalSize
+}
+
 // EventQuery selects events; Patience is how long to wait for the first.
 type EventQuery struct {
 	After       int64
@@ -92,6 +106,7 @@ type Config struct {
 	Views        Views
 	Data         Data
 	Feed         Feed
+	Sessions     Sessions
 	// Ready says why the server is not ready, nil when it is.
 	Ready func() error
 	// Token is the one that may do everything.
@@ -126,6 +141,8 @@ func New(c Config) http.Handler {
 		_, _ = w.Write([]byte("ready\n"))
 	})
 	mux.HandleFunc("GET /api/v1/environments/{id}/logs", func(w http.ResponseWriter, r *http.Request) { logs(c, w, r) })
+	mux.HandleFunc("GET /api/v1/environments/{id}/exec", func(w http.ResponseWriter, r *http.Request) { attach(c, w, r) })
+	mux.HandleFunc("GET /api/v1/environments/{id}/tunnel", func(w http.ResponseWriter, r *http.Request) { tunnel(c, w, r) })
 	return guard(c.Token, mux)
 }
 

@@ -9,7 +9,7 @@ import (
 // documented are the commands of the product that this build does not have.
 // They are refused by name rather than called unknown.
 var documented = []string{
-	"open", "mail", "console", "exec", "psql", "redis-cli", "tunnel", "link", "scale", "cron", "mask", "freeze", "moment",
+	"open", "mail", "link", "scale", "cron", "mask", "freeze", "moment",
 	"sweep", "doctor", "storage", "runtime", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases",
 	"mcp", "ci", "aws",
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/reconcile"
 	"offshoot/internal/redact"
 	"offshoot/internal/seal"
 	"offshoot/internal/source"
@@ -26,6 +27,7 @@ type Work interface {
 	BeginSnapshot(ctx context.Context, environment, actor string, automatic bool) (staging.Snapshot, func(context.Context) error, error)
 	RemoveSnapshot(ctx context.Context, id string) error
 	Go(work func(ctx context.Context))
+	Run(ctx context.Context, s reconcile.Session) (int, error)
 }
 
 // Config is what the service works with.

@@ -110,6 +110,9 @@ func (b *builder) dropAll(gone func(staging.Resource) bool, cause string, after 
 		var ids []string
 		for _, name := range b.names {
 			row := b.rows[name]
+			if b.in.Sessions[name] && b.in.Environment.Awake && b.in.Environment.DeleteRequestedAt.IsZero() {
+				continue
+			}
 			if rank(row) && gone(row) {
 				ids = append(ids, b.drop(name, cause, ready...)...)
 			}

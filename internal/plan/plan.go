@@ -108,6 +108,9 @@ type Input struct {
 	// Ready names the workloads that were seen to answer since they started. It
 	// lives in memory: a new server asks each again.
 	Ready map[string]bool
+	// Sessions are tasks that people sit in now: they end by themselves, by
+	// sleep, or with the environment.
+	Sessions map[string]bool
 	// Holding is whether the edge holds requests of this environment.
 	Holding bool
 	// Drained is whether the edge saw the last request end that went to the

@@ -58,6 +58,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		}
 	}
 	v.Empty = !slices.ContainsFunc(env.Data, func(d staging.DataOrigin) bool { return d.Snapshot != "" && d.Kind != "redis" })
+	v.Sessions = a.Sessions(env.ID)
 	v.Holding = a.Edge.Holding(env.ID)
 	v.Drained = v.Current != nil && a.mem.drained == v.Current.ID
 	if env.After != "" {

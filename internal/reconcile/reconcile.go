@@ -112,6 +112,9 @@ type memory struct {
 	data sync.Mutex
 	// first is held while the first snapshot is taken.
 	first sync.Mutex
+	// sessions are the ledger names of those that run now.
+	sessionLock sync.Mutex
+	sessions    map[string]bool
 }
 
 // New makes an engine that does nothing until it is kicked.
@@ -129,11 +132,7 @@ func (e *Engine) Kick(environment string) {
 	}
 	a := e.actors[environment]
 	if a == nil {
-		m := e.memory[environment]
-		if m == nil {
-			m = &memory{ready: map[string]bool{}}
-			e.memory[environment] = m
-		}
+		m := e.recall(environment)
 		a = newActor(e, environment, m)
 		e.actors[environment] = a
 		e.all.Go(a.run)
@@ -144,6 +143,16 @@ func (e *Engine) Kick(environment string) {
 	case a.kick <- struct{}{}:
 	default:
 	}
+}
+
+// recall is the memory of an environment; the engine's lock is held.
+func (e *Engine) recall(environment string) *memory {
+	m := e.memory[environment]
+	if m == nil {
+		m = &memory{ready: map[string]bool{}, sessions: map[string]bool{}}
+		e.memory[environment] = m
+	}
+	return m
 }
 
 // retire ends an actor unless it was kicked meanwhile.

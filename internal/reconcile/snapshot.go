@@ -133,12 +133,7 @@ func part(s *staging.Snapshot, name string) *staging.SnapshotPart {
 func (e *Engine) remembered(environment string) *memory {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	m := e.memory[environment]
-	if m == nil {
-		m = &memory{ready: map[string]bool{}}
-		e.memory[environment] = m
-	}
-	return m
+	return e.recall(environment)
 }
 
 // verify pays the recovery of one part, asks it, and stops it cleanly.

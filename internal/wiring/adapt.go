@@ -28,3 +28,9 @@ func (f feed) Events(ctx context.Context, q api.EventQuery) ([]staging.Event, er
 func (f feed) Logs(ctx context.Context, id string, q api.LogQuery, line func(wire.LogLine) error) error {
 	return f.Service.Logs(ctx, id, control.LogQuery{Service: q.Service, Step: q.Step, Follow: q.Follow, Tail: q.Tail, Since: q.Since}, line)
 }
+
+type sessions struct{ *control.Service }
+
+func (s sessions) Attach(ctx context.Context, id string, r wire.Session, io api.Attached) (int, error) {
+	return s.Service.Attach(ctx, id, r, control.Attached{Stdin: io.Stdin, Stdout: io.Stdout, Stderr: io.Stderr, Resize: io.Resize})
+}

@@ -158,7 +158,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		}})
 	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
-	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control,
+	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control},
 		Token: token, Version: c.Version, Log: c.Log, Ready: s.ready})
 	return s, nil
 }

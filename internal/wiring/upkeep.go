@@ -81,7 +81,7 @@ func (s *server) touch(ctx context.Context, id string, at time.Time) error {
 
 // idle is whether an awake environment was used by nobody for its time.
 func (s *server) idle(ctx context.Context, p staging.Project, e staging.Environment) bool {
-	if !e.Awake || e.Phase != staging.PhaseReady || e.Kind == staging.KindShared || s.edge.InFlight(e.ID) > 0 {
+	if !e.Awake || e.Phase != staging.PhaseReady || e.Kind == staging.KindShared || s.edge.InFlight(e.ID) > 0 || len(s.engine.Sessions(e.ID)) > 0 {
 		return false
 	}
 	after := defaultSleep

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+// sessionCommands are those that run something in an environment.
+func sessionCommands(io *stdio) []*cobra.Command {
+	var data string
+	dashed := func(c *cobra.Command, args []string) (before, after []string) {
+		if at := c.ArgsLenAtDash(); at >= 0 {
+			return args[:at], args[at:]
+		}
+		return args, nil
+	}
+	console := &cobra.Command{Use: "console ENV [SERVICE] [-- CMD…]", Short: "A shell or command in a fresh sandbox with the service's code and variables",
+		Example: "  offshoot console .\n  offshoot console . web -- ./bin/report", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			before, after := dashed(c, args)
+			if len(before) < 1 || len(before) > 2 {
+				return staging.Errorf(staging.CodeUsage, "offshoot console ENV [SERVICE] -- CMD", "name one environment, and at most one service")
+			}
+			s := wire.Session{Command: after}
+			if len(before) == 2 {
+				s.Service = before[1]
+			}
+			return io.attach(c.Context(), before[0], s)
+		}}
+	exec := &cobra.Command{Use: "exec ENV SERVICE -- CMD…", Short: "A command in the running service", Example: "  offshoot exec . web -- ps ax", Args: cobra.MinimumNArgs(3),
+		RunE: func(c *cobra.Command, args []string) error {
+			before, after := dashed(c, args)
+			if len(before) != 2 || len(after) == 0 {
+				return staging.Errorf(staging.CodeUsage, "offshoot exec ENV SERVICE -- CMD", "name an environment, a service, and after -- a command")
+			}
+			return io.attach(c.Context(), before[0], wire.Session{Service: before[1], Beside: true, Command: after})
+		}}
+	psql := &cobra.Command{Use: "psql ENV [-- ARGS…]", Short: "psql in the environment's Postgres; a script on stdin works too", Example: "  offshoot psql . -- -c 'select 1'", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			before, after := dashed(c, args)
+			if len(before) != 1 {
+				return staging.Errorf(staging.CodeUsage, "offshoot psql ENV -- ARGS", "name one environment")
+			}
+			return io.attach(c.Context(), before[0], wire.Session{Client: "psql", Data: data, Command: after})
+		}}
+	psql.Flags().StringVar(&data, "data", "", "the datastore (default: the first)")
+	redis := &cobra.Command{Use: "redis-cli ENV [-- ARGS…]", Short: "redis-cli in the environment's Redis", Example: "  offshoot redis-cli . -- ping", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			before, after := dashed(c, args)
+			if len(before) != 1 {
+				return staging.Errorf(staging.CodeUsage, "offshoot redis-cli ENV -- ARGS", "name one environment")
+			}
+			return io.attach(c.Context(), before[0], wire.Session{Client: "redis-cli", Command: after})
+		}}
+	return []*cobra.Command{console, exec, psql, redis, tunnelCommand(io)}
+}
+
+// attach runs a session with this terminal, and answers the command's own exit
+// code.
+func (s *stdio) attach(ctx context.Context, name string, want wire.Session) error {
+	client := s.client()
+	v, err := s.environment(ctx, client, name)
+	if err != nil {
+		return err
+	}
+	resize := make(chan wire.TerminalSize, 1)
+	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
+	var restore func()
+	if term.IsTerminal(in) && term.IsTerminal(out) {
+		want.TTY, want.Term, want.Size = true, os.Getenv("TERM"), terminalSize(out)
+		old, err := term.MakeRaw(in)
+		if err != nil {
+			return err
+		}
+		restore = func() { _ = term.Restore(in, old) }
+		changed := make(chan os.Signal, 1)
+		signal.Notify(changed, syscall.SIGWINCH)
+		defer signal.Stop(changed)
+		go func() {
+			for range changed {
+				resize <- terminalSize(out)
+			}
+		}()
+	}
+	code, err := client.Attach(ctx, v.ID, want, os.Stdin, s.out, s.err, resize)
+	if restore != nil {
+		restore()
+	}
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		return &reported{code}
+	}
+	return nil
+}
+
+func terminalSize(fd int) wire.TerminalSize {
+	cols, rows, err := term.GetSize(fd)
+	if err != nil {
+		return wire.TerminalSize{Rows: 24, Cols: 80}
+	}
+	return wire.TerminalSize{Rows: uint16(rows), Cols: uint16(cols)}
+}
+
+func tunnelCommand(s *stdio) *cobra.Command {
+	var port int
+	c := &cobra.Command{Use: "tunnel ENV DATASTORE", Short: "A loopback port to a datastore, for desktop tools, until interrupted", Example: "  offshoot tunnel . db --port 5433", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			client := s.client()
+			v, err := s.environment(ctx, client, args[0])
+			if err != nil {
+				return err
+			}
+			first, err := client.Tunnel(ctx, v.ID, args[1]) // says now what is wrong
+			if err != nil {
+				return err
+			}
+			_ = first.Close()
+			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+			if err != nil {
+				return staging.Refused("choose another --port", "listen: %w", err)
+			}
+			context.AfterFunc(ctx, func() { _ = l.Close() })
+			if s.json {
+				s.object(map[string]string{"address": l.Addr().String()})
+			} else {
+				_, _ = fmt.Fprintln(s.out, l.Addr())
+			}
+			for {
+				local, err := l.Accept()
+				if err != nil {
+					if ctx.Err() != nil {
+						return nil
+					}
+					return err
+				}
+				go func() {
+					defer func() { _ = local.Close() }()
+					remote, err := client.Tunnel(ctx, v.ID, args[1])
+					if err != nil {
+						_, _ = fmt.Fprintln(s.err, "error:", err)
+						return
+					}
+					defer func() { _ = remote.Close() }()
+					go func() { _, _ = io.Copy(remote, local); _ = remote.Close() }()
+					_, _ = io.Copy(local, remote)
+				}()
+			}
+		}}
+	c.Flags().IntVar(&port, "port", 0, "the local port (default: any)")
+	return c
+}

@@ -1,0 +1,121 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/reconcile"
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+	"offshoot/internal/wire"
+)
+
+// Attached is a person's end of a session.
+type Attached struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Resize         <-chan wire.TerminalSize
+}
+
+// wakeLimit bounds waiting for a sleeping environment.
+const wakeLimit = 2 * time.Minute
+
+// awake wakes an environment and waits until it serves.
+func (s *Service) awake(ctx context.Context, id string) (staging.Environment, error) {
+	env, err := s.live(ctx, id)
+	if err != nil {
+		return env, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, wakeLimit)
+	defer cancel()
+	if err := s.touch(ctx, id); err != nil {
+		return env, err
+	}
+	woken, stop := s.Store.Subscribe()
+	defer stop()
+	for {
+		env, err = s.Store.Environment(ctx, id)
+		if err != nil {
+			return env, err
+		}
+		if env.Awake && env.Phase != staging.PhaseWaking && env.Phase != staging.PhaseAsleep {
+			return env, nil
+		}
+		if !env.Awake {
+			if err := s.Wake(ctx, id); err != nil {
+				return env, err
+			}
+		}
+		select {
+		case <-woken:
+		case <-ctx.Done():
+			return env, staging.Errorf(staging.CodeTimeout, "offshoot show "+env.Slug, "%s did not wake within %s", env.Slug, wakeLimit)
+		}
+	}
+}
+
+func (s *Service) touch(ctx context.Context, id string) error {
+	return s.Store.Write(ctx, func(t *store.Tx) error {
+		env, err := t.Environment(ctx, id)
+		if err != nil {
+			return err
+		}
+		env.LastActivityAt = s.Now()
+		return t.PutEnvironment(ctx, env)
+	})
+}
+
+// Attach runs a command for a person to its end.
+func (s *Service) Attach(ctx context.Context, id string, r wire.Session, at Attached) (int, error) {
+	env, err := s.awake(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	resize := make(chan platform.TerminalSize)
+	go func() {
+		for {
+			select {
+			case size := <-at.Resize:
+				select {
+				case resize <- platform.TerminalSize(size):
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	x := platform.Exec{TTY: r.TTY, Size: platform.TerminalSize(r.Size), Resize: resize, Stdin: at.Stdin, Stdout: at.Stdout, Stderr: at.Stderr}
+	code, err := s.Work.Run(ctx, reconcile.Session{Environment: env.ID, Service: r.Service, Beside: r.Beside, Client: r.Client, Data: r.Data, Command: r.Command, IO: x, Term: r.Term})
+	_ = s.touch(context.WithoutCancel(ctx), id)
+	return code, err
+}
+
+// Address is where a datastore listens, for a tunnel.
+func (s *Service) Address(ctx context.Context, id, datastore string) (string, error) {
+	env, err := s.awake(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if env.Deployed.Deployment == "" {
+		return "", staging.Refused("offshoot show "+env.Slug, "nothing is deployed in %s", env.Slug)
+	}
+	dep, err := s.Store.Deployment(ctx, env.Deployed.Deployment)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := dep.Stack.Datastore(datastore); !ok {
+		return "", staging.NotFound("offshoot data show lists them", "there is no datastore %q", datastore)
+	}
+	o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceEndpoint, Owner: id,
+		Name: plan.Name(id, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", datastore, plan.DataSet(&dep)))})
+	if err == nil && o.Address == "" {
+		err = fmt.Errorf("address of %s: %s %s", datastore, o.Presence, o.Reason)
+	}
+	return o.Address, err
+}

@@ -1,0 +1,186 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// Session is a command that a person runs in an environment.
+type Session struct {
+	Environment string
+	// Service whose code and variables it gets, "" for the primary one.
+	Service string
+	// Beside runs it in the running instance; else in a fresh sandbox.
+	Beside bool
+	// Client is psql or redis-cli, for the datastore Data; "" for neither.
+	Client  string
+	Data    string
+	Command []string
+	// Term is what the person's terminal calls itself.
+	Term string
+	// IO is how it is attached; In, Owner, Spec and Command are filled in.
+	IO platform.Exec
+}
+
+// Run runs a session to its end and answers its exit code. What it needs must
+// be awake.
+func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
+	attacher, ok := e.Platform.(platform.Attacher)
+	if !ok {
+		return 0, staging.Refused("", "the platform cannot attach")
+	}
+	env, err := e.Store.Environment(ctx, s.Environment)
+	if err != nil {
+		return 0, err
+	}
+	if env.Deployed.Deployment == "" {
+		return 0, staging.Refused("offshoot show "+env.Slug, "nothing is deployed in %s", env.Slug)
+	}
+	dep, err := e.Store.Deployment(ctx, env.Deployed.Deployment)
+	if err != nil {
+		return 0, err
+	}
+	project, err := e.Store.Project(ctx, env.Project)
+	if err != nil {
+		return 0, err
+	}
+	a := newActor(e, env.ID, e.remembered(env.ID))
+	v := &view{Input: plan.Input{Environment: env}, project: project}
+	service, err := sessionService(dep.Stack, s)
+	if err != nil {
+		return 0, err
+	}
+	spec, _, err := a.base(ctx, v, &dep, service)
+	if err != nil {
+		return 0, err
+	}
+	spec.Role, spec.Writer = staging.RoleTask, false
+	x := s.IO
+	x.Owner, x.Spec, x.Env, x.Command = env.ID, &spec, maps.Clone(spec.Env), staging.Command{Args: s.Command}
+	if s.Term != "" {
+		x.Env["TERM"] = s.Term
+	}
+	if len(s.Command) == 0 {
+		x.Command = staging.Command{Shell: "if command -v bash >/dev/null; then exec bash -l; else exec sh; fi"}
+	}
+	if s.Client != "" {
+		if err := a.client(ctx, v, &dep, s, &x); err != nil {
+			return 0, err
+		}
+	}
+	if s.Beside {
+		x.In = plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", service.Name, dep.ID))
+		return attacher.Exec(ctx, x)
+	}
+	return e.fresh(ctx, attacher, env, spec, x)
+}
+
+// sessionService is whose code a session sees.
+func sessionService(stack *staging.Stack, s Session) (staging.Service, error) {
+	name := s.Service
+	if name == "" {
+		name = stack.Primary
+	}
+	if service, ok := stack.Service(name); ok {
+		return service, nil
+	}
+	if s.Service == "" && len(stack.Services) > 0 {
+		return stack.Services[0], nil
+	}
+	if s.Client != "" {
+		return staging.Service{}, nil
+	}
+	return staging.Service{}, staging.NotFound("offshoot show lists the services", "there is no service %q", name)
+}
+
+// fresh makes a sandbox for the session, runs the command in it and takes it
+// away with all that the command left.
+func (e *Engine) fresh(ctx context.Context, attacher platform.Attacher, env staging.Environment, spec staging.WorkloadSpec, x platform.Exec) (int, error) {
+	name := plan.Name(env.ID, staging.ResourceTask, "session."+staging.NewID("s")[2:])
+	m := e.remembered(env.ID)
+	m.session(name, true)
+	defer m.session(name, false)
+	spec.Service, spec.Command = "console", staging.Command{Args: []string{"sleep", "infinity"}}
+	spec.StopGrace = 10 * time.Millisecond
+	row := staging.Resource{Name: name, Kind: staging.ResourceTask, Driver: e.Platform.Traits().Name, Owner: env.ID, Project: env.Project,
+		State: staging.ResourcePresent, CreatedAt: e.Now()}
+	if err := e.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) }); err != nil {
+		return 0, err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		if err := e.Platform.Delete(end, ref(row)); err != nil {
+			e.Log.Warn("end a session", "environment", env.ID, "error", err)
+			return // the row stays: the planner deletes it
+		}
+		if err := e.Store.Write(end, func(w Writer) error { return w.DeleteResource(end, name) }); err != nil {
+			e.Log.Warn("end a session", "environment", env.ID, "error", err)
+		}
+	}()
+	o, err := e.Platform.Apply(ctx, platform.Resource{Kind: row.Kind, Name: name, Owner: env.ID, SpecHash: hash(spec), Workload: &spec})
+	for err == nil && o.Run == staging.RunStarting && ctx.Err() == nil {
+		o, err = e.Platform.Wait(ctx, ref(row), o) // its view is made once it runs
+	}
+	if err != nil {
+		return 0, err
+	}
+	x.In = name
+	return attacher.Exec(ctx, x)
+}
+
+// client is the datastore's own client, with its address and password.
+func (a *actor) client(ctx context.Context, v *view, dep *staging.Deployment, s Session, x *platform.Exec) error {
+	kind := map[string]string{"psql": "postgres", "redis-cli": "redis"}[s.Client]
+	for _, d := range dep.Stack.Datastores {
+		if d.Kind != kind || s.Data != "" && s.Data != d.Name {
+			continue
+		}
+		serving, err := a.serving(ctx, v, dep, d)
+		if err != nil {
+			return err
+		}
+		maps.Copy(x.Env, serving.Variables)
+		program, args := s.Client, []string{}
+		if kind == "postgres" {
+			program = filepath.Join(filepath.Dir(serving.Workload.Command.Args[0]), "psql")
+		} else {
+			at, err := a.dataAddress(ctx, dep, d.Name)
+			if err != nil {
+				return err
+			}
+			x.Env["REDISCLI_AUTH"] = a.Password(a.id, d.Name)
+			args = []string{"-h", at.Host, "-p", strconv.Itoa(at.Port)}
+		}
+		x.Command = staging.Command{Args: append(append([]string{program}, args...), s.Command...)}
+		return nil
+	}
+	return staging.NotFound("offshoot data show lists them", "there is no %s %s", kind, s.Data)
+}
+
+// session notes that a session has begun or ended.
+func (m *memory) session(name string, running bool) {
+	m.sessionLock.Lock()
+	defer m.sessionLock.Unlock()
+	if running {
+		m.sessions[name] = true
+	} else {
+		delete(m.sessions, name)
+	}
+}
+
+// Sessions are the running ones of an environment.
+func (e *Engine) Sessions(environment string) map[string]bool {
+	m := e.remembered(environment)
+	m.sessionLock.Lock()
+	defer m.sessionLock.Unlock()
+	return maps.Clone(m.sessions)
+}
