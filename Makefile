@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test vet generate verify
+.PHONY: help build demo test vet generate verify bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -26,3 +26,7 @@ generate: ## what is written by programs: the store's statements
 
 verify: generate ## fails where generated files differ from what is committed
 	git diff --exit-code -- internal/store/statement
+
+bench: build ## the figures people wait for, beside a peer: a table and bench.json
+	$(GO) build -o bin/bench ./bench
+	bin/bench $(BENCH)

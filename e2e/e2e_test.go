@@ -214,7 +214,9 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 
 // commit commits everything of the repository to a branch: commit BRANCH.
 func commit(ts *testscript.TestScript, neg bool, args []string) {
-	git := func(args ...string) error { return ts.Exec("git", append([]string{"-C", ts.Getenv("WORK")+"/repo"}, args...)...) }
+	git := func(args ...string) error {
+		return ts.Exec("git", append([]string{"-C", ts.Getenv("WORK") + "/repo"}, args...)...)
+	}
 	if git("checkout", "-q", args[0]) != nil {
 		ts.Check(git("checkout", "-q", "-b", args[0]))
 	}

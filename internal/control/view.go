@@ -122,7 +122,7 @@ func deployment(d staging.Deployment) wire.Deployment {
 		end = d.FinishedAt
 		w.FinishedAt = &end
 	}
-	w.TotalMS = end.Sub(d.StartedAt).Milliseconds()
+	w.TotalMS, w.MarkMS = end.Sub(d.StartedAt).Milliseconds(), d.Progress.MarkMS
 	for _, s := range d.Steps {
 		w.Steps = append(w.Steps, wire.Step{Name: string(s.Name), State: string(s.State), DurationMS: s.DurationMS, Detail: s.Detail})
 	}

@@ -24,22 +24,25 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 	if err := a.intend(ctx, v, op.Resource, staging.ResourceMark); err != nil {
 		return err
 	}
+	begin := a.Now()
 	if _, err := os.Lstat(dir); err == nil { // an earlier server made it whole
-		return a.marked(ctx, v, dep, op, a.Now())
+		return a.marked(ctx, v, dep, op, begin, begin)
 	}
 	at, err := a.freeze(ctx, v, dep, dir)
 	if err != nil {
 		return staging.Errorf(staging.ClassCode(staging.ClassData), "free disk space, or see the server's log", "keep the data as it is before the release: %w", err)
 	}
-	return a.marked(ctx, v, dep, op, at)
+	return a.marked(ctx, v, dep, op, begin, at)
 }
 
-func (a *actor) marked(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op, at time.Time) error {
+func (a *actor) marked(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op, begin, at time.Time) error {
 	return a.Store.Write(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}
-		return edited(ctx, w, dep.ID, func(d *staging.Deployment) { d.Progress.Mark, d.Progress.MarkedAt = op.Resource, at })
+		return edited(ctx, w, dep.ID, func(d *staging.Deployment) {
+			d.Progress.Mark, d.Progress.MarkedAt, d.Progress.MarkMS = op.Resource, at, a.Now().Sub(begin).Milliseconds()
+		})
 	})
 }
 

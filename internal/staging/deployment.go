@@ -43,6 +43,8 @@ type Progress struct {
 	Mark string `json:"mark,omitempty"`
 	// MarkedAt is the instant the mark was taken.
 	MarkedAt time.Time `json:"marked_at,omitzero"`
+	// MarkMS is how long the mark took, in milliseconds.
+	MarkMS int64 `json:"mark_ms,omitempty"`
 	// Ended are the ledger names of tasks that ended well: none runs twice.
 	Ended []string `json:"ended,omitempty"`
 	// ReleaseBegan and ReleaseDone bracket the release task.

@@ -85,6 +85,7 @@ type Deployment struct {
 	StartedAt  time.Time        `json:"started_at"`
 	FinishedAt *time.Time       `json:"finished_at"`
 	TotalMS    int64            `json:"total_ms"`
+	MarkMS     int64            `json:"mark_ms"`
 	Steps      []Step           `json:"steps"`
 	Successor  string           `json:"successor"`
 	Failure    *staging.Failure `json:"failure"`
