@@ -169,6 +169,21 @@ func dataCommand(io *stdio) *cobra.Command {
 	reset.Flags().StringVar(&r.Snapshot, "snapshot", "", "a snapshot's id (default: the newest)")
 	reset.Flags().StringVar(&r.Confirm, "confirm", "", "the project's name, for a shared environment")
 	io.waitFlags(reset)
-	c.AddCommand(show, reset, notBuilt("undo"), notBuilt("dump"))
+	undo := &cobra.Command{Use: "undo ENV", Short: "The data before the last reset or failed release (kept 24 h)", Example: "  offshoot data undo .", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx, stop := interruptible(c.Context())
+			defer stop()
+			client := io.client()
+			v, err := io.environment(ctx, client, args[0])
+			if err == nil {
+				v, err = client.Act(ctx, v.ID, "undo", nil)
+			}
+			if err != nil {
+				return err
+			}
+			return io.deployed(ctx, client, v)
+		}}
+	io.waitFlags(undo)
+	c.AddCommand(show, reset, undo, notBuilt("dump"))
 	return c
 }

@@ -2,8 +2,8 @@ package control
 
 import (
 	"context"
-	"strings"
 
+	"offshoot/internal/reconcile"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
 	"offshoot/internal/wire"
@@ -18,28 +18,12 @@ func (s *Service) Snapshots(ctx context.Context, project string) ([]wire.Snapsho
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.users(ctx, project)
+	users, err := reconcile.SnapshotUsers(ctx, s.Store)
 	items := make([]wire.Snapshot, len(list))
 	for i, x := range list {
 		items[i] = snapshot(x, users[x.ID])
 	}
 	return items, err
-}
-
-// users are the environments whose data came from each snapshot.
-func (s *Service) users(ctx context.Context, project string) (map[string][]string, error) {
-	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project})
-	users := map[string][]string{}
-	for _, e := range envs {
-		seen := map[string]bool{}
-		for _, d := range e.Data {
-			if d.Snapshot != "" && !seen[d.Snapshot] {
-				seen[d.Snapshot] = true
-				users[d.Snapshot] = append(users[d.Snapshot], e.ID)
-			}
-		}
-	}
-	return users, err
 }
 
 func snapshot(x staging.Snapshot, users []string) wire.Snapshot {
@@ -63,7 +47,7 @@ func (s *Service) Snapshot(ctx context.Context, id string) (wire.Snapshot, error
 	if err != nil {
 		return wire.Snapshot{}, err
 	}
-	users, err := s.users(ctx, x.Project)
+	users, err := reconcile.SnapshotUsers(ctx, s.Store)
 	return snapshot(x, users[id]), err
 }
 
@@ -94,16 +78,6 @@ func (s *Service) TakeSnapshot(ctx context.Context, actor, project, from string)
 
 // RemoveSnapshot deletes one that nothing uses.
 func (s *Service) RemoveSnapshot(ctx context.Context, id string) error {
-	x, err := s.Snapshot(ctx, id)
-	if err != nil {
-		return err
-	}
-	if len(x.UsedBy) > 0 {
-		return staging.Refused("reset or destroy them first", "snapshot %s is used by %s", id, strings.Join(x.UsedBy, ", "))
-	}
-	if x.State == string(staging.SnapshotTaking) || x.State == string(staging.SnapshotVerifying) {
-		return staging.Errorf(staging.CodeConflict, "wait until it is ready", "snapshot %s is being taken", id)
-	}
 	return s.Work.RemoveSnapshot(ctx, id)
 }
 
@@ -122,20 +96,45 @@ func (s *Service) Reset(ctx context.Context, actor, id string, r wire.Reset) (wi
 		}
 		want := env.Desired
 		want.DataResets++
-		want.DataReset = r.Snapshot
+		want.DataReset, want.DataUndo = r.Snapshot, ""
 		if want.DataReset == "" {
 			want.DataReset = "latest"
-			if env.Kind == staging.KindShared {
-				want.DataReset = "none"
-			}
-		} else if want.DataReset != "none" && want.DataReset != "latest" {
+		}
+		if want.DataReset != "none" && want.DataReset != "latest" {
 			x, err := t.Snapshot(ctx, r.Snapshot)
 			if err != nil || x.Project != env.Project || x.State != staging.SnapshotReady {
 				return staging.NotFound("offshoot snapshot ls", "there is no snapshot %q that is ready", r.Snapshot)
 			}
 		}
-		env.Data = nil
 		env.LastActivityAt = s.Now()
 		return s.want(ctx, t, env, want, current.Revision, request{cause: "data reset", actor: actor})
+	})
+}
+
+// Undo brings back the data that the last reset, undo or failed release
+// replaced, under the revision that serves.
+func (s *Service) Undo(ctx context.Context, actor, id string) (wire.Environment, error) {
+	return s.edit(ctx, id, func(t *store.Tx, env staging.Environment) error {
+		rows, err := t.Resources(ctx, env.ID)
+		if err != nil {
+			return err
+		}
+		last, ok := reconcile.LastAside(rows, s.Now())
+		if !ok || env.Deployed.Deployment == "" {
+			return staging.Refused("offshoot data reset "+env.Slug+" goes back to a snapshot", "nothing of %s was set aside within the last 24 h", env.Slug)
+		}
+		serving, err := t.Deployment(ctx, env.Deployed.Deployment)
+		if err != nil {
+			return err
+		}
+		want := env.Desired
+		want.DataResets++
+		want.DataReset, want.DataUndo = "", last.Set
+		if want.Revision != serving.Revision.ID {
+			// What serves knows this data; the revision that failed waits for a push.
+			want.Revision, want.Held = serving.Revision.ID, true
+		}
+		env.LastActivityAt = s.Now()
+		return s.want(ctx, t, env, want, serving.Revision, request{cause: "data undo", actor: actor})
 	})
 }

@@ -40,6 +40,9 @@ type Options struct {
 	Progress func(done, total int64)
 	// Strategy forces one; "" probes.
 	Strategy Strategy
+	// Unsynced leaves writing out to the caller, who publishes what this copy
+	// is a part of.
+	Unsynced bool
 	// Finish is called on the finished copy under its temporary name, before
 	// it is made durable and renamed.
 	Finish func(dir string) error
@@ -78,7 +81,7 @@ func Copy(ctx context.Context, src, dst string, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, errors.Join(fmt.Errorf("copy %s to %s: %w", src, dst, err), Remove(partial))
 	}
-	if err := Publish(partial, dst, read); err != nil {
+	if err := Publish(partial, dst, read && !o.Unsynced); err != nil {
 		return Result{}, errors.Join(err, Remove(partial))
 	}
 	return result, nil
@@ -141,7 +144,7 @@ func absent(dst string) error {
 func fill(ctx context.Context, src, partial string, o Options) (result Result, read bool, err error) {
 	strategy := o.Strategy
 	if strategy == "" {
-		strategy = choose(src, filepath.Dir(partial))
+		strategy = Between(src, filepath.Dir(partial))
 	}
 	run := newRun(ctx, src, partial, strategy, o)
 	if err := run.tree(); err != nil {

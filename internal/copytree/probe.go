@@ -36,8 +36,12 @@ func Probe(dir string) (Strategy, error) {
 	return Reflink, nil
 }
 
-// choose is the best way from src to a new name in parent.
-func choose(src, parent string) Strategy {
+// Flush writes out everything of the file system that dir lies on.
+func Flush(dir string) error { return syncFilesystem(dir) }
+
+// Between is the best way from the directory src to a new name in parent, both
+// of which exist; Plain where that cannot be told.
+func Between(src, parent string) Strategy {
 	a, errA := os.Stat(src)
 	b, errB := os.Stat(parent)
 	if errA != nil || errB != nil {

@@ -126,6 +126,16 @@ type Report struct {
 	SizeBytes int64
 }
 
+// Backuper is the capability to copy a clone while its server runs and writes,
+// for file systems that cannot copy by reference.
+type Backuper interface {
+	// Backup copies c's directory to dir, which does not exist before, so that
+	// a server started there recovers to one moment of the copying. It blocks
+	// as long as the copy takes and writes no more than it reads. After an
+	// error there may be something at dir.
+	Backup(ctx context.Context, c Clone, at Endpoint, dir string, progress Progress) error
+}
+
 // Inspector is the capability to say things about live data.
 type Inspector interface {
 	// Fingerprint is a hash of the schema, for telling whether a release

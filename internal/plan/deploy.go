@@ -96,7 +96,7 @@ func (b *builder) release(dep *staging.Deployment, before ...[]string) []string 
 		return flat
 	}
 	if len(dep.Stack.Release) > 0 && !p.ReleaseDone {
-		if b.keepsData(dep) && p.Mark == "" {
+		if b.keepsData(dep) && p.Mark == "" && p.NoMark == "" {
 			flat = b.add(Op{Action: Mark, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 				Step: staging.StepRelease, Cause: "the way back, should the release fail"}, flat)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"offshoot/internal/staging"
 )
@@ -27,6 +28,9 @@ func Name(owner string, kind staging.ResourceKind, rest string) string {
 // DataSet tells the data of one reset from that of another: within a set a
 // clone is made once and lives until the next reset or the end.
 func DataSet(dep *staging.Deployment) int { return dep.Options.DataResets }
+
+// KeepAside is how long data that was replaced is kept, for undo.
+const KeepAside = 24 * time.Hour
 
 func scope(env string) item {
 	return item{name: Name(env, staging.ResourceScope, "0"), kind: staging.ResourceScope}

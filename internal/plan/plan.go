@@ -31,6 +31,8 @@ const (
 	// Mark copies the data of one paused instant; Restore puts it back.
 	Mark    Action = "mark"
 	Restore Action = "restore"
+	// Compare asks whether a release that failed had changed the schema.
+	Compare Action = "compare"
 	// Health blocks until a service can serve, or fails.
 	Health Action = "health"
 	// Route sends the hosts to the new workloads, if the generation is current.

@@ -165,7 +165,12 @@ func (w *world) do(op plan.Op, crash int) {
 		dep.Progress.Mark = op.Resource
 		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourcePresent}
 		w.exists[op.Resource] = true
+	case plan.Compare:
+		dep.Progress.Schema = rapid.SampledFrom([]staging.SchemaChange{staging.SchemaChanged, staging.SchemaSame}).Draw(w.t, "schema")
 	case plan.Restore:
+		if dep.Progress.Schema != staging.SchemaChanged {
+			w.t.Fatalf("data goes back although the schema is %q", dep.Progress.Schema)
+		}
 		for name := range w.exists {
 			if strings.Contains(name, "/workload/data.") && strings.HasPrefix(name, w.env.ID) {
 				w.t.Fatalf("restored under a running server %s", name)

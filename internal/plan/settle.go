@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"offshoot/internal/staging"
@@ -26,7 +27,7 @@ func (b *builder) settle() {
 		cause = "asleep"
 	}
 	b.dropAll(func(r staging.Resource) bool {
-		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
+		return !kept[r.Name] && !b.keepsAside(r) && r.Kind != staging.ResourceLink
 	}, cause, before)
 	if b.plan.Phase == staging.PhaseAsleep && len(b.plan.Ops) > 0 {
 		b.plan.Phase = env.Phase // asleep is said when nothing runs
@@ -113,13 +114,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
 			r.Kind == staging.ResourceWorkload)
 	}, cause)
-	if dep.Progress.Mark != "" && dep.Progress.ReleaseBegan && !dep.Progress.Restored {
-		for _, d := range dep.Stack.Datastores {
-			stopped = append(stopped, b.drop(server(dep, d).name, "its data goes back to where it was", stopped)...)
-		}
-		stopped = b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
-			Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
-	}
+	stopped = b.goBack(dep, stopped)
 	gone := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
 	}, cause, stopped)
@@ -129,6 +124,30 @@ func (b *builder) recover(outcome staging.Outcome) {
 		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
 	}
 	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: cause}, stopped, gone)
+}
+
+// goBack puts the data back to where it was before a release that changed the
+// schema. Nothing writes any more when the two are compared.
+func (b *builder) goBack(dep *staging.Deployment, stopped []string) []string {
+	p := dep.Progress
+	if p.Mark == "" || !p.ReleaseBegan || p.Restored || p.Schema == staging.SchemaSame || keepsOnFailure(dep) {
+		return stopped
+	}
+	if p.Schema == "" {
+		stopped = b.add(Op{Action: Compare, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
+			Step: staging.StepRelease, Cause: "data goes back only where the schema was changed"}, stopped)
+	}
+	for _, d := range dep.Stack.Datastores {
+		stopped = append(stopped, b.drop(server(dep, d).name, "its data goes back to where it was", stopped)...)
+	}
+	return b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
+		Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
+}
+
+// keepsOnFailure is whether the stack wants the data as a failed release left
+// it.
+func keepsOnFailure(dep *staging.Deployment) bool {
+	return dep.Stack != nil && slices.ContainsFunc(dep.Stack.Release, func(t staging.Task) bool { return t.KeepOnFailure })
 }
 
 func (b *builder) setAside(dep, old *staging.Deployment, after []string) []string {
@@ -143,6 +162,11 @@ func (b *builder) setAside(dep, old *staging.Deployment, after []string) []strin
 		}
 	}
 	return append(ids, after...)
+}
+
+// keepsAside is whether a row is data set aside that is not due yet.
+func (b *builder) keepsAside(r staging.Resource) bool {
+	return r.Kind == staging.ResourceAside && b.in.Now.Sub(r.CreatedAt) < KeepAside
 }
 
 func (b *builder) movesAside(r staging.Resource) bool {
@@ -162,6 +186,11 @@ func (b *builder) movesAside(r staging.Resource) bool {
 func sameData(name string, dep *staging.Deployment, d staging.Datastore) bool {
 	prefix := Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("data.%s.%d.", d.Name, DataSet(dep)))
 	return strings.HasPrefix(name, prefix)
+}
+
+// Serves is whether one of these ledger names is a server of that datastore.
+func Serves(names []string, dep *staging.Deployment, d staging.Datastore) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return sameData(name, dep, d) })
 }
 
 // destroy lets everything go; only when no row is left are the inventories

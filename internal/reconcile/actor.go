@@ -226,7 +226,7 @@ func failing(r result) bool {
 		return false
 	}
 	switch r.op.Action {
-	case plan.Delete, plan.Restore, plan.Drain, plan.Finish, plan.Hold, plan.SetAside, plan.Vanish:
+	case plan.Delete, plan.Restore, plan.Compare, plan.Drain, plan.Finish, plan.Hold, plan.SetAside, plan.Vanish:
 		return false
 	}
 	return true

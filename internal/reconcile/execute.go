@@ -46,9 +46,13 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	dep := v.deployment(op.Deployment)
-	if op.Action == plan.Restore || op.Action == plan.SetAside || op.Action == plan.Mark || op.Kind == staging.ResourceClone {
+	switch {
+	case op.Action == plan.Restore, op.Action == plan.SetAside, op.Action == plan.Mark, op.Kind == staging.ResourceClone:
 		a.mem.data.Lock()
 		defer a.mem.data.Unlock()
+	case (op.Action == plan.Apply || op.Action == plan.Delete) && (op.Kind == staging.ResourceWorkload || op.Kind == staging.ResourceTask):
+		a.mem.data.RLock()
+		defer a.mem.data.RUnlock()
 	}
 	switch op.Action {
 	case plan.Apply:
@@ -75,6 +79,8 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 		return a.mark(ctx, v, dep, op)
 	case plan.Restore:
 		return a.restore(ctx, v, dep, op)
+	case plan.Compare:
+		return a.compare(ctx, v, dep)
 	case plan.SetAside:
 		return a.setAside(ctx, v, op)
 	case plan.Vanish:
@@ -187,9 +193,14 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 		if dep.Progress.Routed {
 			env.Deployed = staging.Deployed{Revision: dep.Revision.ID, Deployment: dep.ID, Generation: dep.Generation, At: now}
 			env.Phase = staging.PhaseReady
+			rows, err := w.Resources(ctx, a.id)
+			if err != nil {
+				return err
+			}
+			env.Data = origins(rows, dep)
 			if slices.ContainsFunc(dep.Progress.Ended, func(n string) bool { return n == plan.Name(a.id, staging.ResourceTask, dep.ID+".seed.0") }) {
-				for i := range env.Data {
-					env.Data[i].Seeded = true
+				if err := a.seeded(ctx, w, rows, dep, env.Data); err != nil {
+					return err
 				}
 			}
 		} else if v.Serving == nil {
@@ -199,12 +210,20 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 			}
 		} else if op.Outcome == staging.OutcomeFailed {
 			env.Phase = staging.PhaseDegraded
+			if env.Current == dep.ID && plan.DataSet(dep) != plan.DataSet(v.Serving) {
+				// A reset that failed is over: the next push does not repeat it.
+				env.Desired.DataReset, env.Desired.DataUndo, env.Desired.DataResets = v.Serving.Options.DataReset,
+					v.Serving.Options.DataUndo, v.Serving.Options.DataResets
+			}
 		}
 		if err := w.PutEnvironment(ctx, env); err != nil {
 			return err
 		}
 		return a.event(ctx, w, env, "deployment."+string(op.Outcome), "deployment of "+short(dep.Revision.ID)+" "+string(op.Outcome))
 	})
+	if err == nil {
+		a.mem.announceEnd()
+	}
 	if err == nil && v.Serving == nil && !dep.Progress.Routed {
 		a.Edge.Remove(a.id) // announced anew with the failure
 	}

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"offshoot/internal/copytree"
+	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
-	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
+
+// compareLimit bounds asking the servers for their schema.
+const compareLimit = 20 * time.Second
 
 // mark copies all data of the environment as of one paused instant.
 func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
@@ -25,25 +27,24 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 		return err
 	}
 	begin := a.Now()
-	if _, err := os.Lstat(dir); err == nil { // an earlier server made it whole
-		return a.marked(ctx, v, dep, op, begin, begin)
+	schemas := a.schemas(ctx, v, dep)
+	if info, err := os.Lstat(dir); err == nil { // an earlier server made it whole
+		return a.marked(ctx, v, dep, func(p *staging.Progress) { p.Mark, p.MarkedAt, p.Schemas = op.Resource, info.ModTime(), schemas })
 	}
-	at, err := a.freeze(ctx, v, dep, dir)
+	if reason, err := a.noWayBack(ctx, v, dep); err != nil || reason != "" {
+		return errors.Join(err, a.marked(ctx, v, dep, func(p *staging.Progress) { p.NoMark = reason }))
+	}
+	at, err := a.freeze(ctx, v, dep, dataNames(dep.Stack), dir)
 	if err != nil {
 		return staging.Errorf(staging.ClassCode(staging.ClassData), "free disk space, or see the server's log", "keep the data as it is before the release: %w", err)
 	}
-	return a.marked(ctx, v, dep, op, begin, at)
+	return a.marked(ctx, v, dep, func(p *staging.Progress) {
+		p.Mark, p.MarkedAt, p.MarkMS, p.Schemas = op.Resource, at, a.Now().Sub(begin).Milliseconds(), schemas
+	})
 }
 
-func (a *actor) marked(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op, begin, at time.Time) error {
-	return a.Store.Write(ctx, func(w Writer) error {
-		if _, err := a.fence(ctx, w, v); err != nil {
-			return err
-		}
-		return edited(ctx, w, dep.ID, func(d *staging.Deployment) {
-			d.Progress.Mark, d.Progress.MarkedAt, d.Progress.MarkMS = op.Resource, at, a.Now().Sub(begin).Milliseconds()
-		})
-	})
+func (a *actor) marked(ctx context.Context, v *view, dep *staging.Deployment, edit func(*staging.Progress)) error {
+	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) { edit(&d.Progress) })
 }
 
 func (a *actor) intend(ctx context.Context, v *view, name string, kind staging.ResourceKind) error {
@@ -56,133 +57,120 @@ func (a *actor) intend(ctx context.Context, v *view, name string, kind staging.R
 	})
 }
 
-// freeze copies every clone of dep to dir, one folder each, while everything
-// that writes stands still. Servers write out what they can before, so that
-// the pause is short.
-func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, dir string) (time.Time, error) {
-	pauser, ok := a.Platform.(platform.Pauser)
-	if !ok {
-		return time.Time{}, errors.New("the platform cannot pause")
-	}
-	type source struct{ name, dir string }
-	var sources []source
-	for _, d := range dep.Stack.Datastores {
-		driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
+// wayBackLimit is how much is copied by reading before a release; more would
+// keep everybody waiting.
+const wayBackLimit = 1 << 30
+
+// noWayBack is why a release runs without a mark, "" where it has one.
+func (a *actor) noWayBack(ctx context.Context, v *view, dep *staging.Deployment) (string, error) {
+	var total int64
+	for _, name := range dataNames(dep.Stack) {
+		_, c, err := a.cloneOf(ctx, v, dep, name)
 		if err != nil {
-			return time.Time{}, err
+			return "", err
 		}
-		if at, err := a.dataAddress(ctx, dep, d.Name); err == nil {
-			_ = driver.Quiet(ctx, c, at) // only makes the pause shorter
+		if copytree.Between(c.Dir, filepath.Dir(c.Dir)) != copytree.Plain {
+			return "", nil
 		}
-		sources = append(sources, source{d.Name, c.Dir})
-	}
-	for _, x := range dep.Stack.Volumes {
-		_, c, err := a.cloneOf(ctx, v, dep, x.Name)
+		n, err := size(c.Dir)
 		if err != nil {
-			return time.Time{}, err
+			return "", err
 		}
-		sources = append(sources, source{x.Name, c.Dir})
+		total += n
 	}
-	var names []string
-	rows, err := a.Store.Resources(ctx, a.id)
-	if err != nil {
-		return time.Time{}, err
+	if total <= wayBackLimit {
+		return "", nil
 	}
-	for _, row := range rows {
-		if row.Kind == staging.ResourceWorkload && row.State == staging.ResourcePresent {
-			names = append(names, row.Name)
-		}
-	}
-	partial := copytree.Partial(dir)
-	if err := copytree.Remove(partial); err != nil {
-		return time.Time{}, err
-	}
-	if err := os.MkdirAll(partial, 0o711); err != nil {
-		return time.Time{}, err
-	}
-	if err := pauser.Pause(ctx, a.id, names); err != nil {
-		return time.Time{}, errors.Join(err, pauser.Resume(context.WithoutCancel(ctx), a.id, names))
-	}
-	at := a.Now()
-	for _, s := range sources {
-		if _, err = copytree.Copy(ctx, s.dir, filepath.Join(partial, s.name), copytree.Options{}); err != nil {
-			break
-		}
-	}
-	// What is paused goes on whatever became of the copy.
-	err = errors.Join(err, pauser.Resume(context.WithoutCancel(ctx), a.id, names))
-	if err != nil {
-		return at, errors.Join(diskFull(err), copytree.Remove(partial))
-	}
-	return at, copytree.Publish(partial, dir, false)
+	reason := "this host copies " + amount(total) + " only by reading them"
+	a.detail(dep.ID, staging.StepRelease, "without a way back: "+reason)
+	return reason, nil
 }
 
-// restore puts the mark's data back; what was there is kept for a day.
+// schemas are the fingerprints of those datastores that can be asked.
+func (a *actor) schemas(ctx context.Context, v *view, dep *staging.Deployment) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, compareLimit)
+	defer cancel()
+	found := map[string]string{}
+	for _, d := range dep.Stack.Datastores {
+		driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
+		inspector, ok := driver.(datastore.Inspector)
+		if err != nil || !ok {
+			continue
+		}
+		found[d.Name] = "" // what cannot be asked counts as changed
+		at, err := a.dataAddress(ctx, dep, d.Name)
+		if err != nil {
+			continue
+		}
+		if sum, err := inspector.Fingerprint(ctx, c, at); err == nil {
+			found[d.Name] = sum
+		}
+	}
+	return found
+}
+
+// compare asks whether the release that failed had changed the schema.
+func (a *actor) compare(ctx context.Context, v *view, dep *staging.Deployment) error {
+	answer := staging.SchemaSame
+	for name, sum := range a.schemas(ctx, v, dep) {
+		if before, ok := dep.Progress.Schemas[name]; !ok || sum == "" || sum != before {
+			answer = staging.SchemaChanged
+		}
+	}
+	return a.Store.Write(ctx, func(w Writer) error {
+		return edited(ctx, w, dep.ID, func(d *staging.Deployment) {
+			d.Progress.Schema = answer
+			if d.Failure != nil && answer == staging.SchemaSame {
+				d.Failure.Hint += "; the schema was not changed, so the data stays as it is"
+			}
+		})
+	})
+}
+
+// restore puts the mark's data back; what was there is kept for a day. Each
+// part is two renames: away what is there, then back what was marked. A part
+// that has left the mark is done, so a new server goes on where this one ends.
 func (a *actor) restore(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	mark, err := a.Folders.Path(op.Resource)
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, d := range dep.Stack.Datastores {
-		names = append(names, d.Name)
-	}
-	for _, x := range dep.Stack.Volumes {
-		names = append(names, x.Name)
-	}
-	for _, name := range names {
+	for _, name := range dataNames(dep.Stack) {
 		if _, err := os.Lstat(filepath.Join(mark, name)); errors.Is(err, os.ErrNotExist) {
-			continue // moved back before a crash
+			continue
+		} else if err != nil {
+			return err
 		}
-		clone := plan.Name(a.id, staging.ResourceClone, fmt.Sprintf("%s.%d", name, plan.DataSet(dep)))
+		clone := cloneName(dep, name)
 		dir, err := a.Folders.Path(clone)
 		if err != nil {
 			return err
 		}
-		if _, err := os.Lstat(dir); err == nil {
-			if err := a.moveAside(ctx, v, dep.ID, clone, dir); err != nil {
-				return err
-			}
+		if err := a.moveAside(ctx, v, dep.ID, clone, dir); err != nil {
+			return err
 		}
 		if err := os.Rename(filepath.Join(mark, name), dir); err != nil {
 			return err
 		}
 	}
+	since := dep.Progress.MarkedAt
 	return a.Store.Write(ctx, func(w Writer) error {
-		return edited(ctx, w, dep.ID, func(d *staging.Deployment) { d.Progress.Restored = true })
-	})
-}
-
-// moveAside renames a clone's folder to one that is kept for a day.
-func (a *actor) moveAside(ctx context.Context, v *view, reason, clone, dir string) error {
-	rest := clone[strings.LastIndexByte(clone, '/')+1:]
-	aside := plan.Name(a.id, staging.ResourceAside, rest+"."+reason)
-	to, err := a.Folders.Path(aside)
-	if err != nil {
-		return err
-	}
-	if err := a.Store.Write(ctx, func(w Writer) error {
-		return w.PutResource(ctx, staging.Resource{Name: aside, Kind: staging.ResourceAside, Driver: "folder", Owner: a.id, Project: v.project.Name,
-			State: staging.ResourcePresent, CreatedAt: a.Now()})
-	}); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o711); err != nil {
-		return err
-	}
-	return os.Rename(dir, to)
-}
-
-// setAside keeps data that a reset replaced.
-func (a *actor) setAside(ctx context.Context, v *view, op plan.Op) error {
-	dir, err := a.Folders.Path(op.Resource)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Lstat(dir); err == nil {
-		if err := a.moveAside(ctx, v, op.Deployment, op.Resource, dir); err != nil {
+		env, err := w.Environment(ctx, a.id)
+		if err != nil {
 			return err
 		}
-	}
-	return a.Store.Write(ctx, func(w Writer) error { return w.DeleteResource(ctx, op.Resource) })
+		undo := "offshoot data undo " + env.Slug
+		if err := edited(ctx, w, dep.ID, func(d *staging.Deployment) {
+			d.Progress.Restored = true
+			if d.Failure == nil {
+				return
+			}
+			d.Failure.Hint += fmt.Sprintf("; the data is as it was before the release, what was written since %s is set aside: `%s` brings it back until tomorrow",
+				since.Format(time.RFC3339), undo)
+			d.Failure.Next = append(d.Failure.Next, staging.NextCommand{Command: undo, Why: "the data as the failed release left it, with what was written since"})
+		}); err != nil {
+			return err
+		}
+		return a.event(ctx, w, env, "data.restored", "has its data of "+since.Format(time.RFC3339)+" again; what was written since is set aside: "+undo)
+	})
 }

@@ -57,7 +57,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 			v.Ready[row.Name] = true
 		}
 	}
-	v.Empty = !slices.ContainsFunc(env.Data, func(d staging.DataOrigin) bool { return d.Snapshot != "" && d.Kind != "redis" })
+	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })
 	v.Sessions = a.Sessions(env.ID)
 	v.Holding = a.Edge.Holding(env.ID)
 	v.Drained = v.Current != nil && a.mem.drained == v.Current.ID

@@ -24,6 +24,8 @@ type Reader interface {
 	Deployment(ctx context.Context, id string) (staging.Deployment, error)
 	Deployments(ctx context.Context, environment string, limit int) ([]staging.Deployment, error)
 	Resources(ctx context.Context, owner string) ([]staging.Resource, error)
+	ResourcesByKind(ctx context.Context, kind staging.ResourceKind) ([]staging.Resource, error)
+	Snapshot(ctx context.Context, id string) (staging.Snapshot, error)
 }
 
 // Writer is what is written in one transaction.
@@ -42,7 +44,6 @@ type Writer interface {
 type Store interface {
 	Reader
 	EnvironmentByBranch(ctx context.Context, project, branch string) (staging.Environment, error)
-	Snapshot(ctx context.Context, id string) (staging.Snapshot, error)
 	Snapshots(ctx context.Context, project string) ([]staging.Snapshot, error)
 	Write(ctx context.Context, do func(Writer) error) error
 }
@@ -108,8 +109,11 @@ type Engine struct {
 type memory struct {
 	ready   map[string]bool
 	drained string
-	// data is held while folders of data are copied, made or moved.
-	data sync.Mutex
+	// data is held while folders of data are copied, made or moved, and shared
+	// by what starts or ends something that may write to them.
+	data sync.RWMutex
+	// ended is closed, and made anew, when a deployment has ended.
+	ended chan struct{}
 	// first is held while the first snapshot is taken.
 	first sync.Mutex
 	// sessions are the ledger names of those that run now.
@@ -149,7 +153,7 @@ func (e *Engine) Kick(environment string) {
 func (e *Engine) recall(environment string) *memory {
 	m := e.memory[environment]
 	if m == nil {
-		m = &memory{ready: map[string]bool{}, sessions: map[string]bool{}}
+		m = &memory{ready: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
 		e.memory[environment] = m
 	}
 	return m
@@ -182,4 +186,13 @@ func (e *Engine) Busy(environment string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.actors[environment] != nil
+}
+
+// Go runs work that outlives a request, until it ends or the engine stops.
+func (e *Engine) Go(work func(ctx context.Context)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.all.Go(func() { work(e.ctx) })
+	}
 }

@@ -50,6 +50,11 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 		if err != nil {
 			return err
 		}
+		for i, s := range v.Current.Steps { // what was noted meanwhile stays
+			if i < len(dep.Steps) && s.Detail == "" {
+				v.Current.Steps[i].Detail = dep.Steps[i].Detail
+			}
+		}
 		dep.Steps = v.Current.Steps
 		if err := w.PutDeployment(ctx, dep); err != nil {
 			return err
@@ -195,7 +200,7 @@ func (a *actor) advise(f *staging.Failure, r result) {
 	f.Next = append(f.Next, staging.NextCommand{Command: "offshoot create " + r.dep.Options.Branch(a.branch()), Why: "try again once it is mended"})
 	if f.Hint == "" {
 		f.Hint = map[staging.Class]string{staging.ClassBuild: "mend what the last lines say, and push",
-			staging.ClassMigration: "mend the release task, and push; the data is as it was before", staging.ClassStart: "look at the service's last lines; run its command with the same variables",
+			staging.ClassMigration: "mend the release task, and push", staging.ClassStart: "look at the service's last lines; run its command with the same variables",
 			staging.ClassHealth: "does the service listen on $PORT? is its health path right?", staging.ClassData: "look at the datastore's log",
 			staging.ClassSource: "is the commit still in the repository?"}[f.Class]
 	}
@@ -304,4 +309,28 @@ func (a *actor) complain(ctx context.Context, r result) error {
 		env.Reason = r.err.Error()
 		return w.PutEnvironment(ctx, env)
 	})
+}
+
+// detail notes what a person wants to know of a step. It is no fact that
+// anything rests on: failing is only logged.
+func (a *actor) detail(dep string, step staging.StepName, text string) {
+	err := a.Store.Write(a.ctx, func(w Writer) error {
+		if err := edited(a.ctx, w, dep, func(d *staging.Deployment) {
+			for i := range d.Steps {
+				if d.Steps[i].Name == step {
+					d.Steps[i].Detail = text
+				}
+			}
+		}); err != nil {
+			return err
+		}
+		env, err := w.Environment(a.ctx, a.id)
+		if err != nil {
+			return err
+		}
+		return a.event(a.ctx, w, env, "deployment.step", text)
+	})
+	if err != nil {
+		a.Log.DebugContext(a.ctx, "detail", "environment", a.id, "error", err)
+	}
 }

@@ -39,12 +39,21 @@ type Deployment struct {
 type Progress struct {
 	// Artifact is the reference of the build's result, "" until built.
 	Artifact string `json:"artifact,omitempty"`
-	// Mark is the ledger name of the mark of the data before the release.
-	Mark string `json:"mark,omitempty"`
+	// Source is where new data came from: a snapshot's id, "none", or "undo:"
+	// and the set of asides. All data of a deployment has the same.
+	Source string `json:"source,omitempty"`
+	// Mark is the ledger name of the mark of the data before the release, ""
+	// where there is none; NoMark says why none will be.
+	Mark   string `json:"mark,omitempty"`
+	NoMark string `json:"no_mark,omitempty"`
 	// MarkedAt is the instant the mark was taken.
 	MarkedAt time.Time `json:"marked_at,omitzero"`
 	// MarkMS is how long the mark took, in milliseconds.
 	MarkMS int64 `json:"mark_ms,omitempty"`
+	// Schemas are fingerprints of the datastores' schemas at the mark; Schema
+	// is what comparing them after a failure said, "" before.
+	Schemas map[string]string `json:"schemas,omitempty"`
+	Schema  SchemaChange      `json:"schema,omitempty"`
 	// Ended are the ledger names of tasks that ended well: none runs twice.
 	Ended []string `json:"ended,omitempty"`
 	// ReleaseBegan and ReleaseDone bracket the release task.
@@ -58,6 +67,15 @@ type Progress struct {
 	// Resetted is whether the data of a reset was put in place.
 	Resetted bool `json:"resetted,omitempty"`
 }
+
+// SchemaChange is whether a release that failed had changed the schema.
+type SchemaChange string
+
+// The answers of a comparison; what cannot be asked counts as changed.
+const (
+	SchemaChanged SchemaChange = "changed"
+	SchemaSame    SchemaChange = "same"
+)
 
 // StepState is how far a step is.
 type StepState string

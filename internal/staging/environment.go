@@ -70,9 +70,11 @@ type Desired struct {
 	Snapshot string `json:"snapshot,omitempty"`
 	// CronsOn are the schedules that a person turned on here.
 	CronsOn []string `json:"crons_on,omitempty"`
-	// DataReset names the snapshot that a running reset goes back to, and
-	// counts resets so that each is done once.
+	// DataReset names the snapshot that a running reset goes back to, DataUndo
+	// the set of asides that an undo brings back ("" where the last was the
+	// other); DataResets counts both so that each is done once.
 	DataReset  string `json:"data_reset,omitempty"`
+	DataUndo   string `json:"data_undo,omitempty"`
 	DataResets int    `json:"data_resets,omitempty"`
 }
 
@@ -96,7 +98,10 @@ type DataOrigin struct {
 	Strategy        string    `json:"strategy"`
 	Snapshot        string    `json:"snapshot"`
 	SnapshotTakenAt time.Time `json:"snapshot_taken_at"`
-	// Seeded is whether seed ran here because the data started empty.
+	// SnapshotRevision is what was deployed where the snapshot was taken.
+	SnapshotRevision string `json:"snapshot_revision,omitempty"`
+	// Empty is whether it began without content, Seeded whether seed ran then.
+	Empty  bool `json:"empty,omitempty"`
 	Seeded bool `json:"seeded"`
 }
 

@@ -304,6 +304,9 @@ func (s *server) load(ctx context.Context) error {
 				routes = append(routes, r)
 			}
 			if e.Awake || e.Phase != staging.PhaseAsleep || !e.DeleteRequestedAt.IsZero() {
+				if err := s.engine.Thaw(ctx, e.ID); err != nil {
+					s.log.Error("what was paused goes on", "environment", e.ID, "error", err)
+				}
 				kick = append(kick, e.ID)
 			}
 		}

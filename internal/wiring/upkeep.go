@@ -38,6 +38,9 @@ func (s *server) pass(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.engine.KickDue(ctx); err != nil {
+		return err
+	}
 	projects, err := s.store.Projects(ctx)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 
 	client "github.com/redis/go-redis/v9"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/datastore"
 	"offshoot/internal/staging"
 )
@@ -37,9 +38,9 @@ func New(e Engines) *Driver { return &Driver{engines: e} }
 // Kind implements datastore.Driver.
 func (*Driver) Kind() string { return "redis" }
 
-// Make implements datastore.Driver. Sessions and jobs of another environment
-// would be done twice, so it starts empty whatever From says.
-func (d *Driver) Make(ctx context.Context, c datastore.Clone, _ datastore.Progress) (datastore.Made, error) {
+// Make implements datastore.Driver. No snapshot has a part of this kind: From
+// is ever only the environment's own data of before, which is copied.
+func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore.Progress) (datastore.Made, error) {
 	e, err := d.engines.Find(ctx, "redis", c.Store.Version)
 	if err != nil {
 		return datastore.Made{}, err
@@ -47,6 +48,11 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, _ datastore.Progre
 	made := datastore.Made{Strategy: "empty", Engine: e.Name, Empty: true,
 		Observation: staging.Observation{Kind: staging.ResourceClone, Name: c.Name, Owner: c.Owner, Presence: staging.Present, Ref: c.Dir}}
 	if _, err := os.Lstat(c.Dir); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return made, err
+	}
+	if c.From != "" {
+		copied, err := copytree.Copy(ctx, c.From, c.Dir, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress})
+		made.Strategy, made.Empty, made.Observation.SizeBytes = string(copied.Strategy), false, copied.Bytes
 		return made, err
 	}
 	if err := os.MkdirAll(filepath.Join(c.Dir+".new", "data"), 0o711); err != nil {

@@ -1,0 +1,311 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+)
+
+// The sources of new data besides a snapshot's id.
+const (
+	fromNothing = "none"
+	fromAsides  = "undo:"
+)
+
+// driver is who owns the data of that name.
+func (a *actor) driver(dep *staging.Deployment, name string) (datastore.Driver, staging.Datastore, error) {
+	if d, ok := dep.Stack.Datastore(name); ok {
+		if driver := a.Data[d.Kind]; driver != nil {
+			return driver, d, nil
+		}
+		return nil, d, staging.NotBuilt("a datastore of kind " + d.Kind)
+	}
+	return a.Data["volume"], staging.Datastore{Name: name, Kind: "volume"}, nil
+}
+
+// dataNames are the datastores and volumes of a stack.
+func dataNames(stack *staging.Stack) []string {
+	var names []string
+	for _, d := range stack.Datastores {
+		names = append(names, d.Name)
+	}
+	for _, x := range stack.Volumes {
+		names = append(names, x.Name)
+	}
+	return names
+}
+
+func cloneName(dep *staging.Deployment, name string) string {
+	return plan.Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, plan.DataSet(dep)))
+}
+
+// cloneOf describes the data of a deployment's datastore or volume.
+func (a *actor) cloneOf(ctx context.Context, v *view, dep *staging.Deployment, name string) (datastore.Driver, datastore.Clone, error) {
+	driver, store, err := a.driver(dep, name)
+	if err != nil {
+		return nil, datastore.Clone{}, err
+	}
+	resource := cloneName(dep, name)
+	dir, err := a.Folders.Path(resource)
+	if err != nil {
+		return nil, datastore.Clone{}, err
+	}
+	c := datastore.Clone{Name: resource, Owner: a.id, Dir: dir, Store: store, Password: a.Password(a.id, name), Shared: v.Environment.Kind == staging.KindShared}
+	if u, ok := a.Platform.(Users); ok {
+		service, data, err := u.Users(ctx, a.id)
+		if err != nil {
+			return nil, c, err
+		}
+		c.UID, c.GID = data, data
+		if store.Kind == "volume" {
+			c.UID, c.GID = service, service
+		}
+	}
+	return driver, c, nil
+}
+
+// Users is the capability of a platform that runs workloads under users of the
+// host: the ids of an owner's services and of its data servers.
+type Users interface {
+	Users(ctx context.Context, owner string) (service, data int, err error)
+}
+
+// clone makes the data of one datastore or volume. Where it comes from is in
+// its row before anything is made, so that a snapshot in use is never removed
+// and a new server goes on with the same one.
+func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	driver, c, err := a.cloneOf(ctx, v, dep, op.Service)
+	if err != nil {
+		return err
+	}
+	if have, ok := v.row(op.Resource); ok && have.State == staging.ResourcePresent {
+		return staging.Errorf(staging.ClassCode(staging.ClassData), "is its disk mounted? nothing is made in its place; offshoot data reset starts anew",
+			"the data of %s is gone from %s", op.Service, c.Dir)
+	}
+	source, err := a.source(ctx, v, dep)
+	if err != nil {
+		return err
+	}
+	origin := staging.DataOrigin{Name: op.Service, Kind: c.Store.Kind}
+	row := staging.Resource{Name: op.Resource, Kind: op.Kind, Driver: "folder", Owner: a.id, Project: v.project.Name,
+		Generation: v.Environment.Generation, State: staging.ResourceIntended, Ref: c.Dir, CreatedAt: a.Now()}
+	err = a.Store.Write(ctx, func(w Writer) error {
+		if _, err := a.fence(ctx, w, v); err != nil {
+			return err
+		}
+		if c.From, err = a.from(ctx, w, dep, source, &origin); err != nil {
+			return err
+		}
+		origin.Empty = c.From == ""
+		row.Spec, err = json.Marshal(origin)
+		return errors.Join(err, w.PutResource(ctx, row))
+	})
+	if err != nil {
+		return err
+	}
+	made, err := driver.Make(ctx, c, a.progress(dep, op))
+	if err != nil {
+		return diskFull(err)
+	}
+	origin.Engine, origin.Strategy, origin.Empty = made.Engine, made.Strategy, made.Empty
+	row.State, row.SizeBytes = staging.ResourcePresent, made.Observation.SizeBytes
+	if row.Spec, err = json.Marshal(origin); err != nil {
+		return err
+	}
+	return a.Store.Write(ctx, func(w Writer) error {
+		if err := w.PutResource(ctx, row); err != nil {
+			return err
+		}
+		if v.Serving != nil && v.Serving.ID != dep.ID {
+			return nil // what people see is the data that serves
+		}
+		env, err := w.Environment(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		rows, err := w.Resources(ctx, a.id)
+		if err != nil {
+			return err
+		}
+		env.Data = origins(rows, dep)
+		return w.PutEnvironment(ctx, env)
+	})
+}
+
+// origins are where a deployment's data came from, as its rows say.
+func origins(rows []staging.Resource, dep *staging.Deployment) []staging.DataOrigin {
+	var list []staging.DataOrigin
+	for _, name := range dataNames(dep.Stack) {
+		i := slices.IndexFunc(rows, func(r staging.Resource) bool { return r.Name == cloneName(dep, name) })
+		if i < 0 {
+			continue
+		}
+		o, ok := originOf(rows[i])
+		if !ok {
+			continue
+		}
+		list = append(list, o)
+	}
+	return list
+}
+
+func originOf(row staging.Resource) (staging.DataOrigin, bool) {
+	var o staging.DataOrigin
+	return o, json.Unmarshal(row.Spec, &o) == nil && o.Name != ""
+}
+
+// source decides once for all data of a deployment where it comes from: the
+// parts of one snapshot are of one moment.
+func (a *actor) source(ctx context.Context, v *view, dep *staging.Deployment) (string, error) {
+	now, err := a.Store.Deployment(ctx, dep.ID)
+	if err != nil || now.Progress.Source != "" {
+		return now.Progress.Source, err
+	}
+	source, err := a.chooseSource(ctx, v, dep)
+	if err != nil {
+		return "", err
+	}
+	return source, a.change(ctx, v, dep.ID, func(d *staging.Deployment) { d.Progress.Source = source })
+}
+
+func (a *actor) chooseSource(ctx context.Context, v *view, dep *staging.Deployment) (string, error) {
+	wanted := dep.Options.Snapshot
+	if dep.Options.DataResets > 0 {
+		wanted = dep.Options.DataReset
+	}
+	switch {
+	case dep.Options.DataResets > 0 && dep.Options.DataUndo != "":
+		return fromAsides + dep.Options.DataUndo, nil
+	case wanted == fromNothing || v.Environment.Kind == staging.KindShared && wanted == "":
+		return fromNothing, nil
+	case wanted != "" && wanted != "latest":
+		return wanted, nil
+	}
+	newest, err := a.newest(ctx, v)
+	if err != nil || newest != "" {
+		return newest, err
+	}
+	if v.Environment.Kind == staging.KindShared {
+		return fromNothing, nil // its own data is what is to be replaced
+	}
+	if err := a.firstSnapshot(ctx, v); err != nil {
+		return "", staging.Errorf(staging.ClassCode(staging.ClassData), "offshoot create --snapshot none starts empty", "snapshot of shared staging: %w", err)
+	}
+	if newest, err = a.newest(ctx, v); err != nil || newest != "" {
+		return newest, err
+	}
+	return fromNothing, nil
+}
+
+// newest is the newest verified snapshot of the project's source of data, ""
+// for none.
+func (a *actor) newest(ctx context.Context, v *view) (string, error) {
+	list, err := a.Store.Snapshots(ctx, v.project.Name)
+	for _, s := range list {
+		ours := s.SourceKind == staging.KindShared
+		if source := v.project.Policy.SnapshotSource; source != "" {
+			ours = s.Source == source
+		}
+		if s.State == staging.SnapshotReady && ours {
+			return s.ID, nil
+		}
+	}
+	return "", err
+}
+
+// from is the folder that new data is a copy of, "" for none, and what is known
+// of it.
+func (a *actor) from(ctx context.Context, w Writer, dep *staging.Deployment, source string, o *staging.DataOrigin) (string, error) {
+	if reason, ok := strings.CutPrefix(source, fromAsides); ok {
+		return a.fromAside(ctx, w, reason, o)
+	}
+	if source == fromNothing {
+		return "", nil
+	}
+	s, err := w.Snapshot(ctx, source)
+	if staging.CodeOf(err) == staging.CodeNotFound || err == nil && s.State != staging.SnapshotReady {
+		return "", staging.Errorf(staging.ClassCode(staging.ClassData), "offshoot snapshot ls", "there is no snapshot %s that is ready", source)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, x := range dep.Stack.Volumes {
+		if x.Name == o.Name && !x.Clone {
+			return "", nil
+		}
+	}
+	if p := part(&s, o.Name); p != nil && p.Kind == o.Kind {
+		o.Snapshot, o.SnapshotTakenAt, o.SnapshotRevision = s.ID, s.TakenAt, s.Revision
+		return a.Folders.Path(plan.Name(s.ID, staging.ResourceSnapshot, p.Name))
+	}
+	return "", nil
+}
+
+// diskFull says in plain words what the kernel says in its own.
+func diskFull(err error) error {
+	if strings.Contains(err.Error(), "no space left on device") || errors.Is(err, os.ErrPermission) && strings.Contains(err.Error(), "quota") {
+		return staging.Errorf(staging.ClassCode(staging.ClassCapacity), "free space on the server's data folder, then try again; nothing was left behind", "the disk is full: %w", err)
+	}
+	return err
+}
+
+// progress keeps how far a long copy is, for people who wait.
+func (a *actor) progress(dep *staging.Deployment, op plan.Op) datastore.Progress {
+	return func(done, total int64) { a.detail(dep.ID, op.Step, op.Service+": "+amount(done)+" of "+amount(total)) }
+}
+
+func amount(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 1<<20:
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%d kB", (n+1023)>>10)
+}
+
+// size is the logical size of the files below a folder.
+func size(dir string) (int64, error) {
+	var total int64
+	err := filepath.WalkDir(dir, func(_ string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
+
+// seeded notes that seed has run on a deployment's data: it is never run on it
+// again.
+func (a *actor) seeded(ctx context.Context, w Writer, rows []staging.Resource, dep *staging.Deployment, data []staging.DataOrigin) error {
+	for i := range data {
+		data[i].Seeded, data[i].Empty = true, false
+		for _, row := range rows {
+			if row.Name != cloneName(dep, data[i].Name) {
+				continue
+			}
+			var err error
+			if row.Spec, err = json.Marshal(data[i]); err != nil {
+				return err
+			}
+			if err := w.PutResource(ctx, row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"offshoot/internal/copytree"
+	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// pausedLimit is how much is copied by reading while everything stands still;
+// more is copied with the servers running where they can be copied so.
+const pausedLimit = 64 << 20
+
+// source is the data of one datastore or volume that is to be copied.
+type source struct {
+	name   string
+	clone  datastore.Clone
+	driver datastore.Driver
+	at     datastore.Endpoint
+	// running is whether a server of ours has it open.
+	running bool
+}
+
+// freeze copies data of dep to dir, one folder each, as of one instant: all
+// that runs in the environment stands still meanwhile. Servers write out what
+// they can before, so that the pause is short. The caller holds the data.
+func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, names []string, dir string) (time.Time, error) {
+	sources, live, err := a.sources(ctx, v, dep, names)
+	if err != nil {
+		return time.Time{}, err
+	}
+	partial := copytree.Partial(dir)
+	if err := copytree.Remove(partial); err != nil {
+		return time.Time{}, err
+	}
+	if err := os.MkdirAll(partial, 0o711); err != nil {
+		return time.Time{}, err
+	}
+	at, err := a.copyAll(ctx, dep, sources, live, partial)
+	if err == nil {
+		// By reading alone something is left to write out; a reflink is an
+		// entry of the journal that the rename follows.
+		err = copytree.Publish(partial, dir, a.reads(sources, partial))
+	}
+	if err != nil {
+		return at, errors.Join(diskFull(err), copytree.Remove(partial))
+	}
+	return at, nil
+}
+
+// sources are what is to be copied, and the ledger names of all that runs.
+func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, names []string) ([]source, []string, error) {
+	rows, err := a.Store.Resources(ctx, a.id)
+	if err != nil {
+		return nil, nil, err
+	}
+	var live []string
+	for _, row := range rows {
+		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceTask {
+			continue
+		}
+		if o := a.look(ctx, row); o.Presence != staging.Absent && o.Run != staging.RunExited {
+			live = append(live, row.Name)
+		}
+	}
+	var sources []source
+	for _, name := range names {
+		driver, c, err := a.cloneOf(ctx, v, dep, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		s := source{name: name, clone: c, driver: driver}
+		if c.Store.Kind != "volume" && plan.Serves(live, dep, c.Store) {
+			at, err := a.dataAddress(ctx, dep, name)
+			s.at, s.running = at, err == nil
+		}
+		sources = append(sources, s)
+	}
+	return sources, live, nil
+}
+
+func (a *actor) reads(sources []source, to string) bool {
+	for _, s := range sources {
+		if copytree.Between(s.clone.Dir, to) == copytree.Plain {
+			return true
+		}
+	}
+	return false
+}
+
+// copyAll copies what must be read first and with its server running, then all
+// the rest in one pause.
+func (a *actor) copyAll(ctx context.Context, dep *staging.Deployment, sources []source, live []string, to string) (time.Time, error) {
+	var paused []source
+	for _, s := range sources {
+		backup, large, err := a.copiesRunning(s, to)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if !large {
+			paused = append(paused, s)
+			continue
+		}
+		if err := backup.Backup(ctx, s.clone, s.at, filepath.Join(to, s.name), a.progress(dep, plan.Op{Service: s.name, Step: staging.StepRelease})); err != nil {
+			return time.Time{}, fmt.Errorf("copy %s: %w", s.name, err)
+		}
+	}
+	at := a.Now()
+	if len(paused) == 0 {
+		return at, nil
+	}
+	a.quiet(ctx, paused)
+	if len(live) > 0 {
+		pauser, ok := a.Platform.(platform.Pauser)
+		if !ok {
+			return at, errors.New("the platform cannot pause")
+		}
+		began := time.Now()
+		defer func() { a.Log.DebugContext(ctx, "held", "environment", a.id, "ms", time.Since(began).Milliseconds()) }()
+		// What is paused goes on whatever becomes of the copy.
+		defer func() { _ = a.resume(ctx, pauser, live) }()
+		if err := pauser.Pause(ctx, a.id, live); err != nil {
+			return at, err
+		}
+		at = a.Now()
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range paused {
+		group.Go(func() error {
+			_, err := copytree.Copy(ctx, s.clone.Dir, filepath.Join(to, s.name), copytree.Options{Unsynced: true})
+			return err
+		})
+	}
+	return at, group.Wait()
+}
+
+// copiesRunning is whether a source is better copied while its server runs.
+func (a *actor) copiesRunning(s source, to string) (datastore.Backuper, bool, error) {
+	backup, ok := s.driver.(datastore.Backuper)
+	if !ok || !s.running || copytree.Between(s.clone.Dir, to) != copytree.Plain {
+		return nil, false, nil
+	}
+	n, err := size(s.clone.Dir)
+	return backup, n > pausedLimit, err
+}
+
+// quiet lets servers, and then the file system, write out what they hold: only
+// makes the pause shorter, so that failing is no matter.
+func (a *actor) quiet(ctx context.Context, sources []source) {
+	var group errgroup.Group
+	for _, s := range sources {
+		if s.running {
+			group.Go(func() error { return s.driver.Quiet(ctx, s.clone, s.at) })
+		}
+	}
+	_ = group.Wait()
+	for _, s := range sources {
+		if s.running {
+			_ = copytree.Flush(s.clone.Dir)
+			return // they are on one file system
+		}
+	}
+}
+
+// resumeLimit bounds letting go what was paused.
+const resumeLimit = 30 * time.Second
+
+func (a *actor) resume(ctx context.Context, pauser platform.Pauser, names []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resumeLimit)
+	defer cancel()
+	err := pauser.Resume(ctx, a.id, names)
+	if err != nil {
+		a.Log.ErrorContext(ctx, "resume", "environment", a.id, "error", err)
+	}
+	return err
+}
+
+// Thaw lets go what an earlier server had paused when it was killed.
+func (e *Engine) Thaw(ctx context.Context, environment string) error {
+	pauser, ok := e.Platform.(platform.Pauser)
+	if !ok {
+		return nil
+	}
+	a := newActor(e, environment, e.remembered(environment))
+	rows, err := e.Store.Resources(ctx, environment)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, row := range rows {
+		if row.Kind == staging.ResourceWorkload || row.Kind == staging.ResourceTask {
+			names = append(names, row.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return a.resume(ctx, pauser, names)
+}

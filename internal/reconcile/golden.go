@@ -1,0 +1,130 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// verifyLimit bounds recovering and asking one golden copy.
+const verifyLimit = 30 * time.Minute
+
+// verify pays the recovery of one part, asks it, and stops it cleanly.
+func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.Snapshot, p *staging.SnapshotPart) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
+	defer cancel()
+	a := newActor(e, s.ID, e.remembered(s.ID))
+	dir, err := e.Folders.Path(plan.Name(s.ID, staging.ResourceSnapshot, p.Name))
+	if err != nil {
+		return err
+	}
+	driver, store, err := a.driver(&dep, p.Name)
+	if err != nil {
+		return err
+	}
+	c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, p.Name), Owner: s.ID, Dir: dir, Store: store, Password: e.Password(s.ID, p.Name)}
+	verifier, ok := driver.(datastore.Verifier)
+	if !ok {
+		p.SizeBytes, err = size(dir)
+		return err
+	}
+	scope := plan.Name(s.ID, staging.ResourceScope, "0")
+	endpoint := plan.Name(s.ID, staging.ResourceEndpoint, p.Name)
+	server := plan.Name(s.ID, staging.ResourceWorkload, "data."+p.Name)
+	if err := e.Store.Write(ctx, func(w Writer) error {
+		for name, kind := range map[string]staging.ResourceKind{scope: staging.ResourceScope, endpoint: staging.ResourceEndpoint, server: staging.ResourceWorkload} {
+			if err := w.PutResource(ctx, staging.Resource{Name: name, Kind: kind, Driver: e.Platform.Traits().Name, Owner: s.ID, Project: s.Project,
+				State: staging.ResourceIntended, CreatedAt: e.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, r := range []platform.Resource{{Kind: staging.ResourceScope, Name: scope, Owner: s.ID, Scope: &platform.Scope{Project: s.Project}},
+		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: s.ID, Endpoint: &platform.Endpoint{Service: p.Name}}} {
+		if _, err := e.Platform.Apply(ctx, r); err != nil {
+			return err
+		}
+	}
+	if u, ok := e.Platform.(Users); ok {
+		_, c.UID, err = u.Users(ctx, s.ID)
+		if err != nil {
+			return err
+		}
+		c.GID = c.UID
+		if err := handOver(dir, c.UID); err != nil {
+			return err
+		}
+	}
+	at, err := a.address(ctx, endpoint)
+	if err != nil {
+		return err
+	}
+	serving, err := driver.Serve(ctx, c, at)
+	if err != nil {
+		return err
+	}
+	ref := platform.Ref{Kind: staging.ResourceWorkload, Name: server, Owner: s.ID}
+	if _, err := e.Platform.Apply(ctx, platform.Resource{Kind: ref.Kind, Name: server, Owner: s.ID, SpecHash: hash(serving.Workload), Workload: &serving.Workload}); err != nil {
+		return err
+	}
+	op := plan.Op{Kind: ref.Kind, Resource: server}
+	if err := a.unlessItFails(ctx, op, func(ctx context.Context) error { return driver.Ready(ctx, c, at) }); err != nil {
+		return fmt.Errorf("the copy does not start: %w", err)
+	}
+	report, err := verifier.Verify(ctx, c, at)
+	if err != nil {
+		return err
+	}
+	if err := driver.Quiet(ctx, c, at); err != nil {
+		return err
+	}
+	if err := e.Platform.Delete(ctx, ref); err != nil {
+		return err
+	}
+	p.Engine, p.SizeBytes = report.Summary, report.SizeBytes
+	return verifier.Trim(ctx, dir)
+}
+
+// handOver gives the data below a folder to a user; our own records stay ours.
+func handOver(dir string, uid int) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || filepath.Dir(path) == dir && !entry.IsDir() || path == dir {
+			return err
+		}
+		return os.Lchown(path, uid, uid)
+	})
+}
+
+// release takes away what verifying needed: all that the platform made.
+func (e *Engine) release(ctx context.Context, id string) error {
+	rows, err := e.Store.Resources(ctx, id)
+	if err != nil {
+		return err
+	}
+	ranks := map[staging.ResourceKind]int{staging.ResourceWorkload: 0, staging.ResourceEndpoint: 1, staging.ResourceScope: 2}
+	for rank := range len(ranks) {
+		for _, row := range rows {
+			if r, ok := ranks[row.Kind]; !ok || r != rank {
+				continue
+			}
+			if err := e.Platform.Delete(ctx, ref(row)); err != nil {
+				return err
+			}
+			if err := e.Store.Write(ctx, func(w Writer) error { return w.DeleteResource(ctx, row.Name) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
