@@ -3,12 +3,18 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: help build demo test vet generate verify bench
+.PHONY: shim help build demo test vet generate verify bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-build: ## the program, as bin/offshoot
+SHIM := internal/platform/process/embedded
+
+shim: # the small program that is PID 1 of each workload; it goes into the big one
+	$(GO) build -trimpath -ldflags '-s -w' -o $(SHIM)/shim ./internal/platform/process/shim/program
+	GOOS= GOARCH= $(GO) run ./internal/platform/process/shim/program > $(SHIM)/source
+
+build: shim ## the program, as bin/offshoot
 	$(GO) build -trimpath -o bin/offshoot ./cmd/offshoot
 
 demo: build ## a server with an example project, until Ctrl-C; ONCE=1 checks it and ends
@@ -17,7 +23,7 @@ demo: build ## a server with an example project, until Ctrl-C; ONCE=1 checks it 
 vet: ## what the compiler does not find
 	$(GO) vet ./...
 
-test: vet ## the tests; sets up what is missing
+test: shim vet ## the tests; sets up what is missing
 	$(GO) mod download
 	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 20m ./...
 

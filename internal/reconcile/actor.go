@@ -135,7 +135,9 @@ func (a *actor) start(view *view, p plan.Plan) time.Duration {
 		a.running[op.ID] = operation{op, cancel}
 		dep := view.deployment(op.Deployment)
 		go func() {
+			begin := time.Now()
 			err := a.execute(ctx, view, op)
+			a.Log.DebugContext(ctx, "operation", "environment", a.id, "operation", op.ID, "cause", op.Cause, "took", time.Since(begin), "error", err)
 			cancel()
 			a.done <- result{op, dep, err}
 		}()

@@ -35,6 +35,8 @@ type Driver struct {
 	log     *slog.Logger
 	boot    string
 	cgroups cgroups
+	// shim is the small program that runs as the shim, nil for this one.
+	shim *os.File
 
 	portClaims, userClaims claims
 
@@ -59,7 +61,11 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups,
+	program, err := shimProgram()
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, shim: program,
 		portClaims: claims{"port"}, userClaims: claims{"uid"}}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)

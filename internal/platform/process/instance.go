@@ -115,7 +115,7 @@ func (d *Driver) startShim(ctx context.Context, dir string, config shim.Config) 
 		return err
 	}
 	defer func() { _ = write.Close() }()
-	cmd := &exec.Cmd{Path: "/proc/self/exe", Args: []string{shim.Name}, Dir: "/", Env: []string{}, ExtraFiles: []*os.File{read},
+	cmd := &exec.Cmd{Path: d.program(), Args: []string{shim.Name}, Dir: "/", Env: []string{}, ExtraFiles: []*os.File{read},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC}}
 	err = cmd.Start()
 	_ = read.Close()
