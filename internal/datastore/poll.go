@@ -12,22 +12,21 @@ const (
 	maxPause   = 50 * time.Millisecond
 )
 
-// Poll asks until ask succeeds, first after a millisecond, then less and less
-// often. When ctx ends the error says what was last heard.
+// Poll asks until ask succeeds, every millisecond at first, then less often: an
+// answer is at most a tenth late. When ctx ends the error says what was last heard.
 func Poll(ctx context.Context, ask func(context.Context) error) error {
-	pause := firstPause
+	begin := time.Now()
 	for {
 		err := ask(ctx)
 		if err == nil {
 			return nil
 		}
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(min(max(firstPause, time.Since(begin)/10), maxPause))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		case <-timer.C:
 		}
-		pause = min(pause*3/2, maxPause)
 	}
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"strings"
 
 	"offshoot/internal/staging"
 )
@@ -31,6 +32,15 @@ func (b *builder) deploy() {
 	released := b.release(dep, built, data)
 	healthy := b.start(dep, built, addresses, data, released)
 	b.takeOver(dep, healthy, staging.OutcomeSucceeded)
+	b.leave(dep)
+}
+
+// leave lets go of what earlier deployments left.
+func (b *builder) leave(dep *staging.Deployment) {
+	mine, serving := keep(dep, true), keep(b.in.Serving, true)
+	b.dropAll(func(r staging.Resource) bool {
+		return !mine[r.Name] && !serving[r.Name] && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r) && r.Kind != staging.ResourceLink
+	}, "nothing needs it")
 }
 
 func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
@@ -181,14 +191,15 @@ func (b *builder) stopOld(dep *staging.Deployment, service string, after []strin
 	return ids
 }
 
-// takeOver switches the route, then lets go of the revision before.
+// takeOver switches the route and waits until nobody needs the revision before.
+// What is left of it goes afterwards: whoever waits for the deployment does not
+// wait for that.
 func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome staging.Outcome) {
 	routed := healthy
 	if !dep.Progress.Routed {
 		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
 			Step: staging.StepRoute, Cause: dep.Cause}, healthy)
 	}
-	kept := keep(dep, true)
 	after := routed
 	if old := b.in.Serving; old != nil && old.ID != dep.ID {
 		if !b.in.Drained || !dep.Progress.Routed {
@@ -199,10 +210,7 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome st
 			after = b.setAside(dep, old, after)
 		}
 	}
-	gone := b.dropAll(func(r staging.Resource) bool {
-		return !kept[r.Name] && r.Kind != staging.ResourceAside && !b.movesAside(r)
-	}, "replaced by "+dep.ID, after)
-	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: dep.Cause}, after, gone)
+	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: dep.Cause}, after)
 }
 
 func flatten(lists [][]string) []string {

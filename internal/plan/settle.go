@@ -169,19 +169,6 @@ func (b *builder) keepsAside(r staging.Resource) bool {
 	return r.Kind == staging.ResourceAside && b.in.Now.Sub(r.CreatedAt) < KeepAside
 }
 
-func (b *builder) movesAside(r staging.Resource) bool {
-	old, dep := b.in.Serving, b.in.Current
-	if old == nil || old.ID == dep.ID || DataSet(old) == DataSet(dep) || old.Stack == nil {
-		return false
-	}
-	for _, it := range clones(old) {
-		if it.name == r.Name {
-			return true
-		}
-	}
-	return false
-}
-
 // sameData is whether a row is a server on the same directory.
 func sameData(name string, dep *staging.Deployment, d staging.Datastore) bool {
 	prefix := Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("data.%s.%d.", d.Name, DataSet(dep)))

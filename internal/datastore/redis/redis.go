@@ -126,9 +126,12 @@ func connect(c datastore.Clone, at datastore.Endpoint) *client.Client {
 
 // Ready implements datastore.Driver.
 func (d *Driver) Ready(ctx context.Context, c datastore.Clone, at datastore.Endpoint) error {
-	r := connect(c, at)
-	defer func() { _ = r.Close() }()
-	return datastore.Poll(ctx, func(ctx context.Context) error { return r.Ping(ctx).Err() })
+	return datastore.Poll(ctx, func(ctx context.Context) error {
+		// A client that once could not connect waits before it tries again.
+		r := connect(c, at)
+		defer func() { _ = r.Close() }()
+		return r.Ping(ctx).Err()
+	})
 }
 
 // Quiet implements datastore.Driver.
