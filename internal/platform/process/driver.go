@@ -40,6 +40,7 @@ type Driver struct {
 
 	portClaims, userClaims claims
 
+	turns turns
 	// mu guards the allotment of user ids and ports.
 	mu sync.Mutex
 }
@@ -93,7 +94,11 @@ func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observ
 	if err := d.check(ref); err != nil {
 		return staging.Observation{}, err
 	}
-	var err error
+	giveBack, err := d.turns.take(ctx, r.Name)
+	if err != nil {
+		return staging.Observation{}, err
+	}
+	defer giveBack()
 	switch r.Kind {
 	case staging.ResourceScope:
 		err = d.applyScope(r)
@@ -154,7 +159,11 @@ func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
 	if err := d.check(ref); err != nil {
 		return err
 	}
-	var err error
+	giveBack, err := d.turns.take(ctx, ref.Name)
+	if err != nil {
+		return err
+	}
+	defer giveBack()
 	switch ref.Kind {
 	case staging.ResourceScope:
 		err = d.deleteScope(ctx, ref)

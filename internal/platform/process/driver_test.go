@@ -38,13 +38,18 @@ type host struct {
 	dir string
 }
 
-func newHost(t *testing.T) *host {
+func needRoot(t *testing.T) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		if required("root") {
 			t.Fatal("needs root")
 		}
 		t.Skip("needs root")
 	}
+}
+
+func newHost(t *testing.T) *host {
+	needRoot(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	h := &host{T: t, ctx: ctx, dir: t.TempDir()}
 	h.Driver = h.server()
