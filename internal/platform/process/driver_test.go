@@ -384,42 +384,6 @@ func TestDeletingTheScopeLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestNamesFromOutsideAreRefused(t *testing.T) {
-	h := newHost(t)
-	for _, r := range []platform.Ref{
-		{Kind: staging.ResourceScope, Owner: "..", Name: "../scope/0"},
-		{Kind: staging.ResourceTask, Owner: "env_a", Name: "env_b/task/x"},
-		{Kind: staging.ResourceTask, Owner: "env_a", Name: "env_a/task/../../x"},
-	} {
-		if err := h.Delete(h.ctx, r); err == nil {
-			t.Errorf("%+v was taken", r)
-		}
-	}
-}
-
-func TestLogsFollowAcrossRestarts(t *testing.T) {
-	h := newHost(t)
-	r := workload("count", `for i in 1 2 3 4 5; do echo line; done; exit 1`)
-	enough := errors.New("enough")
-	n := 0
-	done := make(chan error, 1)
-	go func() {
-		done <- h.Logs(h.ctx, platform.LogQuery{Owner: "env_a", Follow: true, Tail: -1}, func(l platform.LogLine) error {
-			if l.Stream == "stdout" && l.Service == "count" {
-				n++
-			}
-			if n == 12 {
-				return enough
-			}
-			return nil
-		})
-	}()
-	h.apply(r)
-	if err := <-done; !errors.Is(err, enough) {
-		t.Errorf("%d lines, %v", n, err)
-	}
-}
-
 func TestManyLinesArriveWhole(t *testing.T) {
 	h := newHost(t)
 	const lines = 200_000
