@@ -58,6 +58,7 @@ type Data interface {
 	Snapshot(ctx context.Context, id string) (wire.Snapshot, error)
 	TakeSnapshot(ctx context.Context, actor, project, from string) (wire.Snapshot, error)
 	RemoveSnapshot(ctx context.Context, id string) error
+	EnvironmentData(ctx context.Context, id string) (wire.EnvironmentData, error)
 	Undo(ctx context.Context, actor, id string) (wire.Environment, error)
 	Reset(ctx context.Context, actor, id string, r wire.Reset) (wire.Environment, error)
 }

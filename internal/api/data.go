@@ -32,6 +32,9 @@ func data(api huma.API, c Config) {
 		}
 		return nil, nil
 	})
+	huma.Register(api, operation("show-data", http.MethodGet, "/environments/{id}/data", "Where an environment's data came from, and what it takes"), func(ctx context.Context, in *Identified) (*struct{ Body wire.EnvironmentData }, error) {
+		return reply(c.Data.EnvironmentData(ctx, in.ID))
+	})
 	huma.Register(api, accepted(operation("undo-environment", http.MethodPost, "/environments/{id}/undo", "Bring back the data that was replaced last")), func(ctx context.Context, in *Identified) (*struct{ Body wire.Environment }, error) {
 		return reply(c.Data.Undo(ctx, actor, in.ID))
 	})

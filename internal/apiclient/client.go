@@ -210,6 +210,11 @@ func (c *Client) Logs(ctx context.Context, id string, q url.Values, line func(wi
 	return lines.Err()
 }
 
+// Data is all that there is to say of an environment's data.
+func (c *Client) Data(ctx context.Context, environment string) (v wire.EnvironmentData, err error) {
+	return v, c.call(ctx, http.MethodGet, "/environments/"+url.PathEscape(environment)+"/data", nil, nil, &v)
+}
+
 // Snapshots are a project's, newest first.
 func (c *Client) Snapshots(ctx context.Context, project string) (v wire.List[wire.Snapshot], err error) {
 	return v, c.call(ctx, http.MethodGet, "/projects/"+url.PathEscape(project)+"/snapshots", nil, nil, &v)

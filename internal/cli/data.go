@@ -133,24 +133,33 @@ func (s *stdio) taken(ctx context.Context, c *apiclient.Client, v wire.Snapshot)
 
 func dataCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{Use: "data", Short: "Data of one environment", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	show := &cobra.Command{Use: "show ENV", Short: "Show where its data came from", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		v, err := io.environment(c.Context(), io.client(), args[0])
-		if err != nil {
-			return err
-		}
-		if io.json {
-			io.object(map[string]any{"items": v.Data, "environment": v.ID})
-			return nil
-		}
-		for _, d := range v.Data {
-			from := "began empty"
-			if d.Snapshot != nil {
-				from = "from " + *d.Snapshot + ", taken " + d.SnapshotTakenAt.Format(time.RFC3339)
+	show := &cobra.Command{Use: "show ENV", Short: "Show where its data came from, its age and what it takes", Example: "  offshoot data show .", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client := io.client()
+			v, err := io.environment(c.Context(), client, args[0])
+			if err != nil {
+				return err
 			}
-			_, _ = fmt.Fprintf(io.out, "%s (%s): %s, by %s\n", d.Name, d.Kind, from, d.Strategy)
-		}
-		return nil
-	}}
+			d, err := client.Data(c.Context(), v.ID)
+			if err != nil {
+				return err
+			}
+			if io.json {
+				io.object(d)
+				return nil
+			}
+			for _, x := range d.Items {
+				_, _ = fmt.Fprintln(io.out, dataLine(x))
+				if x.Ahead != nil {
+					_, _ = fmt.Fprintf(io.out, "  warning: %s\n", x.Ahead)
+				}
+			}
+			if d.Undo != nil {
+				_, _ = fmt.Fprintf(io.out, "replaced at %s: `offshoot data undo %s` brings that back until %s\n", d.Undo.SetAsideAt.Format(time.RFC3339), v.Slug,
+					d.Undo.Until.Format(time.RFC3339))
+			}
+			return nil
+		}}
 	var r wire.Reset
 	reset := &cobra.Command{Use: "reset ENV", Short: "Back to a snapshot; seed and migrations run again", Example: "  offshoot data reset . --snapshot snap_…", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -186,4 +195,29 @@ func dataCommand(io *stdio) *cobra.Command {
 	io.waitFlags(undo)
 	c.AddCommand(show, reset, undo, notBuilt("dump"))
 	return c
+}
+
+// dataLine is one datastore or volume in a line.
+func dataLine(d wire.Data) string {
+	from := "began empty"
+	switch {
+	case d.Snapshot != nil:
+		from = fmt.Sprintf("from %s, taken %s (%s ago), by %s", *d.Snapshot, d.SnapshotTakenAt.Format(time.RFC3339),
+			time.Duration(*d.AgeSeconds)*time.Second, d.Strategy)
+	case d.Seeded:
+		from = "began empty, seeded"
+	case d.Strategy != "empty":
+		from = "of its own, by " + d.Strategy
+	}
+	return fmt.Sprintf("%s (%s): %s; %s, of which %s its own", d.Name, d.Kind, from, bytesText(d.SizeBytes), bytesText(d.UniqueBytes))
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%d kB", (n+1023)>>10)
 }

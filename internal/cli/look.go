@@ -105,11 +105,10 @@ func (s *stdio) show(v wire.Environment) {
 		line("service", "%s: %s", x.Name, x.State)
 	}
 	for _, d := range v.Data {
-		from := "began empty"
-		if d.Snapshot != nil {
-			from = "from " + *d.Snapshot
+		line("data", "%s", dataLine(d))
+		if d.Ahead != nil {
+			line("", "warning: %s", d.Ahead)
 		}
-		line("data", "%s (%s): %s by %s", d.Name, d.Kind, from, d.Strategy)
 	}
 	for _, n := range v.Notes {
 		if n.Kind == staging.NoteRewrite {

@@ -36,6 +36,7 @@ type Config struct {
 	Source   *source.Mirrors
 	Work     Work
 	Platform platform.Driver
+	Space    Space
 	Key      *seal.Key
 	Site     staging.Site
 	Dir      string
@@ -45,10 +46,13 @@ type Config struct {
 }
 
 // Service implements what the API needs. It is safe for concurrent use.
-type Service struct{ Config }
+type Service struct {
+	Config
+	measure *measure
+}
 
 // New uses that configuration.
-func New(c Config) *Service { return &Service{c} }
+func New(c Config) *Service { return &Service{Config: c, measure: newMeasure()} }
 
 // fetchLimit bounds bringing a mirror up to date for a request.
 const fetchLimit = 5 * time.Minute

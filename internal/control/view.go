@@ -23,10 +23,11 @@ func (s *Service) Environment(ctx context.Context, id string) (wire.Environment,
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	return s.view(ctx, env)
+	return s.view(ctx, env, true)
 }
 
-func (s *Service) view(ctx context.Context, env staging.Environment) (wire.Environment, error) {
+// view shows an environment; live measures what takes some milliseconds.
+func (s *Service) view(ctx context.Context, env staging.Environment, live bool) (wire.Environment, error) {
 	p, err := s.Store.Project(ctx, env.Project)
 	if err != nil {
 		return wire.Environment{}, err
@@ -47,14 +48,7 @@ func (s *Service) view(ctx context.Context, env staging.Environment) (wire.Envir
 	if at := Expires(p, env); !at.IsZero() {
 		v.ExpiresAt = &at
 	}
-	for _, d := range env.Data {
-		item := wire.Data{Name: d.Name, Kind: d.Kind, Strategy: d.Strategy}
-		if d.Snapshot != "" {
-			item.Snapshot, item.SnapshotTakenAt = &d.Snapshot, &d.SnapshotTakenAt
-		}
-		v.Data = append(v.Data, item)
-	}
-	stack, err := s.describe(ctx, env, &v)
+	stack, err := s.describe(ctx, env, &v, live)
 	if err != nil {
 		return v, err
 	}
@@ -63,8 +57,9 @@ func (s *Service) view(ctx context.Context, env staging.Environment) (wire.Envir
 }
 
 // describe adds the latest deployment, and what serves.
-func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire.Environment) (*staging.Stack, error) {
+func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire.Environment, live bool) (*staging.Stack, error) {
 	var stack *staging.Stack
+	var first *staging.Deployment
 	if env.Current != "" {
 		d, err := s.Store.Deployment(ctx, env.Current)
 		if err != nil {
@@ -75,18 +70,20 @@ func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire
 			v.Revision.CommittedAt = &d.Revision.CommittedAt
 		}
 		w := deployment(d)
-		v.Deployment, v.Failure, stack = &w, d.Failure, d.Stack
+		v.Deployment, v.Failure, stack, first = &w, d.Failure, d.Stack, &d
 		if d.Notes != nil {
 			v.Notes = d.Notes
 		}
 	}
 	if env.Deployed.Deployment == "" {
+		v.Data = s.dataOf(ctx, env, first, live)
 		return stack, nil
 	}
 	d, err := s.Store.Deployment(ctx, env.Deployed.Deployment)
 	if err != nil {
 		return stack, err
 	}
+	v.Data = s.dataOf(ctx, env, &d, live)
 	if d.Stack == nil {
 		return stack, nil
 	}
@@ -162,7 +159,7 @@ func (s *Service) Environments(ctx context.Context, project string, all bool, af
 	}
 	items := make([]wire.Environment, 0, len(list))
 	for _, e := range list {
-		v, err := s.view(ctx, e)
+		v, err := s.view(ctx, e, false)
 		if err != nil {
 			return nil, err
 		}
@@ -214,7 +211,7 @@ func (s *Service) Resolve(ctx context.Context, project, name string) (wire.Envir
 	switch len(found) {
 	case 1:
 		for _, e := range found {
-			return s.view(ctx, e)
+			return s.view(ctx, e, true)
 		}
 	case 0:
 		return wire.Environment{}, staging.NotFound("offshoot ls shows what there is", "there is no environment %q", name)

@@ -63,3 +63,5 @@ func copySparse(ctx context.Context, in, out *os.File, _ int64, advance func(int
 		}
 	}
 }
+
+func sharedBytes(string) (int64, error) { return 0, nil }

@@ -97,6 +97,10 @@ func TestReflinkSharesBlocksAndStaysApart(t *testing.T) {
 			if grown := used(t, dir) - before; grown > size/4 {
 				t.Errorf("the copy of %d bytes took %d", size, grown)
 			}
+			space, err := Usage(dst)
+			if err != nil || space.Logical < size || space.Unique > size/4 {
+				t.Errorf("a copy by reference is said to take %+v, %v", space, err)
+			}
 			table := filepath.Join(dst, "base", "1", "table")
 			info, err := os.Stat(table)
 			if err != nil {
@@ -107,6 +111,9 @@ func TestReflinkSharesBlocksAndStaysApart(t *testing.T) {
 			}
 			if err := os.WriteFile(table, []byte("changed"), 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if space, err := Usage(src); err != nil || space.Unique < size {
+				t.Errorf("what the copy no longer shares is unique: %+v, %v", space, err)
 			}
 			if got, err := os.ReadFile(filepath.Join(src, "base", "1", "table")); err != nil || !bytes.Equal(got, content) {
 				t.Errorf("writing to the copy changed the source: %v", err)

@@ -29,6 +29,11 @@ func Name(owner string, kind staging.ResourceKind, rest string) string {
 // clone is made once and lives until the next reset or the end.
 func DataSet(dep *staging.Deployment) int { return dep.Options.DataResets }
 
+// CloneName is the ledger's name of a deployment's datastore or volume.
+func CloneName(dep *staging.Deployment, name string) string {
+	return Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, DataSet(dep)))
+}
+
 // KeepAside is how long data that was replaced is kept, for undo.
 const KeepAside = 24 * time.Hour
 
@@ -61,8 +66,7 @@ func task(dep *staging.Deployment, name string, index int) item {
 func clones(dep *staging.Deployment) []item {
 	var items []item
 	add := func(name string) {
-		items = append(items, item{name: Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, DataSet(dep))),
-			kind: staging.ResourceClone, service: name})
+		items = append(items, item{name: CloneName(dep, name), kind: staging.ResourceClone, service: name})
 	}
 	for _, d := range dep.Stack.Datastores {
 		add(d.Name)

@@ -15,6 +15,9 @@ import (
 	"offshoot/internal/staging"
 )
 
+// kept is the strategy of data that was whole before.
+const kept = "kept"
+
 // The sources of new data besides a snapshot's id.
 const (
 	fromNothing = "none"
@@ -44,17 +47,13 @@ func dataNames(stack *staging.Stack) []string {
 	return names
 }
 
-func cloneName(dep *staging.Deployment, name string) string {
-	return plan.Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, plan.DataSet(dep)))
-}
-
 // cloneOf describes the data of a deployment's datastore or volume.
 func (a *actor) cloneOf(ctx context.Context, v *view, dep *staging.Deployment, name string) (datastore.Driver, datastore.Clone, error) {
 	driver, store, err := a.driver(dep, name)
 	if err != nil {
 		return nil, datastore.Clone{}, err
 	}
-	resource := cloneName(dep, name)
+	resource := plan.CloneName(dep, name)
 	dir, err := a.Folders.Path(resource)
 	if err != nil {
 		return nil, datastore.Clone{}, err
@@ -116,7 +115,10 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err != nil {
 		return diskFull(err)
 	}
-	origin.Engine, origin.Strategy, origin.Empty = made.Engine, made.Strategy, made.Empty
+	if made.Strategy != kept {
+		origin.Strategy, origin.SizeBytes = made.Strategy, made.Observation.SizeBytes
+	}
+	origin.Engine = made.Engine
 	row.State, row.SizeBytes = staging.ResourcePresent, made.Observation.SizeBytes
 	if row.Spec, err = json.Marshal(origin); err != nil {
 		return err
@@ -145,7 +147,7 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 func origins(rows []staging.Resource, dep *staging.Deployment) []staging.DataOrigin {
 	var list []staging.DataOrigin
 	for _, name := range dataNames(dep.Stack) {
-		i := slices.IndexFunc(rows, func(r staging.Resource) bool { return r.Name == cloneName(dep, name) })
+		i := slices.IndexFunc(rows, func(r staging.Resource) bool { return r.Name == plan.CloneName(dep, name) })
 		if i < 0 {
 			continue
 		}
@@ -295,7 +297,7 @@ func (a *actor) seeded(ctx context.Context, w Writer, rows []staging.Resource, d
 	for i := range data {
 		data[i].Seeded, data[i].Empty = true, false
 		for _, row := range rows {
-			if row.Name != cloneName(dep, data[i].Name) {
+			if row.Name != plan.CloneName(dep, data[i].Name) {
 				continue
 			}
 			var err error

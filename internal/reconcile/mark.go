@@ -141,7 +141,7 @@ func (a *actor) restore(ctx context.Context, v *view, dep *staging.Deployment, o
 		} else if err != nil {
 			return err
 		}
-		clone := cloneName(dep, name)
+		clone := plan.CloneName(dep, name)
 		dir, err := a.Folders.Path(clone)
 		if err != nil {
 			return err

@@ -84,6 +84,9 @@ type Config struct {
 	Read func(ctx context.Context, dir string, p staging.Project, e staging.Environment, sha string) (*staging.Stack, []staging.Note, error)
 	// Variables are the project's for that environment, secrets in the clear.
 	Variables func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error)
+	// Ahead is how far data taken at one revision is ahead of another, nil where
+	// it is not or nobody can tell.
+	Ahead func(ctx context.Context, project, data, revision string, migrations []string) *staging.Ahead
 	// Password is an environment's own for a datastore.
 	Password func(owner, datastore string) string
 	Log      *slog.Logger

@@ -185,6 +185,7 @@ func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
 		f.LogTail = []string{}
 	}
 	a.advise(f, r)
+	a.adviseOnData(ctx, f, r.dep)
 	return f
 }
 

@@ -189,7 +189,7 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		case staging.MountTmpfs:
 			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true})
 		case staging.MountVolume:
-			dir, err := a.Folders.Path(plan.Name(a.id, staging.ResourceClone, fmt.Sprintf("%s.%d", m.Source, plan.DataSet(dep))))
+			dir, err := a.Folders.Path(plan.CloneName(dep, m.Source))
 			if err != nil {
 				return spec, nil, err
 			}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -130,6 +132,47 @@ func (m *Mirrors) Divergence(ctx context.Context, project, a, b string) (onlyA, 
 		return 0, 0, fmt.Errorf("compare %s with %s: %w", a, b, err)
 	}
 	return onlyA, onlyB, nil
+}
+
+// Ahead is how far revision a is ahead of b: commits that b lacks, and files
+// below those paths that only a has. It is nil where b was made from a.
+func (m *Mirrors) Ahead(ctx context.Context, project, a, b string, paths []string) (*staging.Ahead, error) {
+	if yes, err := m.Ancestor(ctx, project, a, b); err != nil || yes {
+		return nil, err
+	}
+	commits, _, err := m.Divergence(ctx, project, a, b)
+	if err != nil {
+		return nil, err
+	}
+	ahead := &staging.Ahead{Revision: a, Commits: commits, Migrations: []string{}}
+	if len(paths) == 0 {
+		return ahead, nil
+	}
+	theirs, err := m.below(ctx, project, a, paths)
+	if err != nil {
+		return nil, err
+	}
+	ours, err := m.below(ctx, project, b, paths)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range theirs {
+		if !slices.Contains(ours, path) {
+			ahead.Migrations = append(ahead.Migrations, path)
+		}
+	}
+	return ahead, nil
+}
+
+// below are the files of a commit that lie at or below those paths.
+func (m *Mirrors) below(ctx context.Context, project, sha string, paths []string) ([]string, error) {
+	all, err := m.Tracked(ctx, project, sha)
+	return slices.DeleteFunc(all, func(file string) bool {
+		return !slices.ContainsFunc(paths, func(p string) bool {
+			p = path.Clean(p)
+			return file == p || strings.HasPrefix(file, p+"/")
+		})
+	}), err
 }
 
 // Tracked are the paths of all files that Git tracks at a commit.

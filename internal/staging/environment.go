@@ -103,6 +103,8 @@ type DataOrigin struct {
 	// Empty is whether it began without content, Seeded whether seed ran then.
 	Empty  bool `json:"empty,omitempty"`
 	Seeded bool `json:"seeded"`
+	// SizeBytes is how much was copied when it was made.
+	SizeBytes int64 `json:"size_bytes,omitempty"`
 }
 
 // Revision is one commit, as people see it.

@@ -84,6 +84,20 @@ func (f *Folders) Delete(_ context.Context, name string) error {
 	return errors.Join(copytree.Remove(gone), copytree.Remove(copytree.Partial(path)), copytree.Remove(path+".new"))
 }
 
+// Usage is what the folder of that ledger name takes; nothing where it is not
+// there.
+func (f *Folders) Usage(name string) (copytree.Space, error) {
+	path, err := f.Path(name)
+	if err != nil {
+		return copytree.Space{}, err
+	}
+	space, err := copytree.Usage(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return copytree.Space{}, nil
+	}
+	return space, err
+}
+
 // List is everything of an owner that lies in folders.
 func (f *Folders) List(_ context.Context, owner string) ([]staging.Observation, error) {
 	if !element.MatchString(owner) {

@@ -59,11 +59,31 @@ type Service struct {
 type Data struct {
 	Name            string     `json:"name"`
 	Kind            string     `json:"kind"`
+	Engine          string     `json:"engine"`
 	Strategy        string     `json:"strategy"`
+	Seeded          bool       `json:"seeded"`
 	Snapshot        *string    `json:"snapshot"`
 	SnapshotTakenAt *time.Time `json:"snapshot_taken_at"`
 	SizeBytes       int64      `json:"size_bytes"`
 	UniqueBytes     int64      `json:"unique_bytes"`
+	// AgeSeconds is since the snapshot was taken; null without one.
+	AgeSeconds *int64 `json:"age_s"`
+	// Ahead is how far the snapshot is ahead of the branch, null where it is not.
+	Ahead *staging.Ahead `json:"ahead"`
+}
+
+// EnvironmentData is all that there is to say of an environment's data.
+type EnvironmentData struct {
+	Environment string `json:"environment"`
+	Items       []Data `json:"items"`
+	// Undo is what `data undo` would bring back, null for nothing.
+	Undo *Undo `json:"undo"`
+}
+
+// Undo is data that was replaced and is still kept.
+type Undo struct {
+	SetAsideAt time.Time `json:"set_aside_at"`
+	Until      time.Time `json:"until"`
 }
 
 // Link is a variable that points at another environment.

@@ -153,10 +153,13 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
 			return s.control.Variables(ctx, p, e)
 		},
+		Ahead: func(ctx context.Context, project, data, revision string, migrations []string) *staging.Ahead {
+			return s.control.Ahead(ctx, project, data, revision, migrations)
+		},
 		Password: func(owner, datastore string) string {
 			return hex.EncodeToString(key.Derive("data " + owner + "/" + datastore)[:16])
 		}})
-	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Key: key, Site: s.site, Dir: c.Dir,
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
 	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control},
 		Token: token, Version: c.Version, Log: c.Log, Ready: s.ready})

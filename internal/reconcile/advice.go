@@ -1,0 +1,35 @@
+package reconcile
+
+import (
+	"context"
+	"slices"
+
+	"offshoot/internal/staging"
+)
+
+// adviseOnData says of a failure what the data has to do with it: that it is
+// ahead of the branch, and that there is no way back.
+func (a *actor) adviseOnData(ctx context.Context, f *staging.Failure, dep *staging.Deployment) {
+	env, err := a.Store.Environment(ctx, a.id)
+	if err != nil || dep == nil || dep.Stack == nil {
+		return
+	}
+	if slices.Contains([]staging.Class{staging.ClassMigration, staging.ClassHealth, staging.ClassStart}, f.Class) {
+		rows, err := a.Store.Resources(ctx, a.id)
+		if err != nil {
+			return
+		}
+		for _, d := range origins(rows, dep) {
+			if ahead := a.Ahead(ctx, env.Project, d.SnapshotRevision, dep.Revision.ID, dep.Stack.Migrations); ahead != nil {
+				f.Hint += "; " + ahead.String()
+				f.Next = append(f.Next, staging.NextCommand{Command: "offshoot data show " + env.Slug, Why: "how far the data is ahead of the branch"})
+				break // all data is of one snapshot
+			}
+		}
+	}
+	now, err := a.Store.Deployment(ctx, dep.ID)
+	if err == nil && now.Progress.NoMark != "" && now.Progress.ReleaseBegan {
+		f.Hint += "; the data is as the release left it, there was no way back (" + now.Progress.NoMark + ")"
+		f.Next = append(f.Next, staging.NextCommand{Command: "offshoot data reset " + env.Slug, Why: "back to a snapshot"})
+	}
+}
