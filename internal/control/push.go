@@ -22,10 +22,6 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
-	before, err := s.Source.Branches(ctx, p.Name)
-	if err != nil {
-		before = nil // no mirror yet
-	}
 	if err := s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo}); err != nil {
 		return 0, err
 	}
@@ -57,7 +53,7 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 			continue
 		}
 		delete(missing, e.ID)
-		if head == e.Desired.Revision || e.Desired.Held && before[e.Branch] == head {
+		if head == e.Desired.Revision || head == e.Desired.HeldAt {
 			continue
 		}
 		if err := s.push(ctx, p, e.ID, head); err != nil {
@@ -88,7 +84,7 @@ func (s *Service) push(ctx context.Context, p staging.Project, id, head string) 
 	}
 	_, err = s.edit(ctx, id, func(t *store.Tx, env staging.Environment) error {
 		want := env.Desired
-		want.Revision, want.Held, want.BorrowedBranch = head, false, ""
+		want.Revision, want.HeldAt, want.BorrowedBranch = head, "", ""
 		env.LastActivityAt = s.Now()
 		return s.want(ctx, t, env, want, rev, request{cause: "push", actor: "push"})
 	})

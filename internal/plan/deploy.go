@@ -19,6 +19,11 @@ func (b *builder) releasing() bool {
 func (b *builder) deploy() {
 	dep := b.in.Current
 	b.plan.Phase = staging.PhaseDeploying
+	if dep.Progress.Routed {
+		b.takeOver(dep, nil, staging.OutcomeSucceeded)
+		return
+	}
+	defer b.meanwhile(dep)
 	files := b.ensure(checkout(dep), dep, staging.StepCheckout, dep.Cause)
 	if dep.Stack == nil {
 		b.add(Op{Action: Read, Resource: checkout(dep).name, Deployment: dep.ID, Step: staging.StepManifest,
@@ -210,7 +215,30 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome st
 			after = b.setAside(dep, old, after)
 		}
 	}
-	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: dep.Cause}, after)
+	if !b.in.Environment.Awake {
+		after = append(after, b.sleep(dep, after)...)
+		after = append(after, b.dropAll(func(r staging.Resource) bool { return r.Kind == staging.ResourceWorkload }, "asleep", after)...)
+	}
+	b.finish(dep, outcome, after)
+}
+
+// finish ends the deployment, and says in the same moment what the environment
+// is then: whoever waits for the one sees the other.
+func (b *builder) finish(dep *staging.Deployment, outcome staging.Outcome, after ...[]string) {
+	op := Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: "the deployment " + string(outcome)}
+	serves := b.in.Serving != nil || dep.Progress.Routed
+	switch {
+	case outcome == staging.OutcomeSuperseded: // its successor says
+	case serves && !b.in.Environment.Awake && b.in.Holding:
+		op.Phase = staging.PhaseAsleep
+	case outcome == staging.OutcomeSucceeded:
+		op.Phase = staging.PhaseReady
+	case serves:
+		op.Phase = staging.PhaseDegraded
+	default:
+		op.Phase = staging.PhaseFailed
+	}
+	b.add(op, after...)
 }
 
 func flatten(lists [][]string) []string {

@@ -65,7 +65,10 @@ type Op struct {
 	// Deployment is whose stack and variables describe the resource.
 	Deployment string
 	Step       staging.StepName
-	Outcome    staging.Outcome
+	// Outcome is how a deployment ends, Phase what the environment is then ("":
+	// what it was).
+	Outcome staging.Outcome
+	Phase   staging.Phase
 	// Cause is why, for people.
 	Cause string
 	// After are the operations of this plan that must have succeeded before.

@@ -55,7 +55,19 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 	within := b.ensure(scope(dep.Environment), dep, staging.StepStart, "waking")
 	addresses := b.addresses(dep, within)
 	data := b.data(dep, within, addresses)
-	before := append(append(within, addresses...), data...)
+	all := b.wakeServices(dep, within, addresses, data)
+	switch {
+	case b.in.Holding:
+		b.plan.Phase = staging.PhaseWaking
+	case len(all) > 0:
+		b.plan.Phase = staging.PhaseDegraded // something that should serve does not
+	}
+	return all
+}
+
+// wakeServices starts what has code of dep, and routes to it again.
+func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []string {
+	before := flatten(ready)
 	up := map[string][]string{}
 	var all []string
 	for _, s := range startOrder(dep.Stack) {
@@ -78,21 +90,40 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 		all = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
 			Step: staging.StepRoute, Cause: "awake"}, all)
 	}
-	switch {
-	case b.in.Holding:
-		b.plan.Phase = staging.PhaseWaking
-	case len(all) > 0:
-		b.plan.Phase = staging.PhaseDegraded // something that should serve does not
-	}
 	return all
 }
 
 // sleep lets nothing stop before the edge holds what comes.
-func (b *builder) sleep(dep *staging.Deployment) []string {
+func (b *builder) sleep(dep *staging.Deployment, after ...[]string) []string {
 	if b.in.Holding {
 		return nil
 	}
-	return b.add(Op{Action: Hold, Resource: route(dep.Environment).name, Deployment: dep.ID, Cause: "asleep"})
+	return b.add(Op{Action: Hold, Resource: route(dep.Environment).name, Deployment: dep.ID, Cause: "asleep"}, after...)
+}
+
+// meanwhile wakes the revision before where somebody asks for it while a
+// deployment to a sleeping environment runs: nobody waits for a build. Once
+// the release has ended the new revision is as near, and where the data is
+// replaced or served in another way there is nothing to wake.
+func (b *builder) meanwhile(dep *staging.Deployment) {
+	old := b.in.Serving
+	if !b.in.Environment.Awake || !b.in.Holding || old == nil || old.ID == dep.ID || old.Stack == nil || DataSet(old) != DataSet(dep) {
+		return
+	}
+	if dep.Stack != nil {
+		p := dep.Progress
+		if p.ReleaseDone || p.Artifact != "" && len(dep.Stack.Release) == 0 {
+			return
+		}
+		for _, d := range old.Stack.Datastores {
+			if now, ok := dep.Stack.Datastore(d.Name); !ok || server(dep, now) != server(old, d) {
+				return
+			}
+		}
+	}
+	within := b.ensure(scope(old.Environment), old, staging.StepStart, "waking")
+	addresses := b.addresses(old, within)
+	b.wakeServices(old, within, addresses, b.data(old, within, addresses))
 }
 
 // recover ends a deployment that cannot succeed: what it made goes, the data
@@ -109,7 +140,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 		return
 	}
 	cause := "the deployment " + string(outcome)
-	kept := keep(old, true)
+	kept := keep(old, b.in.Environment.Awake || !b.in.Holding)
 	stopped := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
 			r.Kind == staging.ResourceWorkload)
@@ -123,7 +154,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 		within := b.ensure(scope(old.Environment), old, staging.StepData, cause)
 		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
 	}
-	b.add(Op{Action: Finish, Deployment: dep.ID, Outcome: outcome, Cause: cause}, stopped, gone)
+	b.finish(dep, outcome, stopped, gone)
 }
 
 // goBack puts the data back to where it was before a release that changed the

@@ -169,7 +169,7 @@ func (a *actor) drain(ctx context.Context, dep *staging.Deployment) error {
 // finish ends a deployment.
 func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	err := a.Store.Write(ctx, func(w Writer) error {
-		env, err := w.Environment(ctx, a.id)
+		env, err := a.fence(ctx, w, v)
 		if err != nil {
 			return err
 		}
@@ -192,7 +192,6 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 		}
 		if dep.Progress.Routed {
 			env.Deployed = staging.Deployed{Revision: dep.Revision.ID, Deployment: dep.ID, Generation: dep.Generation, At: now}
-			env.Phase = staging.PhaseReady
 			rows, err := w.Resources(ctx, a.id)
 			if err != nil {
 				return err
@@ -205,16 +204,13 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 			}
 		} else if v.Serving == nil {
 			env.Data = nil // a first deployment that fails drops its data
-			if op.Outcome == staging.OutcomeFailed {
-				env.Phase = staging.PhaseFailed
-			}
-		} else if op.Outcome == staging.OutcomeFailed {
-			env.Phase = staging.PhaseDegraded
-			if env.Current == dep.ID && plan.DataSet(dep) != plan.DataSet(v.Serving) {
-				// A reset that failed is over: the next push does not repeat it.
-				env.Desired.DataReset, env.Desired.DataUndo, env.Desired.DataResets = v.Serving.Options.DataReset,
-					v.Serving.Options.DataUndo, v.Serving.Options.DataResets
-			}
+		} else if op.Outcome == staging.OutcomeFailed && env.Current == dep.ID && plan.DataSet(dep) != plan.DataSet(v.Serving) {
+			// A reset that failed is over: the next push does not repeat it.
+			env.Desired.DataReset, env.Desired.DataUndo, env.Desired.DataResets = v.Serving.Options.DataReset,
+				v.Serving.Options.DataUndo, v.Serving.Options.DataResets
+		}
+		if op.Phase != "" {
+			env.Phase = op.Phase
 		}
 		if err := w.PutEnvironment(ctx, env); err != nil {
 			return err
@@ -284,7 +280,7 @@ func (a *actor) vanish(ctx context.Context, v *view) error {
 		return a.sweepUp(ctx, v, left)
 	}
 	a.Edge.Remove(a.id)
-	return a.Store.Write(ctx, func(w Writer) error {
+	err = a.Store.Write(ctx, func(w Writer) error {
 		env, err := w.Environment(ctx, a.id)
 		if err != nil {
 			return err
@@ -293,20 +289,21 @@ func (a *actor) vanish(ctx context.Context, v *view) error {
 		if err := w.PutEnvironment(ctx, env); err != nil {
 			return err
 		}
-		list, err := w.Deployments(ctx, a.id, historySeen)
-		if err != nil {
-			return err
-		}
-		for _, d := range list {
-			if d.Outcome == staging.OutcomeRunning {
-				d.Outcome, d.FinishedAt = staging.OutcomeCancelled, a.Now()
-				if err := w.PutDeployment(ctx, d); err != nil {
-					return err
-				}
-			}
-		}
 		return a.event(ctx, w, env, "environment.destroyed", "is gone: "+env.DeleteCause)
 	})
+	if err == nil {
+		a.wakeSuccessor(ctx, v.Environment)
+	}
+	return err
+}
+
+// wakeSuccessor lets the one go on that waits for this name; one that is not
+// found looks again by itself.
+func (a *actor) wakeSuccessor(ctx context.Context, gone staging.Environment) {
+	next, err := a.Store.EnvironmentByBranch(ctx, gone.Project, gone.Branch)
+	if err == nil && next.After == gone.ID {
+		a.Kick(next.ID)
+	}
 }
 
 // sweepUp writes rows for what carries this environment's tag and has none, so

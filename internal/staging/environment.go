@@ -55,9 +55,10 @@ type Environment struct {
 type Desired struct {
 	// Revision is a full commit id.
 	Revision string `json:"revision"`
-	// Held is whether Revision was given by --commit or --into and stays until
-	// the next push.
-	Held bool `json:"held,omitempty"`
+	// HeldAt is the head that the environment's own branch had when Revision
+	// was given by --commit or --into: it stays until that branch moves. ""
+	// where the revision follows the branch.
+	HeldAt string `json:"held_at,omitempty"`
 	// BorrowedBranch is the branch put on shared staging by --into staging.
 	BorrowedBranch string            `json:"borrowed_branch,omitempty"`
 	Env            map[string]string `json:"env,omitempty"`
@@ -123,4 +124,13 @@ func (d Desired) Branch(own string) string {
 		return d.BorrowedBranch
 	}
 	return own
+}
+
+// Brings is what a deployment of d brings about. What only says how it was
+// asked for, or takes effect without a deployment, is left out: two states
+// that bring the same need one deployment.
+func (d Desired) Brings() Desired {
+	d.HeldAt, d.BorrowedBranch, d.Snapshot = "", "", ""
+	d.Links, d.Scale, d.CronsOn = nil, nil, nil
+	return d
 }

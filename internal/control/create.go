@@ -1,0 +1,168 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+	"offshoot/internal/wire"
+)
+
+// Create makes an environment for a branch, or brings it to the given state:
+// only what is given changes.
+func (s *Service) Create(ctx context.Context, actor, project string, r wire.CreateEnvironment) (wire.Environment, error) {
+	p, err := s.Store.Project(ctx, project)
+	if err != nil {
+		return wire.Environment{}, noProject(err)
+	}
+	if err := checkCreate(p, r); err != nil {
+		return wire.Environment{}, err
+	}
+	if err := s.checkOwn(ctx, p, r.Branch, r.Env); err != nil {
+		return wire.Environment{}, err
+	}
+	rev, head, err := s.revision(ctx, p, r.Branch, r.Commit)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	var id string
+	err = s.Store.Write(ctx, func(t *store.Tx) error {
+		env, fresh, err := s.find(ctx, t, p, r.Branch, actor)
+		if err != nil {
+			return err
+		}
+		id = env.ID
+		want := env.Desired
+		want.Revision, want.HeldAt, want.BorrowedBranch = rev.ID, "", ""
+		if r.Commit != "" {
+			want.HeldAt = head
+		}
+		want.Env = merged(want.Env, r.Env)
+		if r.Size != "" {
+			want.Size = r.Size
+		}
+		if want.Snapshot, err = chosenSnapshot(ctx, t, env, fresh, r.Snapshot); err != nil {
+			return err
+		}
+		env.Pinned = env.Pinned || r.Pin || env.Kind == staging.KindShared
+		if r.TTLSeconds > 0 {
+			env.TTL = time.Duration(r.TTLSeconds) * time.Second
+		}
+		env.LastActivityAt = s.Now()
+		return s.want(ctx, t, env, want, rev, request{cause: "create", actor: actor, retry: true})
+	})
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	s.Work.Kick(id)
+	return s.Environment(ctx, id)
+}
+
+// checkCreate refuses what no state of the environment could make right.
+func checkCreate(p staging.Project, r wire.CreateEnvironment) error {
+	switch {
+	case r.Branch == "":
+		return staging.Errorf(staging.CodeUsage, "name a branch", "no branch is given")
+	case r.Branch == p.StagingBranch && r.TTLSeconds > 0:
+		return staging.Refused("leave out --ttl", "the shared environment never expires")
+	case r.TTLSeconds < 0:
+		return staging.Errorf(staging.CodeUsage, "for example 72h", "a ttl must be positive")
+	}
+	return checkSize(r.Size)
+}
+
+// chosenSnapshot is where the data comes from: what was asked for first stays,
+// since data that is there is changed by a reset alone.
+func chosenSnapshot(ctx context.Context, t *store.Tx, env staging.Environment, fresh bool, asked string) (string, error) {
+	had := env.Desired.Snapshot
+	if asked == "" || asked == had || asked == "latest" && had == "" {
+		return had, nil
+	}
+	current, err := latest(ctx, t, env)
+	if err != nil {
+		return "", err
+	}
+	dropped := env.Deployed.Deployment == "" && current != nil && current.Outcome == staging.OutcomeFailed
+	if !fresh && !dropped {
+		return "", staging.Refused("offshoot data reset "+env.Slug+" --snapshot "+asked, "%s has data already", env.Slug)
+	}
+	if asked == "latest" || asked == "none" {
+		return asked, nil
+	}
+	x, err := t.Snapshot(ctx, asked)
+	if err != nil || x.Project != env.Project || x.State != staging.SnapshotReady {
+		return "", staging.NotFound("offshoot snapshot ls", "there is no snapshot %q that is ready", asked)
+	}
+	return asked, nil
+}
+
+// find is the branch's environment, or a new one that waits for an older one
+// of the same name to be gone.
+func (s *Service) find(ctx context.Context, t *store.Tx, p staging.Project, branch, actor string) (env staging.Environment, fresh bool, err error) {
+	old, err := t.EnvironmentByBranch(ctx, p.Name, branch)
+	if err == nil && old.DeleteRequestedAt.IsZero() {
+		return old, false, nil
+	}
+	if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
+		return env, false, err
+	}
+	if err := room(ctx, t, p, branch); err != nil {
+		return env, false, err
+	}
+	env = staging.Environment{ID: staging.NewID(staging.EnvironmentPrefix), Project: p.Name, Branch: branch, Ref: "refs/heads/" + branch,
+		Kind: staging.KindBranch, Platform: s.Platform.Traits().Name, Phase: staging.PhaseQueued, CreatedAt: s.Now(), CreatedBy: actor, Awake: true,
+		LastActivityAt: s.Now()}
+	if branch == p.StagingBranch {
+		env.Kind, env.Pinned = staging.KindShared, true
+	}
+	env.Slug = old.Slug
+	if env.After, err = before(ctx, t, old); err != nil {
+		return env, false, err
+	}
+	if env.Slug == "" {
+		env.Slug = staging.Slug(branch, p.Name, func(slug string) bool {
+			_, err := t.EnvironmentBySlug(ctx, p.Name, slug)
+			return err == nil
+		})
+	}
+	return env, true, t.PutEnvironment(ctx, env)
+}
+
+// before is whom a new environment waits for: the one that is going, or, where
+// that never began because it waited itself, the one that it waited for.
+func before(ctx context.Context, t *store.Tx, going staging.Environment) (string, error) {
+	for going.After != "" {
+		first, err := t.Environment(ctx, going.After)
+		if staging.CodeOf(err) == staging.CodeNotFound || err == nil && first.Phase == staging.PhaseDestroyed {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		going = first
+	}
+	return going.ID, nil
+}
+
+// room refuses another environment where the project's limit is reached; what
+// exists is never held back by it.
+func room(ctx context.Context, t *store.Tx, p staging.Project, branch string) error {
+	if p.Policy.MaxEnvironments <= 0 || branch == p.StagingBranch {
+		return nil
+	}
+	list, err := t.Environments(ctx, store.EnvironmentFilter{Project: p.Name})
+	if err != nil {
+		return err
+	}
+	n := 0
+	for _, e := range list {
+		if e.Kind != staging.KindShared && e.DeleteRequestedAt.IsZero() {
+			n++
+		}
+	}
+	if n >= p.Policy.MaxEnvironments {
+		return staging.Errorf(staging.CodeLimit, "destroy one that is not needed: offshoot ls", "project %s has %d environments, and may have %d", p.Name, n, p.Policy.MaxEnvironments)
+	}
+	return nil
+}
