@@ -175,6 +175,11 @@ func (c *Client) Resources(ctx context.Context, id string) (v wire.List[wire.Res
 	return v, c.call(ctx, http.MethodGet, "/environments/"+url.PathEscape(id)+"/resources", nil, nil, &v)
 }
 
+// Deployments are the latest of an environment, newest first.
+func (c *Client) Deployments(ctx context.Context, id string) (v wire.List[wire.Deployment], err error) {
+	return v, c.call(ctx, http.MethodGet, "/environments/"+url.PathEscape(id)+"/deployments", nil, nil, &v)
+}
+
 // Events waits up to that time for events after a number.
 func (c *Client) Events(ctx context.Context, after int64, environment string, wait time.Duration) (v wire.List[staging.Event], err error) {
 	q := url.Values{"after": {strconv.FormatInt(after, 10)}, "environment": {environment}, "wait": {strconv.Itoa(int(wait.Seconds()))}, "limit": {"1000"}}

@@ -27,17 +27,13 @@ func actCommands(io *stdio) []*cobra.Command {
 				if err != nil {
 					return err
 				}
-				if name == "sleep" && v.Phase == string(staging.PhaseDeploying) && io.waits() {
-					if v, err = io.until(ctx, client, v.ID, func(v wire.Environment) bool { return v.Phase != string(staging.PhaseDeploying) }); err != nil {
-						return err
-					}
-				}
 				if v, err = client.Act(ctx, v.ID, name, nil); err != nil {
 					return err
 				}
-				if want, ok := reaches[name]; ok && io.waits() && v.Revision.Deployed != nil {
+				if want, ok := reaches[name]; ok && io.waits() {
 					v, err = io.until(ctx, client, v.ID, func(v wire.Environment) bool {
-						return v.Phase == string(want) || want == staging.PhaseReady && v.Phase == string(staging.PhaseDegraded)
+						return v.Phase == string(want) || want == staging.PhaseReady && v.Phase == string(staging.PhaseDegraded) ||
+							v.Phase == string(staging.PhaseFailed) || v.Phase == string(staging.PhaseDestroyed)
 					})
 					if err != nil {
 						return err

@@ -30,8 +30,11 @@ func newBuilder(in Input) *builder {
 
 func (b *builder) add(op Op, after ...[]string) []string {
 	op.ID = string(op.Action) + " " + op.Resource
-	if op.Resource == "" {
+	switch {
+	case op.Resource == "":
 		op.ID = string(op.Action) + " " + op.Deployment + op.Service
+	case op.Action == Route: // the same hosts, to another revision
+		op.ID += " " + op.Deployment
 	}
 	if b.has(op.ID) {
 		return []string{op.ID}

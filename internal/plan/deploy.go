@@ -30,7 +30,7 @@ func (b *builder) deploy() {
 			Cause: "the stack is what the revision says"}, files)
 		return
 	}
-	within := b.ensure(scope(dep.Environment), dep, staging.StepStart, "everything of an environment lives in its scope")
+	within := b.ensure(scope(dep.Environment), dep, "", "everything of an environment lives in its scope")
 	addresses := b.addresses(dep, within)
 	built := b.built(dep, files, within)
 	data := b.data(dep, within, addresses)
@@ -51,11 +51,11 @@ func (b *builder) leave(dep *staging.Deployment) {
 func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
 	var ids []string
 	for _, d := range dep.Stack.Datastores {
-		ids = append(ids, b.ensure(serverEndpoint(dep, d), dep, staging.StepData, d.Name+" needs an address", within)...)
+		ids = append(ids, b.ensure(serverEndpoint(dep, d), dep, "", d.Name+" needs an address", within)...)
 	}
 	for _, s := range dep.Stack.Services {
 		for _, it := range endpoints(dep, s) {
-			ids = append(ids, b.ensure(it, dep, staging.StepStart, s.Name+" needs an address", within)...)
+			ids = append(ids, b.ensure(it, dep, "", s.Name+" needs an address", within)...)
 		}
 	}
 	return ids

@@ -64,7 +64,8 @@ type Op struct {
 	Instance int
 	// Deployment is whose stack and variables describe the resource.
 	Deployment string
-	Step       staging.StepName
+	// Step is the line of the timeline that it belongs to, "" for none.
+	Step staging.StepName
 	// Outcome is how a deployment ends, Phase what the environment is then ("":
 	// what it was).
 	Outcome staging.Outcome

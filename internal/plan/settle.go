@@ -52,7 +52,7 @@ func (b *builder) restingPhase() staging.Phase {
 
 // wake starts what is not there: after sleep, a host's restart or a crash.
 func (b *builder) wake(dep *staging.Deployment) []string {
-	within := b.ensure(scope(dep.Environment), dep, staging.StepStart, "waking")
+	within := b.ensure(scope(dep.Environment), dep, "", "waking")
 	addresses := b.addresses(dep, within)
 	data := b.data(dep, within, addresses)
 	all := b.wakeServices(dep, within, addresses, data)
@@ -121,7 +121,7 @@ func (b *builder) meanwhile(dep *staging.Deployment) {
 			}
 		}
 	}
-	within := b.ensure(scope(old.Environment), old, staging.StepStart, "waking")
+	within := b.ensure(scope(old.Environment), old, "", "waking")
 	addresses := b.addresses(old, within)
 	b.wakeServices(old, within, addresses, b.data(old, within, addresses))
 }
@@ -151,7 +151,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 	}, cause, stopped)
 	if dep.Progress.Restored && old != nil && old.Stack != nil && b.in.Environment.Awake {
 		// Whoever is told of the failure finds the data served again.
-		within := b.ensure(scope(old.Environment), old, staging.StepData, cause)
+		within := b.ensure(scope(old.Environment), old, "", cause)
 		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
 	}
 	b.finish(dep, outcome, stopped, gone)

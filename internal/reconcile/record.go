@@ -172,8 +172,15 @@ func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
 			f.Class = staging.Class(e.Code)
 		}
 	}
-	if f.Class == "" {
+	switch {
+	case f.Class != "":
+	case r.op.Kind == staging.ResourceScope || r.op.Kind == staging.ResourceEndpoint:
+		f.Class = staging.ClassPlatform
+	default:
 		f.Class = staging.ClassInternal
+	}
+	if f.Step == "" {
+		f.Step = staging.StepStart
 	}
 	if len(f.LogTail) == 0 && (r.op.Kind == staging.ResourceWorkload || r.op.Kind == staging.ResourceTask || r.op.Kind == staging.ResourceBuild) {
 		f.LogTail = a.tail(ctx, r.op.Resource)

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"offshoot/internal/apiclient"
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+// deployed follows a deployment to its end and shows how that is.
+func (s *stdio) deployed(ctx context.Context, c *apiclient.Client, v wire.Environment) error {
+	if !s.waits() || v.Deployment == nil {
+		return s.shown(v)
+	}
+	v, err := s.follow(ctx, c, v)
+	if err != nil {
+		return err
+	}
+	switch staging.Outcome(v.Deployment.Outcome) {
+	case staging.OutcomeSucceeded:
+		return s.shown(v)
+	case staging.OutcomeSuperseded:
+		return s.overtaken(v, staging.Errorf(staging.CodeSuperseded, "offshoot wait "+v.ID, "the deployment was superseded by %s", v.Deployment.Successor))
+	case staging.OutcomeCancelled:
+		return s.overtaken(v, s.cancelled(ctx, c, v))
+	}
+	if s.json {
+		s.object(v)
+	}
+	s.failure(v.Failure)
+	return &reported{1}
+}
+
+func (s *stdio) shown(v wire.Environment) error {
+	if s.json {
+		s.object(v)
+		return nil
+	}
+	_, err := fmt.Fprintln(s.out, v.URL)
+	return err
+}
+
+// cancelled says what came after an environment that was destroyed while it
+// was deployed to.
+func (s *stdio) cancelled(ctx context.Context, c *apiclient.Client, v wire.Environment) *staging.Error {
+	next, err := c.Resolve(ctx, v.Project, v.Branch)
+	if err == nil && next.ID != v.ID {
+		return staging.Errorf(staging.CodeCancelled, "offshoot wait "+next.ID, "the deployment was cancelled: the environment was destroyed; its successor is %s", next.ID)
+	}
+	return staging.Errorf(staging.CodeCancelled, "offshoot create "+v.Branch, "the deployment was cancelled: the environment was destroyed")
+}
+
+// overtaken shows the environment with why its deployment did not end here.
+func (s *stdio) overtaken(v wire.Environment, e *staging.Error) error {
+	if s.json {
+		s.object(struct {
+			wire.Environment
+			Error map[string]string `json:"error"`
+		}{v, map[string]string{"code": string(e.Code), "message": e.Message, "hint": e.Hint}})
+	}
+	_, _ = fmt.Fprintln(s.err, "error:", e.Message)
+	_, _ = fmt.Fprintln(s.err, "hint:", e.Hint)
+	return &reported{exitCode(e)}
+}
+
+// failure shows what failed, with the last lines of it.
+func (s *stdio) failure(f *staging.Failure) {
+	if f == nil {
+		return
+	}
+	for _, p := range f.Problems {
+		_, _ = fmt.Fprintf(s.err, "%s:%d: %s: %s\n", p.File, p.Line, p.Key, p.Message)
+	}
+	for _, l := range f.LogTail {
+		_, _ = fmt.Fprintln(s.err, "  |", l)
+	}
+	_, _ = fmt.Fprintf(s.err, "error: %s: %s\n", f.Class, f.Message)
+	_, _ = fmt.Fprintln(s.err, "hint:", f.Hint)
+	for _, n := range f.Next {
+		_, _ = fmt.Fprintf(s.err, "next: %s  (%s)\n", n.Command, n.Why)
+	}
+}
+
+// eventWait is how long one question for events waits.
+const eventWait = 20 * time.Second
+
+// follow shows the steps of v's deployment until that one has ended, however
+// many were asked for meanwhile. A lost connection is tried again until the
+// timeout.
+func (s *stdio) follow(ctx context.Context, c *apiclient.Client, v wire.Environment) (wire.Environment, error) {
+	id := v.Deployment.ID
+	shown := map[string]bool{}
+	own := v.Deployment
+	last, err := s.until(ctx, c, v.ID, func(v wire.Environment) bool {
+		if v.Deployment != nil && v.Deployment.ID == id {
+			own = v.Deployment
+		} else if list, err := c.Deployments(ctx, v.ID); err == nil {
+			for _, d := range list.Items {
+				if d.ID == id {
+					own = &d
+				}
+			}
+		}
+		s.steps(own, shown)
+		return own.Outcome != string(staging.OutcomeRunning)
+	})
+	if own.ID == id && last.ID != "" {
+		last.Deployment, last.Failure = own, own.Failure
+	}
+	return last, err
+}
+
+// until looks at an environment after each of its events.
+func (s *stdio) until(ctx context.Context, c *apiclient.Client, id string, enough func(wire.Environment) bool) (wire.Environment, error) {
+	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
+	defer cancel()
+	var after int64
+	pause := 100 * time.Millisecond
+	var v wire.Environment
+	for {
+		events, err := c.Events(waited, after, id, 0)
+		for err == nil && len(events.Items) > 0 {
+			after = events.Items[len(events.Items)-1].Seq
+			events, err = c.Events(waited, after, id, 0)
+		}
+		if err == nil {
+			v, err = c.Environment(waited, id)
+		}
+		if err == nil && enough(v) {
+			return v, nil
+		}
+		if err == nil {
+			_, err = c.Events(waited, after, id, eventWait)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return v, ctx.Err()
+		case errors.Is(waited.Err(), context.DeadlineExceeded):
+			return v, staging.Errorf(staging.CodeTimeout, "the work goes on: offshoot wait "+id, "not done within %s", s.wait.timeout)
+		case staging.CodeOf(err) == staging.CodeUnreachable:
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-waited.Done():
+			}
+			pause = min(2*pause, 2*time.Second)
+		case err != nil:
+			return v, err
+		}
+	}
+}
+
+// steps shows each step once it has ended.
+func (s *stdio) steps(d *wire.Deployment, shown map[string]bool) {
+	if s.quiet {
+		return
+	}
+	for _, step := range d.Steps {
+		if shown[step.Name] || step.State != string(staging.StepDone) && step.State != string(staging.StepFailed) {
+			continue
+		}
+		shown[step.Name] = true
+		_, _ = fmt.Fprintf(s.err, "  %-9s %-7s %6d ms\n", step.Name, step.State, step.DurationMS)
+	}
+}
