@@ -35,20 +35,14 @@ func (v *view) row(name string) (staging.Resource, bool) {
 
 // observe reads what is wanted and looks at everything that the ledger names.
 func (a *actor) observe(ctx context.Context) (*view, error) {
-	env, err := a.Store.Environment(ctx, a.id)
-	if err != nil {
+	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}}}
+	// What is wanted and what was done must be of one instant: a deployment
+	// that is seen to have ended while what serves is not seen yet would let
+	// go of everything.
+	if err := a.Store.Read(ctx, func(r Reader) error { return a.wanted(ctx, r, v) }); err != nil {
 		return nil, err
 	}
-	v := &view{Input: plan.Input{Now: a.Now(), Environment: env, Observed: map[string]staging.Observation{}, Ready: map[string]bool{}}}
-	if v.project, err = a.Store.Project(ctx, env.Project); err != nil {
-		return nil, err
-	}
-	if err := a.deployments(ctx, v); err != nil {
-		return nil, err
-	}
-	if v.Ledger, err = a.Store.Resources(ctx, env.ID); err != nil {
-		return nil, err
-	}
+	env := v.Environment
 	for _, row := range v.Ledger {
 		o := a.look(ctx, row)
 		v.Observed[row.Name] = o
@@ -61,19 +55,33 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	v.Sessions = a.Sessions(env.ID)
 	v.Holding = a.Edge.Holding(env.ID)
 	v.Drained = v.Current != nil && a.mem.drained == v.Current.ID
-	if env.After != "" {
-		before, err := a.Store.Environment(ctx, env.After)
-		if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
-			return nil, err
-		}
-		v.Predecessor = err == nil && before.Phase != staging.PhaseDestroyed
-	}
 	return v, nil
 }
 
+// wanted reads all that the store knows of the environment.
+func (a *actor) wanted(ctx context.Context, r Reader, v *view) (err error) {
+	if v.Environment, err = r.Environment(ctx, a.id); err != nil {
+		return err
+	}
+	if v.project, err = r.Project(ctx, v.Environment.Project); err != nil {
+		return err
+	}
+	if v.Ledger, err = r.Resources(ctx, a.id); err != nil {
+		return err
+	}
+	if after := v.Environment.After; after != "" {
+		before, err := r.Environment(ctx, after)
+		if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
+			return err
+		}
+		v.Predecessor = err == nil && before.Phase != staging.PhaseDestroyed
+	}
+	return a.deployments(ctx, r, v)
+}
+
 // deployments finds the oldest that runs, else the newest, and what serves.
-func (a *actor) deployments(ctx context.Context, v *view) error {
-	list, err := a.Store.Deployments(ctx, a.id, historySeen)
+func (a *actor) deployments(ctx context.Context, r Reader, v *view) error {
+	list, err := r.Deployments(ctx, a.id, historySeen)
 	if err != nil {
 		return err
 	}
@@ -90,7 +98,7 @@ func (a *actor) deployments(ctx context.Context, v *view) error {
 		v.Serving = v.Current
 		return nil
 	}
-	serving, err := a.Store.Deployment(ctx, id)
+	serving, err := r.Deployment(ctx, id)
 	v.Serving = &serving
 	return err
 }

@@ -45,6 +45,8 @@ type Store interface {
 	Reader
 	EnvironmentByBranch(ctx context.Context, project, branch string) (staging.Environment, error)
 	Snapshots(ctx context.Context, project string) ([]staging.Snapshot, error)
+	// Read answers as of one instant.
+	Read(ctx context.Context, do func(Reader) error) error
 	Write(ctx context.Context, do func(Writer) error) error
 }
 

@@ -71,6 +71,11 @@ func (a *actor) announce(v *view, phase staging.Phase) {
 	if v.Current != nil && v.Current.Progress.Routed {
 		return
 	}
+	for _, o := range a.running {
+		if o.op.Action == plan.Route {
+			return // it may have switched since this was observed
+		}
+	}
 	if r, ok := a.Edge.Route(a.id); ok && r.Phase == phase {
 		return
 	}

@@ -15,6 +15,17 @@ import (
 // is an error of code not_found.
 type Readers struct{ q *statement.Queries }
 
+// Read answers several questions as of one instant: what was committed after
+// the first of them is not seen. do must be quick and must not call the Store.
+func (s *Store) Read(ctx context.Context, do func(Readers) error) error {
+	tx, err := s.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("read the store: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	return do(Readers{statement.New(tx)})
+}
+
 func decode[T any](document string) (T, error) {
 	var v T
 	if err := json.Unmarshal([]byte(document), &v); err != nil {

@@ -313,3 +313,24 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 }
+
+func TestReadAnswersAsOfOneInstant(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	write(t, s, func(tx *store.Tx) error {
+		return errors.Join(tx.PutProject(ctx, shop), tx.PutEnvironment(ctx, environment("env_a", "x")))
+	})
+	if err := s.Read(ctx, func(r store.Readers) error {
+		if _, err := r.Environment(ctx, "env_a"); err != nil {
+			return err
+		}
+		write(t, s, func(tx *store.Tx) error {
+			return tx.PutDeployment(ctx, staging.Deployment{ID: "dep_a", Environment: "env_a", StartedAt: noon})
+		})
+		if list, err := r.Deployments(ctx, "env_a", 1); err != nil || len(list) != 0 {
+			t.Errorf("saw %v, %v", list, err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

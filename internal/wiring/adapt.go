@@ -14,6 +14,10 @@ import (
 // memory lets reconcile write without knowing the store's own transaction.
 type memory struct{ *store.Store }
 
+func (m memory) Read(ctx context.Context, do func(reconcile.Reader) error) error {
+	return m.Store.Read(ctx, func(r store.Readers) error { return do(r) })
+}
+
 func (m memory) Write(ctx context.Context, do func(reconcile.Writer) error) error {
 	return m.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
 }
