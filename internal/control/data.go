@@ -132,7 +132,10 @@ func (s *Service) Undo(ctx context.Context, actor, id string) (wire.Environment,
 		want.DataReset, want.DataUndo = "", last.Set
 		if want.Revision != serving.Revision.ID {
 			// What serves knows this data; the revision that failed waits for a push.
-			want.Revision, want.Held = serving.Revision.ID, true
+			if want.HeldAt == "" {
+				want.HeldAt = want.Revision
+			}
+			want.Revision = serving.Revision.ID
 		}
 		env.LastActivityAt = s.Now()
 		return s.want(ctx, t, env, want, serving.Revision, request{cause: "data undo", actor: actor})
