@@ -2,13 +2,14 @@
 // environment's upstream, holds what comes while an environment sleeps, and
 // counts what is in flight.
 //
-// It asks no store on the way of a request: the table is immutable behind an
-// atomic pointer. It decides nothing; who wakes and what sleeps is told to it.
+// It asks no store on the way of a request: which host is whose is an immutable
+// table behind an atomic pointer, and where an environment leads is one pointer
+// of its own, so that a redeploy costs nothing however many hosts there are. It
+// decides nothing; who wakes and what sleeps is told to it.
 package edge
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,37 +35,39 @@ type Target struct {
 	Upstreams []string
 }
 
-// entry is one host of the table.
-type entry struct {
-	env       string
-	gate      *gate
-	gen       int64
-	target    Target
-	phase     staging.Phase
-	failure   *staging.Failure
-	next      *atomic.Uint64
-	available bool
+// Config is what an Edge is told by others.
+type Config struct {
+	// Wake is called for an environment that requests wait for, once for a
+	// crowd and again while it waits. It must not block.
+	Wake func(environment string)
+	// Scheme is how people reach the edge where something in front of it
+	// speaks TLS; "" is what the request came by.
+	Scheme string
+	// Own is whether a connection from that address (HOST:PORT) comes from the
+	// environment itself, whose traffic is nobody's activity. It may be nil.
+	Own func(environment, remote string) bool
 }
 
 // Edge is an http.Handler, safe for concurrent use.
 type Edge struct {
-	wake  func(environment string)
-	table atomic.Pointer[map[string]*entry]
+	config Config
+	table  atomic.Pointer[table]
 
 	// mu guards what the table is made of.
-	mu     sync.Mutex
-	routes map[string]Route
-	gates  map[string]*gate
+	mu    sync.Mutex
+	gates map[string]*gate
 
-	proxy *proxy
+	proxy   *proxy
+	sources *buckets
+	done    chan struct{}
+	stop    sync.Once
 }
 
-// New makes an edge without routes. wake is called for a request that waits;
-// it must not block.
-func New(wake func(environment string)) *Edge {
-	e := &Edge{wake: wake, routes: map[string]Route{}, gates: map[string]*gate{}, proxy: newProxy()}
-	empty := map[string]*entry{}
-	e.table.Store(&empty)
+// New makes an edge without routes.
+func New(c Config) *Edge {
+	e := &Edge{config: c, gates: map[string]*gate{}, sources: newBuckets(perSource, burstSource), done: make(chan struct{})}
+	e.proxy = newProxy(c.Scheme)
+	e.table.Store(newTable())
 	return e
 }
 
@@ -75,70 +78,56 @@ func (e *Edge) Put(r Route) {
 	defer e.mu.Unlock()
 	g := e.gates[r.Environment]
 	if g == nil {
-		g = newGate()
+		g = newGate(r.Environment)
 		e.gates[r.Environment] = g
 	}
-	gen := g.next(r.Holding)
-	old := e.routes[r.Environment]
-	e.routes[r.Environment] = r
-	table := maps.Clone(*e.table.Load())
-	for host := range old.Hosts {
-		if t := table[host]; t != nil && t.env == r.Environment {
-			delete(table, host)
-		}
+	var old map[string]*target
+	if before := g.put(r); before != nil {
+		old = before.targets
 	}
-	for host, target := range r.Hosts {
-		table[host] = &entry{env: r.Environment, gate: g, gen: gen, target: target, phase: r.Phase, failure: r.Failure,
-			next: &atomic.Uint64{}, available: len(target.Upstreams) > 0}
+	if t := e.table.Load(); t.differs(g, old, r.Hosts) {
+		e.table.Store(t.with(g, old, r.Hosts))
 	}
-	e.table.Store(&table)
 	g.announce()
 }
 
-// Load replaces the whole table, at start: one copy however many routes.
+// Load replaces the whole table, at start: one table however many routes.
 func (e *Edge) Load(routes []Route) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	table := map[string]*entry{}
+	t := newTable()
 	for _, r := range routes {
-		g := newGate()
-		gen := g.next(r.Holding)
-		e.gates[r.Environment], e.routes[r.Environment] = g, r
-		for host, target := range r.Hosts {
-			table[host] = &entry{env: r.Environment, gate: g, gen: gen, target: target, phase: r.Phase, failure: r.Failure,
-				next: &atomic.Uint64{}, available: len(target.Upstreams) > 0}
+		g := newGate(r.Environment)
+		g.put(r)
+		e.gates[r.Environment] = g
+		for host := range r.Hosts {
+			t.put(host, g)
 		}
 	}
-	e.table.Store(&table)
+	e.table.Store(t)
 }
 
-// Remove forgets an environment: its hosts answer 404.
+// Remove forgets an environment: its hosts answer 404, also to those who wait.
 func (e *Edge) Remove(environment string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	old, ok := e.routes[environment]
-	if !ok {
+	g := e.gates[environment]
+	if g == nil {
 		return
 	}
-	table := maps.Clone(*e.table.Load())
-	for host := range old.Hosts {
-		if t := table[host]; t != nil && t.env == environment {
-			delete(table, host)
-		}
+	if old := g.remove(); old != nil {
+		e.table.Store(e.table.Load().with(g, old.targets, nil))
 	}
-	e.table.Store(&table)
-	delete(e.routes, environment)
-	e.gates[environment].next(false)
-	e.gates[environment].announce()
 	delete(e.gates, environment)
+	g.announce()
 }
 
 // Route is what was last put for an environment.
 func (e *Edge) Route(environment string) (Route, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r, ok := e.routes[environment]
-	return r, ok
+	if g := e.gate(environment); g != nil {
+		return g.route()
+	}
+	return Route{}, false
 }
 
 func (e *Edge) gate(environment string) *gate {
@@ -154,14 +143,34 @@ func (e *Edge) Hold(environment string) (held bool) {
 	return g == nil || g.hold()
 }
 
-// Holding is whether requests of the environment wait.
+// Quiesce lets an environment sleep although it is used, because a person says
+// so: new requests wait from now on, sockets and event streams are ended, and
+// what is in flight ends. When ctx ends first everything is let in again.
+func (e *Edge) Quiesce(ctx context.Context, environment string) error {
+	g := e.gate(environment)
+	if g == nil {
+		return nil
+	}
+	return g.quiesce(ctx)
+}
+
+// Holding is whether requests of the environment wait and none is in flight.
 func (e *Edge) Holding(environment string) bool {
 	g := e.gate(environment)
 	return g != nil && g.isHolding()
 }
 
+// Fail answers the requests that wait now with why the environment does not
+// wake. The next one tries again.
+func (e *Edge) Fail(environment string, f *staging.Failure) {
+	if g := e.gate(environment); g != nil {
+		g.fail(f)
+	}
+}
+
 // Drain waits until no request is in flight that began before the last Put, or
-// ctx ends.
+// ctx ends. Sockets and event streams never end by themselves and are ended:
+// their clients connect again.
 func (e *Edge) Drain(ctx context.Context, environment string) error {
 	g := e.gate(environment)
 	if g == nil {
@@ -170,8 +179,8 @@ func (e *Edge) Drain(ctx context.Context, environment string) error {
 	return g.drain(ctx)
 }
 
-// Activity is when a person or test last asked for something of each
-// environment since the last call.
+// Activity is when a person or test last used each environment since the last
+// call.
 func (e *Edge) Activity() map[string]time.Time {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -190,4 +199,16 @@ func (e *Edge) InFlight(environment string) int {
 		return g.count()
 	}
 	return 0
+}
+
+// Stop ends sockets and event streams and answers what waits, so that a server
+// can shut down. It may be called more than once.
+func (e *Edge) Stop() {
+	e.stop.Do(func() { close(e.done) })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, g := range e.gates {
+		g.endStreams()
+	}
+	e.proxy.close()
 }

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -12,85 +13,122 @@ import (
 	"time"
 )
 
+const (
+	bufferSize = 32 << 10
+	dialLimit  = 5 * time.Second
+	// idleUpstream is shorter than the servers of common frameworks keep a
+	// connection that nobody uses (2 s is the shortest usual): the edge closes
+	// first, so no request meets a connection that is just being closed.
+	idleUpstream = 1500 * time.Millisecond
+	// idlePerUpstream bounds the connections kept to one upstream.
+	idlePerUpstream = 512
+)
+
 // proxy forwards to upstreams over shared connections.
 type proxy struct {
 	reverse *httputil.ReverseProxy
+	h1, h2  *http.Transport
+	scheme  string
 }
 
-type upstreamKey struct{}
+// flight is one request on its way.
+type flight struct {
+	gate       *gate
+	generation *generation
+	target     *target
+	// counted is whether it is a person's or a test's.
+	counted bool
+}
 
-const bufferSize = 32 << 10
+type flightKey struct{}
 
-type buffers struct{ pool sync.Pool }
+func flightOf(r *http.Request) *flight {
+	f, _ := r.Context().Value(flightKey{}).(*flight)
+	return f
+}
 
-func (b *buffers) Get() []byte {
-	if v, ok := b.pool.Get().(*[]byte); ok {
+type pool struct{ free sync.Pool }
+
+func (b *pool) Get() []byte {
+	if v, ok := b.free.Get().(*[]byte); ok {
 		return *v
 	}
 	return make([]byte, bufferSize)
 }
 
-func (b *buffers) Put(v []byte) { b.pool.Put(&v) }
+func (b *pool) Put(v []byte) { b.free.Put(&v) }
 
-func newProxy() *proxy {
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	transport := &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		MaxIdleConnsPerHost: 512, IdleConnTimeout: 30 * time.Second, DisableCompression: true, Protocols: protocols,
-		ExpectContinueTimeout: time.Second,
-	}
-	grpc := &http.Protocols{}
-	grpc.SetUnencryptedHTTP2(true)
-	h2 := &http.Transport{DialContext: transport.DialContext, Protocols: grpc, DisableCompression: true, IdleConnTimeout: 30 * time.Second}
-	return &proxy{reverse: &httputil.ReverseProxy{
-		Rewrite: rewrite, Transport: byProtocol{transport, h2}, FlushInterval: -1, BufferPool: &buffers{},
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if errors.Is(err, context.Canceled) {
-				w.WriteHeader(499) // the client is gone; nobody reads it
-				return
-			}
-			problem(w, r, http.StatusBadGateway, "unavailable", "the service does not answer", "look at `offshoot logs`")
-		},
-	}}
-}
-
-// byProtocol speaks HTTP/2 in the clear to gRPC services alone.
-type byProtocol struct{ h1, h2 http.RoundTripper }
-
-func (b byProtocol) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		return b.h2.RoundTrip(r)
-	}
-	return b.h1.RoundTrip(r)
-}
-
-func (p *proxy) to(w http.ResponseWriter, r *http.Request, upstream string) {
-	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), upstreamKey{}, upstream)))
-}
-
-func rewrite(r *httputil.ProxyRequest) {
-	upstream, _ := r.In.Context().Value(upstreamKey{}).(string)
-	r.Out.URL = &url.URL{Scheme: "http", Host: upstream, Path: r.In.URL.Path, RawPath: r.In.URL.RawPath, RawQuery: r.In.URL.RawQuery}
-	r.Out.Host = r.In.Host
-	for name := range r.Out.Header {
-		if ours(name) {
-			delete(r.Out.Header, name)
+func newProxy(scheme string) *proxy {
+	transport := func(set func(*http.Protocols)) *http.Transport {
+		protocols := &http.Protocols{}
+		set(protocols)
+		return &http.Transport{
+			DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext, Protocols: protocols, DisableCompression: true,
+			MaxIdleConnsPerHost: idlePerUpstream, IdleConnTimeout: idleUpstream, ExpectContinueTimeout: time.Second,
 		}
 	}
-	r.SetXForwarded()
-	if ip, _, err := net.SplitHostPort(r.In.RemoteAddr); err == nil {
-		r.Out.Header.Set("X-Real-Ip", ip)
-	}
+	p := &proxy{scheme: scheme, h1: transport(func(p *http.Protocols) { p.SetHTTP1(true) }),
+		h2: transport(func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) })}
+	p.reverse = &httputil.ReverseProxy{Rewrite: p.rewrite, Transport: balance{p.h1, p.h2}, ModifyResponse: answered, BufferPool: &pool{},
+		ErrorHandler: broken, ErrorLog: silent()}
+	return p
 }
 
-// ours are headers that the edge alone may set, in every spelling that a
-// framework could take for them.
-func ours(name string) bool {
-	n := strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	switch n {
-	case "forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "x-original-host", "x-original-url", "x-rewrite-url", "x-cluster-client-ip":
-		return true
+func (p *proxy) close() {
+	p.h1.CloseIdleConnections()
+	p.h2.CloseIdleConnections()
+}
+
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request, f *flight) {
+	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), flightKey{}, f)))
+}
+
+func (p *proxy) rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL = &url.URL{Scheme: "http", Path: r.In.URL.Path, RawPath: r.In.URL.RawPath, RawQuery: r.In.URL.RawQuery}
+	r.Out.Host = r.In.Host
+	r.Out.Trailer = r.In.Trailer // the server fills it in at the end of the body
+	if r.Out.Body != nil {
+		r.Out.Body = kept{r.Out.Body}
 	}
-	return strings.HasPrefix(n, "x-forwarded") || strings.HasPrefix(n, "x-offshoot")
+	forwarded(r, p.scheme)
+}
+
+// kept is a request's body that a failed dial does not close: it goes to the
+// next upstream unread. The server closes it when the request ends.
+type kept struct{ io.Reader }
+
+func (kept) Close() error { return nil }
+
+// answered looks at an upstream's answer before it is passed on.
+func answered(res *http.Response) error {
+	if !loopback(res.Request.Host) {
+		res.Header.Set("X-Robots-Tag", "noindex, nofollow")
+	}
+	watch(res, flightOf(res.Request))
+	return nil
+}
+
+// broken answers for an upstream that did not.
+func broken(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) {
+		w.WriteHeader(499) // the client is gone; nobody reads it
+		return
+	}
+	service := flightOf(r).target.service
+	a := answer{status: http.StatusBadGateway, code: "unavailable", title: "The service does not answer",
+		detail: "the service " + service + " does not answer", hint: "its last words: offshoot logs ENV " + service, environment: flightOf(r).gate.environment}
+	if !undialled(err) {
+		a.detail = "the service " + service + " broke off before it had answered"
+	}
+	a.write(w, r)
+}
+
+// loopback is whether a host name never leaves this machine.
+func loopback(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.TrimSuffix(strings.ToLower(name), ".")
+	return name == "localhost" || strings.HasSuffix(name, ".localhost") || net.ParseIP(strings.Trim(name, "[]")).IsLoopback()
 }

@@ -1,11 +1,7 @@
 package edge
 
 import (
-	"encoding/json"
-	"fmt"
-	"html"
 	"net/http"
-	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -21,104 +17,101 @@ const (
 // ServeHTTP sends the request where its host leads.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := staging.NormalizeHost(r.Host)
-	begun := time.Now()
+	g := e.table.Load().find(host)
+	if g == nil {
+		unknown(w, r)
+		return
+	}
+	wait := waiting{begun: time.Now()}
 	for {
-		t := (*e.table.Load())[host]
-		if t == nil {
-			problem(w, r, http.StatusNotFound, "not_found", "no environment answers here", "look at `offshoot ls` for the host names")
+		at := g.enter()
+		switch {
+		case at.generation != nil:
+			e.serve(w, r, g, at.generation, host)
+			return
+		case !at.held:
+			unknown(w, r)
+			return
+		case wait.tried && at.failures != wait.failures && at.failure != nil:
+			asleep(g.environment, at.failure).write(w, r)
 			return
 		}
-		result, changed := t.gate.enter(t.gen)
-		switch result {
-		case in:
-			e.serve(w, r, t)
+		if !wait.tried {
+			wait.tried, wait.failures = true, at.failures
+		}
+		if !e.await(w, r, g, at, &wait) {
 			return
-		case held:
-			e.wake(t.env)
-			if !e.await(w, r, t, changed, begun) {
-				return
-			}
-		case stale:
 		}
 	}
 }
 
-func (e *Edge) serve(w http.ResponseWriter, r *http.Request, t *entry) {
-	defer t.gate.leave(t.gen)
-	if person(r) {
-		t.gate.active.Store(time.Now().UnixMicro())
-	}
-	if !t.available {
-		w.Header().Set("X-Offshoot-Phase", string(t.phase))
-		text, hint := "nothing serves here: the environment is "+string(t.phase), "offshoot show tells more"
-		if t.failure != nil {
-			text, hint = text+": "+t.failure.Message, t.failure.Hint
-		}
-		problem(w, r, http.StatusServiceUnavailable, "unavailable", text, hint)
+func (e *Edge) serve(w http.ResponseWriter, r *http.Request, g *gate, gen *generation, host string) {
+	defer g.leave(gen)
+	t := gen.targets[host]
+	switch {
+	case t == nil:
+		unknown(w, r)
+		return
+	case len(t.upstreams) == 0:
+		nothing(gen).write(w, r)
+		return
+	case r.Method == http.MethodConnect:
+		answer{status: http.StatusMethodNotAllowed, code: "refused", title: "No tunnels here", detail: "the edge opens no tunnels", hint: "offshoot tunnel ENV DATASTORE"}.write(w, r)
 		return
 	}
-	upstream := t.target.Upstreams[t.next.Add(1)%uint64(len(t.target.Upstreams))]
-	e.proxy.to(w, r, upstream)
+	f := &flight{gate: g, generation: gen, target: t, counted: person(r) && (e.config.Own == nil || !e.config.Own(g.environment, r.RemoteAddr))}
+	if f.counted {
+		g.touch()
+	}
+	e.proxy.serve(w, r, f)
+}
+
+// waiting is what one request remembers while it waits.
+type waiting struct {
+	begun    time.Time
+	tried    bool
+	failures int
+	refused  bool
 }
 
 // await blocks until the environment may be asked again; it answers itself,
 // and false, when the request has waited enough.
-func (e *Edge) await(w http.ResponseWriter, r *http.Request, t *entry, changed <-chan struct{}, begun time.Time) bool {
+func (e *Edge) await(w http.ResponseWriter, r *http.Request, g *gate, at entry, wait *waiting) bool {
 	limit := maxWait
 	if navigates(r) {
 		limit = patience
 	}
-	timer := time.NewTimer(time.Until(begun.Add(limit)))
-	defer timer.Stop()
-	select {
-	case <-changed:
-		return true
-	case <-r.Context().Done():
-		return false
-	case <-timer.C:
-	}
-	w.Header().Set("X-Offshoot-Phase", string(staging.PhaseWaking))
-	w.Header().Set("Retry-After", "2")
-	if navigates(r) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = fmt.Fprintf(w, wakingPage, html.EscapeString(r.Host))
-		return false
-	}
-	problem(w, r, http.StatusServiceUnavailable, "timeout", "the environment is still waking", "try again")
-	return false
-}
-
-const wakingPage = `<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>Waking…</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;display:grid;place-items:center;height:100vh;margin:0;background:#f6f5f2;color:#23211d}
-p{margin:.2em 0;text-align:center}.d{width:10px;height:10px;border-radius:50%%;background:#2f7d5b;margin:0 auto 1em;animation:p 1.2s infinite alternate}@keyframes p{to{opacity:.2}}</style>
-<div><div class="d"></div><p><strong>%s</strong> is waking up</p><p>This page opens by itself.</p></div></html>`
-
-func navigates(r *http.Request) bool {
-	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Method == http.MethodGet
-}
-
-// problem answers in the form of RFC 9457.
-func problem(w http.ResponseWriter, _ *http.Request, status int, code, detail, hint string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"type": "about:blank", "title": http.StatusText(status), "status": status,
-		"detail": detail, "code": code, "hint": hint})
-}
-
-// machines are parts of what crawlers, link unfurlers and uptime monitors call
-// themselves: they keep nothing awake.
-var machines = []string{"bot", "crawler", "spider", "slurp", "facebookexternalhit", "unfurl", "slack-imgproxy", "whatsapp", "telegram",
-	"preview", "uptime", "pingdom", "statuscake", "kube-probe", "elb-healthchecker", "googlehc", "prometheus", "blackbox", "monitor"}
-
-// person is whether a request counts as activity.
-func person(r *http.Request) bool {
-	agent := strings.ToLower(r.UserAgent())
-	for _, m := range machines {
-		if strings.Contains(agent, m) {
+	deadline := time.NewTimer(time.Until(wait.begun.Add(limit)))
+	defer deadline.Stop()
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	for {
+		e.ask(r, g, wait)
+		select {
+		case <-at.changed:
+			return true
+		case <-r.Context().Done():
 			return false
+		case <-e.done:
+			restarting(g.environment).write(w, r)
+			return false
+		case <-deadline.C:
+			if wait.refused {
+				crowded(g.environment).write(w, r)
+			} else {
+				waking(g.environment).write(w, r)
+			}
+			return false
+		case <-again.C:
 		}
 	}
-	return r.Header.Get("Purpose") != "prefetch" && r.Header.Get("Sec-Purpose") != "prefetch"
+}
+
+// ask lets the environment wake, once for all that wait.
+func (e *Edge) ask(r *http.Request, g *gate, wait *waiting) {
+	now, refused := g.ask(func() bool { return e.sources.allow(r.RemoteAddr) })
+	wait.refused = refused
+	if now {
+		e.config.Wake(g.environment)
+	}
 }

@@ -143,7 +143,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		return nil, err
 	}
 	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
-	s.edge = edge.New(s.wake)
+	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL)})
 	engines := engine.New(filepath.Join(c.Dir, "runtime"))
 	folders := storage.New(c.Dir)
 	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Site: s.site,
@@ -175,6 +175,12 @@ func site(c ServerConfig, edgeAddress net.Addr) staging.Site {
 		pattern = "http://{host}:" + port
 	}
 	return staging.Site{Domain: c.Domain, Pattern: pattern}
+}
+
+// publicScheme is what a pattern of URLs says that people reach the edge by.
+func publicScheme(pattern string) string {
+	scheme, _, _ := strings.Cut(pattern, "://")
+	return scheme
 }
 
 func (s *server) ready() error {
@@ -238,6 +244,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
 		{Handler: s.edge, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, Protocols: protocols, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
 	}
+	servers[1].RegisterOnShutdown(s.edge.Stop)
 	failed := make(chan error, len(servers))
 	var all sync.WaitGroup
 	for i, l := range []net.Listener{apiListener, edgeListener} {
