@@ -72,7 +72,7 @@ func proxying(ctx context.Context, h *host, r *report) error {
 }
 
 func edgeWith(hosts int, upstream string) http.Handler {
-	e := edge.New(func(string) {})
+	e := edge.New(edge.Config{Wake: func(string) {}})
 	var routes []edge.Route
 	for i := range hosts {
 		name := fmt.Sprintf("b%d.shop.localhost", i)

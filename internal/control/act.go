@@ -72,9 +72,9 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 			if env.Deployed.Deployment == "" && (d == nil || d.Outcome != staging.OutcomeRunning) {
 				return staging.Refused("offshoot create "+env.Branch, "nothing runs in %s that could sleep", env.Slug)
 			}
-			env.Awake = false
+			env.Awake, env.AsleepBy = false, actor
 		case "wake":
-			env.Awake, env.LastActivityAt = true, now
+			env.Awake, env.AwakeSince, env.AsleepBy, env.LastActivityAt = true, now, "", now
 		case "pin":
 			env.Pinned, env.LastActivityAt = true, now
 		case "unpin":
@@ -105,7 +105,8 @@ func (s *Service) Wake(ctx context.Context, id string) error {
 		if err != nil || env.Awake || !env.DeleteRequestedAt.IsZero() {
 			return err
 		}
-		env.Awake, env.LastActivityAt, env.Phase = true, s.Now(), staging.PhaseWaking
+		// Who asks may be a crawler: whether it is activity, the edge says.
+		env.Awake, env.AwakeSince, env.AsleepBy, env.Phase = true, s.Now(), "", staging.PhaseWaking
 		if err := t.PutEnvironment(ctx, env); err != nil {
 			return err
 		}

@@ -216,6 +216,9 @@ func (a *actor) ended(r result) {
 			return
 		}
 	}
+	if r.dep != nil && a.Edge.Holding(a.id) {
+		a.Edge.Fail(a.id, a.explain(a.ctx, r))
+	}
 	a.pause(r.op.ID)
 	if err := a.complain(a.ctx, r); err != nil {
 		a.Log.ErrorContext(a.ctx, "record", "environment", a.id, "error", err)

@@ -40,7 +40,7 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 		limit = time.Hour // the service's own limit ends it
 	case plan.Delete:
 		limit = deleteLimit
-	case plan.Drain:
+	case plan.Drain, plan.Hold:
 		limit = drainLimit + quickLimit
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -70,7 +70,7 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	case plan.Route:
 		return a.route(ctx, v, dep, op)
 	case plan.Hold:
-		return a.hold(ctx)
+		return a.hold(ctx, v)
 	case plan.Drain:
 		return a.drain(ctx, dep)
 	case plan.Finish:
@@ -137,19 +137,35 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 	return nil
 }
 
-// hold flips the hosts to holding; where requests are in flight somebody uses
-// the environment, and it stays awake.
-func (a *actor) hold(ctx context.Context) error {
-	if a.Edge.Hold(a.id) {
-		return nil
+// hold flips the hosts to holding. Where it sleeps for being idle and requests
+// are in flight, somebody uses it after all; where a person wants it to sleep,
+// what is in flight is let end. What does not end keeps it awake.
+func (a *actor) hold(ctx context.Context, v *view) error {
+	if v.Environment.AsleepBy == staging.AsleepIdle {
+		if a.Edge.Hold(a.id) {
+			return nil
+		}
+	} else {
+		limited, cancel := context.WithTimeout(ctx, drainLimit)
+		err := a.Edge.Quiesce(limited, a.id)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
 	}
 	return a.Store.Write(ctx, func(w Writer) error {
 		env, err := w.Environment(ctx, a.id)
 		if err != nil {
 			return err
 		}
-		env.Awake, env.LastActivityAt = true, a.Now()
-		return w.PutEnvironment(ctx, env)
+		if env.Awake {
+			return nil
+		}
+		env.Awake, env.AwakeSince, env.AsleepBy, env.LastActivityAt = true, a.Now(), "", a.Now()
+		if err := w.PutEnvironment(ctx, env); err != nil {
+			return err
+		}
+		return a.event(ctx, w, env, "environment.used", "stays awake: it is in use")
 	})
 }
 

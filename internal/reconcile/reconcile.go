@@ -69,8 +69,10 @@ type Edge interface {
 	Remove(environment string)
 	Route(environment string) (edge.Route, bool)
 	Hold(environment string) bool
+	Quiesce(ctx context.Context, environment string) error
 	Holding(environment string) bool
 	Drain(ctx context.Context, environment string) error
+	Fail(environment string, f *staging.Failure)
 }
 
 // Config is what an Engine works with.

@@ -65,10 +65,11 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 
 // announce lets the hosts of what serves nothing answer with its phase.
 func (a *actor) announce(v *view, phase staging.Phase) {
-	if v.Serving != nil || phase == staging.PhaseDestroying || phase == staging.PhaseDestroyed || v.Predecessor {
+	if phase == staging.PhaseDestroying || phase == staging.PhaseDestroyed {
+		a.Edge.Remove(a.id)
 		return
 	}
-	if v.Current != nil && v.Current.Progress.Routed {
+	if v.Serving != nil || v.Predecessor || v.Current != nil && v.Current.Progress.Routed {
 		return
 	}
 	for _, o := range a.running {
@@ -76,15 +77,16 @@ func (a *actor) announce(v *view, phase staging.Phase) {
 			return // it may have switched since this was observed
 		}
 	}
-	if r, ok := a.Edge.Route(a.id); ok && r.Phase == phase {
-		return
-	}
 	r := edge.Route{Environment: a.id, Phase: phase, Hosts: map[string]edge.Target{}}
-	for host, service := range a.Site.Hosts(v.project, v.Environment, nil) {
+	var stack *staging.Stack
+	if v.Current != nil {
+		r.Failure, stack = v.Current.Failure, v.Current.Stack
+	}
+	for host, service := range a.Site.Hosts(v.project, v.Environment, stack) {
 		r.Hosts[host] = edge.Target{Service: service}
 	}
-	if v.Current != nil {
-		r.Failure = v.Current.Failure
+	if old, ok := a.Edge.Route(a.id); ok && old.Phase == phase && len(old.Hosts) == len(r.Hosts) && (old.Failure == nil) == (r.Failure == nil) {
+		return
 	}
 	a.Edge.Put(r)
 }
@@ -198,6 +200,8 @@ func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
 	}
 	a.advise(f, r)
 	a.adviseOnData(ctx, f, r.dep)
+	red := a.redactor(ctx)
+	f.Message, f.Hint = red.String(f.Message), red.String(f.Hint)
 	return f
 }
 
@@ -276,8 +280,6 @@ func (e *Engine) Redactor(ctx context.Context, environment string) *redact.Redac
 // fail ends a deployment: from here on the planner recovers.
 func (a *actor) fail(ctx context.Context, r result) error {
 	failure := a.explain(ctx, r)
-	red := a.redactor(ctx)
-	failure.Message, failure.Hint = red.String(failure.Message), red.String(failure.Hint)
 	return a.Store.Write(ctx, func(w Writer) error {
 		return edited(ctx, w, r.dep.ID, func(d *staging.Deployment) {
 			if d.Outcome != staging.OutcomeRunning || d.Failure != nil {

@@ -35,8 +35,13 @@ type Environment struct {
 	ExtendedTo     time.Time
 	WarnedAt       time.Time
 	LastActivityAt time.Time
-	CreatedAt      time.Time
-	CreatedBy      string
+	// AwakeSince is when it last woke: until it was idle for its time after
+	// that too it does not sleep, whoever woke it.
+	AwakeSince time.Time
+	// AsleepBy is why it sleeps or is about to: AsleepIdle, or who asked.
+	AsleepBy  string
+	CreatedAt time.Time
+	CreatedBy string
 	// DeleteRequestedAt is sticky: once set, the id never comes back.
 	DeleteRequestedAt time.Time
 	DestroyedAt       time.Time
@@ -50,6 +55,9 @@ type Environment struct {
 	// Data is where each datastore's and volume's content came from.
 	Data []DataOrigin
 }
+
+// AsleepIdle says that an environment sleeps because nobody used it.
+const AsleepIdle = "idle"
 
 // Desired is what an environment was asked to be.
 type Desired struct {

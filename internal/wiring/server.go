@@ -334,15 +334,19 @@ func (s *server) load(ctx context.Context) error {
 
 // held is the route of an environment that was not looked at yet.
 func (s *server) held(ctx context.Context, p staging.Project, e staging.Environment) (edge.Route, bool, error) {
-	if e.Deployed.Deployment == "" || !e.DeleteRequestedAt.IsZero() {
+	if !e.DeleteRequestedAt.IsZero() || e.After != "" && e.Deployed.Deployment == "" {
 		return edge.Route{}, false, nil
 	}
-	d, err := s.store.Deployment(ctx, e.Deployed.Deployment)
-	if err != nil {
-		return edge.Route{}, false, err
+	r := edge.Route{Environment: e.ID, Phase: e.Phase, Hosts: map[string]edge.Target{}}
+	var stack *staging.Stack
+	if e.Deployed.Deployment != "" {
+		d, err := s.store.Deployment(ctx, e.Deployed.Deployment)
+		if err != nil {
+			return edge.Route{}, false, err
+		}
+		r.Holding, stack = true, d.Stack
 	}
-	r := edge.Route{Environment: e.ID, Phase: e.Phase, Holding: true, Hosts: map[string]edge.Target{}}
-	for host, service := range s.site.Hosts(p, e, d.Stack) {
+	for host, service := range s.site.Hosts(p, e, stack) {
 		r.Hosts[host] = edge.Target{Service: service}
 	}
 	return r, true, nil
