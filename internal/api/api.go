@@ -1,20 +1,19 @@
-// Package api is the server's HTTP interface: OpenAPI 3.1, one token, problem
-// details for errors. It decides nothing; it calls the service it is given.
+// Package api is the server's HTTP interface: OpenAPI 3.1, tokens, problem
+// details for errors. It decides who may ask (access.go); all else it calls
+// the service for.
 package api
 
 import (
 	"context"
-	"crypto/subtle"
-	"errors"
 	"io"
-	"log/slog"
 	"net/http"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"offshoot/internal/auth"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -23,15 +22,15 @@ import (
 type Projects interface {
 	Projects(ctx context.Context) ([]wire.Project, error)
 	Project(ctx context.Context, name string) (wire.Project, error)
-	AddProject(ctx context.Context, r wire.AddProject) (wire.Project, error)
-	AllowHosts(ctx context.Context, name string, hosts []string) (wire.Project, error)
-	RemoveProject(ctx context.Context, name string) error
+	AddProject(ctx context.Context, actor string, r wire.AddProject) (wire.Project, error)
+	SetProject(ctx context.Context, actor, name string, r wire.SetProject) (wire.Project, error)
+	RemoveProject(ctx context.Context, actor, name string) error
 }
 
 // Variables is what is asked about variables.
 type Variables interface {
 	ProjectVariables(ctx context.Context, project string) ([]wire.Variable, error)
-	SetProjectVariables(ctx context.Context, project string, r wire.Variables) error
+	SetProjectVariables(ctx context.Context, actor, project string, r wire.Variables) error
 	SetVariables(ctx context.Context, actor, environment string, r wire.Variables) (wire.Environment, error)
 }
 
@@ -63,6 +62,12 @@ type Data interface {
 	Reset(ctx context.Context, actor, id string, r wire.Reset) (wire.Environment, error)
 }
 
+// Credentials is what is asked about keys to the world outside.
+type Credentials interface {
+	Credentials(ctx context.Context, project string) ([]wire.Credential, error)
+	SetCredential(ctx context.Context, actor, project string, r wire.SetCredential) error
+}
+
 // Feed is what goes on.
 type Feed interface {
 	Events(ctx context.Context, q EventQuery) ([]staging.Event, error)
@@ -74,6 +79,23 @@ type Feed interface {
 type Sessions interface {
 	Attach(ctx context.Context, id string, r wire.Session, io Attached) (int, error)
 	Address(ctx context.Context, id, datastore string) (string, error)
+}
+
+// Tokens is what is asked about tokens.
+type Tokens interface {
+	CreateToken(ctx context.Context, actor string, r wire.CreateToken) (wire.NewToken, error)
+	Tokens(ctx context.Context) ([]wire.Token, error)
+	RevokeToken(ctx context.Context, actor, name string) error
+}
+
+// Site is what browsers see.
+type Site interface {
+	// Routes are its handlers by pattern; each has its rule in access.go.
+	Routes() map[string]http.HandlerFunc
+	// Session is the value of the request's cookie, "" for none.
+	Session(r *http.Request) string
+	// SignIn answers a browser that is not signed in.
+	SignIn(w http.ResponseWriter, r *http.Request)
 }
 
 // Attached is a person's end of a session.
@@ -94,10 +116,13 @@ type EventQuery struct {
 
 // LogQuery selects lines of output.
 type LogQuery struct {
-	Service, Step string
-	Follow        bool
-	Tail          int
-	Since         time.Time
+	Service, Step    string
+	Follow, Previous bool
+	// Tail is the number of last lines, negative for all.
+	Tail  int
+	Since time.Time
+	// After are NAME@POSITION of the last lines that were read.
+	After []string
 }
 
 // Config is what the API calls.
@@ -110,90 +135,55 @@ type Config struct {
 	Feed         Feed
 	Sessions     Sessions
 	// Ready says why the server is not ready, nil when it is.
-	Ready func() error
-	// Token is the one that may do everything.
-	Token   string
+	Ready       func() error
+	Credentials Credentials
+	Tokens      Tokens
+	// Metrics answers Prometheus, nil for none.
+	Metrics http.Handler
+	// Keeper knows who asks.
+	Keeper *auth.Keeper
+	// Page is what browsers see, nil for none.
+	Page Site
+	// Closing ends when the server stops: streams end with it.
+	Closing context.Context
 	Version string
-	Log     *slog.Logger
 }
-
-// maxBody bounds what a request may carry, in bytes.
-const maxBody = 1 << 20
 
 // New is the handler of everything that is not an environment's host.
 func New(c Config) http.Handler {
-	mux := http.NewServeMux()
-	config := huma.DefaultConfig("Offshoot", c.Version)
-	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/openapi", "", ""
-	config.CreateHooks = nil
-	config.Components = &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}, Schemas: config.Components.Schemas}
-	config.Security = []map[string][]string{{"token": {}}}
-	api := humago.New(mux, config)
+	g := &gate{mux: http.NewServeMux(), rules: access(), c: c}
+	api := humago.New(g, configuration(c.Version))
+	api.OpenAPI().Components.Schemas.Schema(typeOf[wire.Problem](), true, "Problem")
+	health(api, g, c)
 	projects(api, c)
 	environments(api, c)
 	actions(api, c)
 	looks(api, c)
+	events(api, c)
 	data(api, c)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := c.Ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ready\n"))
-	})
-	mux.HandleFunc("GET /api/v1/environments/{id}/logs", func(w http.ResponseWriter, r *http.Request) { logs(c, w, r) })
-	mux.HandleFunc("GET /api/v1/environments/{id}/exec", func(w http.ResponseWriter, r *http.Request) { attach(c, w, r) })
-	mux.HandleFunc("GET /api/v1/environments/{id}/tunnel", func(w http.ResponseWriter, r *http.Request) { tunnel(c, w, r) })
-	return guard(c.Token, mux)
-}
-
-// open are the paths that need no token.
-func open(path string) bool { return path == "/healthz" || path == "/readyz" }
-
-func guard(token string, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !open(r.URL.Path) && subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
-			writeProblem(w, problemOf(staging.Errorf(staging.CodeUnauthenticated, "offshoot login URL, or set OFFSHOOT_TOKEN", "a valid token is needed")))
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
-}
-
-// problem is an error as huma sends it.
-type problem struct{ wire.Problem }
-
-func (p *problem) Error() string               { return p.Detail }
-func (p *problem) GetStatus() int              { return p.Status }
-func (p *problem) ContentType(_ string) string { return "application/problem+json" }
-
-// statuses map codes; a failure's class is a request that cannot be done.
-var statuses = map[staging.Code]int{
-	staging.CodeUsage: http.StatusBadRequest, staging.CodeNotFound: http.StatusNotFound, staging.CodeRefused: http.StatusUnprocessableEntity,
-	staging.CodeConflict: http.StatusConflict, staging.CodeLimit: http.StatusTooManyRequests, staging.CodeSuperseded: http.StatusConflict,
-	staging.CodeCancelled: http.StatusConflict, staging.CodeUnauthenticated: http.StatusUnauthorized, staging.CodeForbidden: http.StatusForbidden,
-	staging.CodeTimeout: http.StatusGatewayTimeout, staging.CodeInternal: http.StatusInternalServerError,
-}
-
-func problemOf(err error) *problem {
-	p := &problem{wire.Problem{Type: "about:blank", Status: http.StatusInternalServerError, Code: string(staging.CodeInternal),
-		Detail: err.Error(), Hint: "look at the server's log"}}
-	var e *staging.Error
-	if errors.As(err, &e) {
-		p.Code, p.Detail, p.Hint, p.Failure = string(e.Code), e.Message, e.Hint, e.Failure
-		p.Status = http.StatusUnprocessableEntity
-		if s, ok := statuses[e.Code]; ok {
-			p.Status = s
+	tokens(api, c)
+	sessions(api, g, c)
+	notBuilt(api)
+	if c.Page != nil {
+		for pattern, handle := range c.Page.Routes() {
+			g.HandleFunc(pattern, handle)
 		}
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		p.Status, p.Code, p.Hint = http.StatusGatewayTimeout, string(staging.CodeTimeout), "try again"
-	}
-	p.Title = http.StatusText(p.Status)
-	return p
+	return g
+}
+
+func configuration(version string) huma.Config {
+	config := huma.DefaultConfig("Offshoot", version)
+	config.Info.Description = "A staging environment for every branch. Errors are problem details (RFC 9457) with a stable `code` and a `hint`; " +
+		"times are RFC 3339 in UTC, durations end in _s or _ms, sizes are bytes."
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/openapi", "", ""
+	config.CreateHooks = nil
+	config.Transformers = []huma.Transformer{ours}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: position}
+	config.Formats = map[string]huma.Format{"application/json": format, "json": format}
+	config.Components = &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}, Schemas: config.Components.Schemas}
+	config.Security = []map[string][]string{{"token": {}}}
+	return config
 }
 
 // reply turns a service's answer into huma's.
@@ -204,9 +194,51 @@ func reply[T any](v T, err error) (*struct{ Body T }, error) {
 	return &struct{ Body T }{v}, nil
 }
 
-func list[T any](items []T, err error) (*struct{ Body wire.List[T] }, error) {
-	if items == nil {
-		items = []T{}
+// Page is a part of a list.
+type Page struct {
+	Limit  int    `query:"limit" minimum:"0" maximum:"1000" doc:"how many at most (default 200)"`
+	Cursor string `query:"cursor" doc:"next_cursor of the part before"`
+}
+
+// defaultPage is how many items a part has where nobody says.
+const defaultPage = 200
+
+func (p Page) limit() int {
+	if p.Limit == 0 {
+		return defaultPage
 	}
-	return reply(wire.List[T]{Items: items}, err)
+	return p.Limit
+}
+
+// paged is the part of a whole list that p asks for; key tells its items apart.
+func paged[T any](items []T, err error, p Page, key func(T) string) (*struct{ Body wire.List[T] }, error) {
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	if p.Cursor != "" {
+		at := slices.IndexFunc(items, func(v T) bool { return key(v) == p.Cursor })
+		if at < 0 {
+			return nil, problemOf(staging.Errorf(staging.CodeUsage, "begin again without cursor", "the list has changed, and nothing of it is called %q", p.Cursor))
+		}
+		items = items[at+1:]
+	}
+	list := wire.List[T]{Items: items}
+	if len(items) > p.limit() {
+		list.Items = items[:p.limit()]
+		last := key(list.Items[p.limit()-1])
+		list.NextCursor = &last
+	}
+	if list.Items == nil {
+		list.Items = []T{}
+	}
+	return &struct{ Body wire.List[T] }{list}, nil
+}
+
+// given is an optional body; none is the zero one.
+func given[T any](body *T) T {
+	if body == nil {
+		var none T
+		return none
+	}
+	return *body
 }

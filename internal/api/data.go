@@ -11,14 +11,18 @@ import (
 
 // data are the operations on snapshots and on an environment's data.
 func data(api huma.API, c Config) {
-	huma.Register(api, operation("list-snapshots", http.MethodGet, "/projects/{p}/snapshots", "Snapshots, newest first"), func(ctx context.Context, in *Named) (*struct{ Body wire.List[wire.Snapshot] }, error) {
-		return list(c.Data.Snapshots(ctx, in.Project))
+	huma.Register(api, operation("list-snapshots", http.MethodGet, "/projects/{p}/snapshots", "Snapshots, newest first"), func(ctx context.Context, in *struct {
+		Named
+		Page
+	}) (*struct{ Body wire.List[wire.Snapshot] }, error) {
+		items, err := c.Data.Snapshots(ctx, in.Project)
+		return paged(items, err, in.Page, func(s wire.Snapshot) string { return s.ID })
 	})
 	huma.Register(api, accepted(operation("take-snapshot", http.MethodPost, "/projects/{p}/snapshots", "Take a snapshot of the shared environment")), func(ctx context.Context, in *struct {
 		Named
-		Body wire.TakeSnapshot
+		Body *wire.TakeSnapshot
 	}) (*struct{ Body wire.Snapshot }, error) {
-		return reply(c.Data.TakeSnapshot(ctx, actor, in.Project, in.Body.From))
+		return reply(c.Data.TakeSnapshot(ctx, actor(ctx), in.Project, given(in.Body).From))
 	})
 	type snapshot struct {
 		ID string `path:"id" doc:"a snapshot's id"`
@@ -40,8 +44,8 @@ func data(api huma.API, c Config) {
 	})
 	huma.Register(api, accepted(operation("reset-environment", http.MethodPost, "/environments/{id}/reset", "Put the data of a snapshot in place")), func(ctx context.Context, in *struct {
 		Identified
-		Body wire.Reset
+		Body *wire.Reset
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Data.Reset(ctx, actor, in.ID, in.Body))
+		return reply(c.Data.Reset(ctx, actor(ctx), in.ID, given(in.Body)))
 	})
 }

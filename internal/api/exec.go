@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/danielgtaylor/huma/v2"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
@@ -17,6 +19,63 @@ import (
 
 // maxFrame bounds one frame of a session, in bytes.
 const maxFrame = 1 << 20
+
+// sessions are the routes that run commands for people.
+func sessions(api huma.API, g *gate, c Config) {
+	g.HandleFunc("GET /api/v1/environments/{id}/exec", func(w http.ResponseWriter, r *http.Request) { attach(c, w, r) })
+	g.HandleFunc("GET /api/v1/environments/{id}/tunnel", func(w http.ResponseWriter, r *http.Request) { tunnel(c, w, r) })
+	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}
+	upgrade := func(name, path, summary string, params ...*huma.Param) {
+		o := operation(name, http.MethodGet, path, summary)
+		o.Parameters = append([]*huma.Param{id}, params...)
+		o.Responses["101"] = &huma.Response{Description: "a WebSocket"}
+		api.OpenAPI().AddOperation(&o)
+	}
+	upgrade("attach", "/environments/{id}/exec", "A WebSocket to a command: the first text frame is a Session, the last a Control")
+	upgrade("tunnel", "/environments/{id}/tunnel", "A WebSocket that carries one connection to a datastore",
+		&huma.Param{Name: "data", In: "query", Required: true, Schema: &huma.Schema{Type: "string"}})
+	schemas := api.OpenAPI().Components.Schemas
+	schemas.Schema(typeOf[wire.Session](), true, "Session")
+	schemas.Schema(typeOf[wire.Control](), true, "Control")
+	huma.Register(api, operation("exec", http.MethodPost, "/environments/{id}/exec", "Run a command to its end, without a terminal"), func(ctx context.Context, in *struct {
+		Identified
+		Body wire.Run
+	}) (*struct{ Body wire.RunResult }, error) {
+		return reply(c.run(ctx, in.ID, in.Body))
+	})
+}
+
+// maxOutput bounds what of a command's output an answer carries, in bytes a
+// stream.
+const maxOutput = 1 << 20
+
+// run runs a command without a terminal and collects what it writes.
+func (c Config) run(ctx context.Context, id string, r wire.Run) (wire.RunResult, error) {
+	if len(r.Command) == 0 && r.Client == "" {
+		return wire.RunResult{}, staging.Errorf(staging.CodeUsage, `for example {"command":["./bin/report"]}`, "no command is given")
+	}
+	ctx, cancel := c.untilClosing(ctx)
+	defer cancel()
+	var stdout, stderr bounded
+	code, err := c.Sessions.Attach(ctx, id, wire.Session{Service: r.Service, Beside: r.Beside, Client: r.Client, Data: r.Data, Command: r.Command},
+		Attached{Stdin: strings.NewReader(r.Stdin), Stdout: &stdout, Stderr: &stderr})
+	return wire.RunResult{ExitCode: code, Stdout: stdout.text(), Stderr: stderr.text(), Truncated: stdout.more || stderr.more}, err
+}
+
+// bounded keeps the beginning of what is written to it.
+type bounded struct {
+	kept []byte
+	more bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	room := maxOutput - len(b.kept)
+	b.kept = append(b.kept, p[:min(room, len(p))]...)
+	b.more = b.more || len(p) > room
+	return len(p), nil
+}
+
+func (b *bounded) text() string { return strings.ToValidUTF8(string(b.kept), "\uFFFD") }
 
 // attach is a session over a WebSocket: the first text frame says what is
 // wanted, the last one how it ended.
@@ -27,7 +86,7 @@ func attach(c Config, w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(maxFrame)
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := c.untilClosing(r.Context())
 	defer cancel()
 	var want wire.Session
 	kind, text, err := conn.Read(ctx)
@@ -131,7 +190,9 @@ func tunnel(c Config, w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	client := websocket.NetConn(r.Context(), conn, websocket.MessageBinary)
+	ctx, cancel := c.untilClosing(r.Context())
+	defer cancel()
+	client := websocket.NetConn(ctx, conn, websocket.MessageBinary)
 	defer func() { _ = client.Close() }()
 	done := make(chan struct{}, 2)
 	go func() { _, _ = io.Copy(upstream, client); done <- struct{}{} }()

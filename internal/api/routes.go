@@ -2,15 +2,12 @@ package api
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
-	"time"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"offshoot/internal/staging"
+	"offshoot/internal/auth"
 	"offshoot/internal/wire"
 )
 
@@ -24,54 +21,24 @@ type Identified struct {
 	ID string `path:"id" doc:"an environment's id"`
 }
 
-// actor is who is said to have done it, until there are users.
-const actor = "admin"
+// actor is who is said to have done it.
+func actor(ctx context.Context) string { return auth.From(ctx).Name }
 
 func operation(id, method, path, summary string) huma.Operation {
-	return huma.Operation{OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, MaxBodyBytes: maxBody}
+	return huma.Operation{OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, MaxBodyBytes: maxBody, Tags: []string{tag(path)},
+		Responses: map[string]*huma.Response{"default": {Description: "a problem (RFC 9457)", Content: map[string]*huma.MediaType{
+			"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}}}}}}
+}
+
+// tag groups an operation by the last noun of its path.
+func tag(path string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return name
 }
 
 func accepted(o huma.Operation) huma.Operation {
 	o.DefaultStatus = http.StatusAccepted
 	return o
-}
-
-func projects(api huma.API, c Config) {
-	huma.Register(api, operation("list-projects", http.MethodGet, "/projects", "All projects"), func(ctx context.Context, _ *struct{}) (*struct{ Body wire.List[wire.Project] }, error) {
-		return list(c.Projects.Projects(ctx))
-	})
-	huma.Register(api, operation("add-project", http.MethodPost, "/projects", "Register a repository"), func(ctx context.Context, in *struct{ Body wire.AddProject }) (*struct{ Body wire.Project }, error) {
-		return reply(c.Projects.AddProject(ctx, in.Body))
-	})
-	huma.Register(api, operation("show-project", http.MethodGet, "/projects/{p}", "One project"), func(ctx context.Context, in *Named) (*struct{ Body wire.Project }, error) {
-		return reply(c.Projects.Project(ctx, in.Project))
-	})
-	huma.Register(api, operation("set-project", http.MethodPatch, "/projects/{p}", "Change a project"), func(ctx context.Context, in *struct {
-		Named
-		Body struct {
-			AllowHosts []string `json:"allow_hosts,omitempty"`
-		}
-	}) (*struct{ Body wire.Project }, error) {
-		return reply(c.Projects.AllowHosts(ctx, in.Project, in.Body.AllowHosts))
-	})
-	huma.Register(api, operation("remove-project", http.MethodDelete, "/projects/{p}", "Forget a project"), func(ctx context.Context, in *Named) (*struct{}, error) {
-		if err := c.Projects.RemoveProject(ctx, in.Project); err != nil {
-			return nil, problemOf(err)
-		}
-		return nil, nil
-	})
-	huma.Register(api, operation("list-variables", http.MethodGet, "/projects/{p}/variables", "Variables of a project"), func(ctx context.Context, in *Named) (*struct{ Body wire.List[wire.Variable] }, error) {
-		return list(c.Variables.ProjectVariables(ctx, in.Project))
-	})
-	huma.Register(api, operation("set-variables", http.MethodPatch, "/projects/{p}/variables", "Set and unset variables and secrets"), func(ctx context.Context, in *struct {
-		Named
-		Body wire.Variables
-	}) (*struct{}, error) {
-		if err := c.Variables.SetProjectVariables(ctx, in.Project, in.Body); err != nil {
-			return nil, problemOf(err)
-		}
-		return nil, nil
-	})
 }
 
 func environments(api huma.API, c Config) {
@@ -80,33 +47,28 @@ func environments(api huma.API, c Config) {
 			Named
 			Body wire.CreateEnvironment
 		}) (*struct{ Body wire.Environment }, error) {
-			return reply(c.Environments.Create(ctx, actor, in.Project, in.Body))
+			return reply(c.Environments.Create(ctx, actor(ctx), in.Project, in.Body))
 		})
-	type Page struct {
-		Limit  int    `query:"limit" minimum:"0" maximum:"1000"`
-		Cursor string `query:"cursor"`
-		All    bool   `query:"all"`
+	type Some struct {
+		Page
+		All bool `query:"all" doc:"destroyed ones too"`
 	}
-	pages := func(ctx context.Context, project string, in Page) (*struct{ Body wire.List[wire.Environment] }, error) {
-		limit := in.Limit
-		if limit == 0 {
-			limit = 200
-		}
-		items, err := c.Views.Environments(ctx, project, in.All, in.Cursor, limit)
-		out, err := list(items, err)
-		if err == nil && len(items) == limit {
-			out.Body.NextCursor = &items[limit-1].ID
-		}
-		return out, err
+	pages := func(ctx context.Context, project string, in Some) (*struct{ Body wire.List[wire.Environment] }, error) {
+		// One more than asked for tells whether there are more.
+		items, err := c.Views.Environments(ctx, project, in.All, in.Cursor, in.limit()+1)
+		return paged(items, err, Page{Limit: in.Limit}, func(e wire.Environment) string { return e.ID })
 	}
 	huma.Register(api, operation("list-project-environments", http.MethodGet, "/projects/{p}/environments", "Environments of a project"), func(ctx context.Context, in *struct {
 		Named
-		Page
+		Some
 	}) (*struct{ Body wire.List[wire.Environment] }, error) {
-		return pages(ctx, in.Project, in.Page)
+		return pages(ctx, in.Project, in.Some)
 	})
-	huma.Register(api, operation("list-environments", http.MethodGet, "/environments", "Environments of all projects"), func(ctx context.Context, in *Page) (*struct{ Body wire.List[wire.Environment] }, error) {
-		return pages(ctx, "", *in)
+	huma.Register(api, operation("list-environments", http.MethodGet, "/environments", "Environments of all projects"), func(ctx context.Context, in *struct {
+		Project string `query:"project"`
+		Some
+	}) (*struct{ Body wire.List[wire.Environment] }, error) {
+		return pages(ctx, in.Project, in.Some)
 	})
 	huma.Register(api, operation("show-environment", http.MethodGet, "/environments/{id}", "One environment"), func(ctx context.Context, in *Identified) (*struct{ Body wire.Environment }, error) {
 		return reply(c.Views.Environment(ctx, in.ID))
@@ -115,105 +77,39 @@ func environments(api huma.API, c Config) {
 		Identified
 		Body wire.Variables
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Variables.SetVariables(ctx, actor, in.ID, in.Body))
+		return reply(c.Variables.SetVariables(ctx, actor(ctx), in.ID, in.Body))
 	})
 	huma.Register(api, accepted(operation("destroy-environment", http.MethodDelete, "/environments/{id}", "Destroy an environment")), func(ctx context.Context, in *struct {
 		Identified
 		Confirm string `query:"confirm" doc:"the project's name, for a shared environment"`
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Environments.Destroy(ctx, actor, in.ID, in.Confirm))
+		return reply(c.Environments.Destroy(ctx, actor(ctx), in.ID, in.Confirm))
 	})
 	huma.Register(api, operation("resolve-environment", http.MethodGet, "/resolve", "The environment that a person means"), func(ctx context.Context, in *struct {
 		Project string `query:"project"`
 		Name    string `query:"name"`
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Views.Resolve(ctx, in.Project, in.Name))
+		v, err := c.Views.Resolve(ctx, in.Project, in.Name)
+		return reply(v, seen(auth.From(ctx), v.Project, err))
 	})
 }
 
 func actions(api huma.API, c Config) {
 	huma.Register(api, accepted(operation("deploy-environment", http.MethodPost, "/environments/{id}/deploy", "Deploy the newest or given revision")), func(ctx context.Context, in *struct {
 		Identified
-		Body wire.Deploy
+		Body *wire.Deploy
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Environments.Deploy(ctx, actor, in.ID, in.Body))
+		return reply(c.Environments.Deploy(ctx, actor(ctx), in.ID, given(in.Body)))
 	})
 	for _, name := range []string{"sleep", "wake", "pin", "unpin"} {
 		huma.Register(api, accepted(operation(name+"-environment", http.MethodPost, "/environments/{id}/"+name, name)), func(ctx context.Context, in *Identified) (*struct{ Body wire.Environment }, error) {
-			return reply(c.Environments.Act(ctx, actor, in.ID, name, 0))
+			return reply(c.Environments.Act(ctx, actor(ctx), in.ID, name, 0))
 		})
 	}
 	huma.Register(api, accepted(operation("extend-environment", http.MethodPost, "/environments/{id}/extend", "Keep an environment longer")), func(ctx context.Context, in *struct {
 		Identified
 		Body wire.Extend
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Environments.Act(ctx, actor, in.ID, "extend", in.Body.Seconds))
+		return reply(c.Environments.Act(ctx, actor(ctx), in.ID, "extend", in.Body.Seconds))
 	})
-}
-
-func looks(api huma.API, c Config) {
-	huma.Register(api, operation("list-deployments", http.MethodGet, "/environments/{id}/deployments", "Deployments, newest first"), func(ctx context.Context, in *Identified) (*struct{ Body wire.List[wire.Deployment] }, error) {
-		return list(c.Views.Deployments(ctx, in.ID))
-	})
-	huma.Register(api, operation("list-resources", http.MethodGet, "/environments/{id}/resources", "What an environment is made of"), func(ctx context.Context, in *Identified) (*struct{ Body wire.List[wire.Resource] }, error) {
-		return list(c.Views.Resources(ctx, in.ID))
-	})
-	huma.Register(api, operation("list-events", http.MethodGet, "/events", "What happened, by sequence number"), func(ctx context.Context, in *struct {
-		After       int64  `query:"after" minimum:"0"`
-		Project     string `query:"project"`
-		Environment string `query:"environment"`
-		Limit       int    `query:"limit" minimum:"0" maximum:"1000"`
-		Wait        int    `query:"wait" minimum:"0" maximum:"60" doc:"seconds to wait for the first event"`
-	}) (*struct{ Body wire.List[staging.Event] }, error) {
-		return list(c.Feed.Events(ctx, EventQuery{After: in.After, Project: in.Project, Environment: in.Environment, Limit: in.Limit, Patience: time.Duration(in.Wait) * time.Second}))
-	})
-	huma.Register(api, operation("show-status", http.MethodGet, "/status", "The server's health"), func(ctx context.Context, _ *struct{}) (*struct{ Body wire.Status }, error) {
-		return reply(c.Feed.Status(ctx))
-	})
-}
-
-// logs streams one JSON object a line.
-func logs(c Config, w http.ResponseWriter, r *http.Request) {
-	q := LogQuery{Service: r.URL.Query().Get("service"), Step: r.URL.Query().Get("step"), Follow: r.URL.Query().Get("follow") == "true", Tail: -1}
-	if t := r.URL.Query().Get("tail"); t != "" {
-		n, err := strconv.Atoi(t)
-		if err != nil || n < 0 {
-			writeProblem(w, problemOf(staging.Errorf(staging.CodeUsage, "give a number of lines", "tail=%q", t)))
-			return
-		}
-		q.Tail = n
-	}
-	if t := r.URL.Query().Get("since"); t != "" {
-		at, err := time.Parse(time.RFC3339Nano, t)
-		if err != nil {
-			writeProblem(w, problemOf(staging.Errorf(staging.CodeUsage, "give a time as RFC 3339", "since=%q", t)))
-			return
-		}
-		q.Since = at
-	}
-	out := json.NewEncoder(w)
-	flush := http.NewResponseController(w)
-	begun := false
-	err := c.Feed.Logs(r.Context(), r.PathValue("id"), q, func(l wire.LogLine) error {
-		if !begun {
-			w.Header().Set("Content-Type", "application/x-ndjson")
-		}
-		begun = true
-		if err := out.Encode(l); err != nil {
-			return fmt.Errorf("client: %w", err)
-		}
-		if q.Follow {
-			return flush.Flush()
-		}
-		return nil
-	})
-	if err != nil && !begun && r.Context().Err() == nil {
-		writeProblem(w, problemOf(err))
-	}
-}
-
-func writeProblem(w http.ResponseWriter, p *problem) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p.Problem)
 }

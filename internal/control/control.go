@@ -59,9 +59,7 @@ const fetchLimit = 5 * time.Minute
 // revision fetches, and finds the commit that a request means and the head of
 // the branch.
 func (s *Service) revision(ctx context.Context, p staging.Project, branch, commit string) (rev staging.Revision, head string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
-	defer cancel()
-	if err := s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo}); err != nil {
+	if err := s.fetch(ctx, p); err != nil {
 		return rev, "", err
 	}
 	if head, err = s.Source.Head(ctx, p.Name, branch); err != nil {

@@ -5,9 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	"offshoot/internal/source"
 	"offshoot/internal/staging"
@@ -33,7 +34,7 @@ func noProject(err error) error {
 
 // AddProject registers a repository, which is fetched at once so that a wrong
 // address is said now.
-func (s *Service) AddProject(ctx context.Context, r wire.AddProject) (wire.Project, error) {
+func (s *Service) AddProject(ctx context.Context, actor string, r wire.AddProject) (wire.Project, error) {
 	if !projectName.MatchString(r.Name) {
 		return wire.Project{}, staging.Errorf(staging.CodeUsage, "use a-z, 0-9 and dashes, 40 at most", "%q is no project name", r.Name)
 	}
@@ -41,57 +42,80 @@ func (s *Service) AddProject(ctx context.Context, r wire.AddProject) (wire.Proje
 		return wire.Project{}, err
 	}
 	if _, err := s.Store.Project(ctx, r.Name); err == nil {
-		return wire.Project{}, staging.Errorf(staging.CodeConflict, "offshoot project set "+r.Name+" …, or choose another name", "project %s exists", r.Name)
+		return wire.Project{}, exists(r.Name)
 	}
-	fetch, cancel := context.WithTimeout(ctx, fetchLimit)
-	defer cancel()
-	if err := s.Source.Fetch(fetch, source.Repository{Project: r.Name, Remote: r.Repo}); err != nil {
-		return wire.Project{}, err
+	p := staging.Project{Name: r.Name, Repo: r.Repo, DefaultBranch: r.DefaultBranch, StagingBranch: r.StagingBranch, Domain: r.Domain,
+		ComposeFile: r.ComposeFile, Platform: r.Platform, Watch: strings.HasPrefix(r.Repo, "/") && !r.NoWatch, AutoCreate: "none", CreatedAt: s.Now(), FetchedAt: s.Now()}
+	if err := s.fetch(ctx, p); source.WantsCredential(err) {
+		p.FetchedAt = time.Time{} // it can be set only once the project exists
+	} else if err != nil {
+		return wire.Project{}, errors.Join(err, s.forgetMirror(ctx, r.Name))
 	}
 	heads, err := s.Source.Branches(ctx, r.Name)
 	if err != nil {
 		return wire.Project{}, err
 	}
-	p := staging.Project{Name: r.Name, Repo: r.Repo, DefaultBranch: r.DefaultBranch, StagingBranch: r.StagingBranch, Domain: r.Domain,
-		ComposeFile: r.ComposeFile, Platform: r.Platform, Watch: strings.HasPrefix(r.Repo, "/") && !r.NoWatch, AutoCreate: "none", CreatedAt: s.Now(), FetchedAt: s.Now()}
+	guessBranches(&p, heads)
+	err = s.Store.Write(ctx, func(t *store.Tx) error {
+		if _, err := t.Project(ctx, p.Name); err == nil {
+			return exists(p.Name)
+		}
+		if err := s.checkProject(ctx, t, p); err != nil {
+			return err
+		}
+		if err := t.PutProject(ctx, p); err != nil {
+			return err
+		}
+		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.created", Project: p.Name, Actor: actor, Message: "project " + p.Name + " was added"})
+		return err
+	})
+	if err != nil {
+		return wire.Project{}, errors.Join(err, s.forgetMirror(ctx, r.Name))
+	}
+	return project(p), nil
+}
+
+// guessBranches fills in what nobody said.
+func guessBranches(p *staging.Project, heads map[string]string) {
 	if p.DefaultBranch == "" {
 		p.DefaultBranch = "main"
-		if _, ok := heads["main"]; !ok {
-			if _, ok := heads["master"]; ok {
-				p.DefaultBranch = "master"
-			}
+		_, main := heads["main"]
+		if _, master := heads["master"]; master && !main {
+			p.DefaultBranch = "master"
 		}
 	}
 	if p.StagingBranch == "" {
 		p.StagingBranch = p.DefaultBranch
 	}
-	err = s.Store.Write(ctx, func(t *store.Tx) error {
-		all, err := t.Projects(ctx)
-		if err != nil {
-			return err
-		}
-		for _, o := range all {
-			if o.HostSuffix(s.Site) == p.HostSuffix(s.Site) {
-				return staging.Errorf(staging.CodeConflict, "choose another --domain", "project %s has the domain %s", o.Name, p.HostSuffix(s.Site))
-			}
-		}
-		if err := t.PutProject(ctx, p); err != nil {
-			return err
-		}
-		_, err = t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.created", Project: p.Name, Actor: "admin", Message: "project " + p.Name + " was added"})
-		return err
-	})
-	return project(p), err
+}
+
+func exists(name string) error {
+	return staging.Errorf(staging.CodeConflict, "offshoot project set "+name+" …, or choose another name", "project %s exists", name)
+}
+
+// forgetMirror removes the mirror of what did not become a project.
+func (s *Service) forgetMirror(ctx context.Context, name string) error {
+	if _, err := s.Store.Project(ctx, name); staging.CodeOf(err) == staging.CodeNotFound {
+		return s.Source.Remove(name)
+	}
+	return nil
 }
 
 func project(p staging.Project) wire.Project {
-	hosts := p.Policy.AllowHosts
+	o := p.Policy
+	hosts := o.AllowHosts
 	if hosts == nil {
 		hosts = []string{}
 	}
-	return wire.Project{Name: p.Name, Repo: p.Repo, DefaultBranch: p.DefaultBranch, StagingBranch: p.StagingBranch, Domain: p.Domain, Platform: p.Platform,
-		ComposeFile: p.ComposeFile, AutoCreate: p.AutoCreate, Watch: p.Watch, AllowHosts: hosts, TTLSeconds: int64(p.Policy.TTL.Seconds()),
-		SleepSeconds: int64(p.Policy.Sleep.Seconds()), CreatedAt: p.CreatedAt}
+	var fetched *time.Time
+	if !p.FetchedAt.IsZero() {
+		fetched = &p.FetchedAt
+	}
+	return wire.Project{FetchedAt: fetched, Name: p.Name, Repo: p.Repo, DefaultBranch: p.DefaultBranch, StagingBranch: p.StagingBranch, Domain: p.Domain, Platform: p.Platform,
+		ComposeFile: p.ComposeFile, AutoCreate: p.AutoCreate, Watch: p.Watch, AllowHosts: hosts, TTLSeconds: int64(o.TTL.Seconds()),
+		SleepSeconds: int64(o.Sleep.Seconds()), CreatedAt: p.CreatedAt, SnapshotSource: o.SnapshotSource, SnapshotAt: o.SnapshotAt, Submodules: o.Submodules, LFS: o.LFS,
+		MaxEnvironments: o.MaxEnvironments, MaxCPUs: o.MaxCPUs, MaxMemoryBytes: o.MaxMemory, BuildTimeoutSeconds: int64(o.BuildTimeout.Seconds()),
+		ReleaseTimeoutSeconds: int64(o.ReleaseTimeout.Seconds())}
 }
 
 // Projects are all.
@@ -110,26 +134,8 @@ func (s *Service) Project(ctx context.Context, name string) (wire.Project, error
 	return project(p), noProject(err)
 }
 
-// AllowHosts lets variables of the project name these hosts.
-func (s *Service) AllowHosts(ctx context.Context, name string, hosts []string) (wire.Project, error) {
-	var p staging.Project
-	err := s.Store.Write(ctx, func(t *store.Tx) error {
-		var err error
-		if p, err = t.Project(ctx, name); err != nil {
-			return err
-		}
-		for _, h := range hosts {
-			if !slices.Contains(p.Policy.AllowHosts, h) {
-				p.Policy.AllowHosts = append(p.Policy.AllowHosts, h)
-			}
-		}
-		return t.PutProject(ctx, p)
-	})
-	return project(p), noProject(err)
-}
-
 // RemoveProject forgets a project that has nothing left.
-func (s *Service) RemoveProject(ctx context.Context, name string) error {
+func (s *Service) RemoveProject(ctx context.Context, actor, name string) error {
 	if _, err := s.Store.Project(ctx, name); err != nil {
 		return noProject(err)
 	}
@@ -155,7 +161,7 @@ func (s *Service) RemoveProject(ctx context.Context, name string) error {
 		}
 		return staging.Refused("offshoot snapshot rm each", "project %s has snapshots: %s", name, strings.Join(ids, ", "))
 	}
-	return s.Store.Write(ctx, func(t *store.Tx) error {
+	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		old, err := t.Environments(ctx, store.EnvironmentFilter{Project: name, Destroyed: true})
 		if err != nil {
 			return err
@@ -165,56 +171,16 @@ func (s *Service) RemoveProject(ctx context.Context, name string) error {
 				return err
 			}
 		}
-		return t.DeleteProject(ctx, name)
+		if err := t.DeleteProject(ctx, name); err != nil {
+			return err
+		}
+		_, err = t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.removed", Project: name, Actor: actor, Message: "project " + name + " was removed"})
+		return err
 	})
-}
-
-// SetProjectVariables changes variables or secrets of a project.
-func (s *Service) SetProjectVariables(ctx context.Context, name string, r wire.Variables) error {
-	p, err := s.Store.Project(ctx, name)
 	if err != nil {
-		return noProject(err)
-	}
-	if err := s.checkOwn(ctx, p, p.StagingBranch, r.Set); err != nil {
 		return err
 	}
-	return s.Store.Write(ctx, func(t *store.Tx) error {
-		for k, v := range r.Set {
-			item := store.SealedVariable{Variable: staging.Variable{Key: k, Value: v, Scope: staging.Scope(r.Scope), Secret: r.Secret, Build: r.Build, File: r.File}}
-			if r.Secret {
-				sealed, err := s.Key.Seal(v)
-				if err != nil {
-					return err
-				}
-				item.Sealed, item.Value = sealed, ""
-			}
-			if err := t.PutVariable(ctx, name, item); err != nil {
-				return err
-			}
-		}
-		for _, k := range r.Unset {
-			if err := t.DeleteVariable(ctx, name, k, staging.Scope(r.Scope)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// ProjectVariables lists them; secrets without their values.
-func (s *Service) ProjectVariables(ctx context.Context, name string) ([]wire.Variable, error) {
-	if _, err := s.Store.Project(ctx, name); err != nil {
-		return nil, noProject(err)
-	}
-	list, err := s.Store.Variables(ctx, name)
-	items := make([]wire.Variable, len(list))
-	for i, v := range list {
-		items[i] = wire.Variable{Key: v.Key, Secret: v.Secret, Scope: string(v.Scope), Build: v.Build, File: v.File}
-		if !v.Secret {
-			items[i].Value = &v.Value
-		}
-	}
-	return items, err
+	return s.Source.Remove(name)
 }
 
 // Variables are a project's for one environment, secrets in the clear.

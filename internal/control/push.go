@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"offshoot/internal/source"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
 )
@@ -20,9 +19,7 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 	if err != nil {
 		return 0, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
-	defer cancel()
-	if err := s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo}); err != nil {
+	if err := s.fetch(ctx, p); err != nil {
 		return 0, err
 	}
 	heads, err := s.Source.Branches(ctx, p.Name)

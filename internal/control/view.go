@@ -295,6 +295,10 @@ type LogQuery struct {
 	Follow  bool
 	Tail    int
 	Since   time.Time
+	// Previous asks for the instances before those that serve; After are
+	// NAME@POSITION of the last lines that were read.
+	Previous bool
+	After    []string
 }
 
 // Logs streams lines without secrets.

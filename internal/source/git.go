@@ -48,7 +48,6 @@ func (m *Mirrors) stream(ctx context.Context, dir string, extra []string, stdout
 		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_OPTIONAL_LOCKS=0",
 		"GIT_ALLOW_PROTOCOL=file:git:http:https:ssh", "GIT_LFS_SKIP_SMUDGE=1", "GIT_NO_LAZY_FETCH=1",
-		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=yes",
 	}, extra...)
 	cmd.Stdout = stdout
 	var stderr bytes.Buffer
@@ -59,10 +58,15 @@ func (m *Mirrors) stream(ctx context.Context, dir string, extra []string, stdout
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("git %s did not end in time: %w", args[0], ctx.Err())
+	command := args[0]
+	for command == "-c" {
+		args = args[2:]
+		command = args[0]
 	}
-	return &gitError{command: args[0], text: shorten(stderr.String()), err: err}
+	if ctx.Err() != nil {
+		return fmt.Errorf("git %s did not end in time: %w", command, ctx.Err())
+	}
+	return &gitError{command: command, text: shorten(stderr.String()), err: err}
 }
 
 // gitError is what git said when it failed.
@@ -96,11 +100,21 @@ func explain(r Repository, err error) error {
 		return err
 	}
 	said := strings.ToLower(g.text)
+	credential := "offshoot project credential set git -p " + r.Project + " reads one from stdin"
 	for _, rule := range []struct{ sign, message, hint string }{
-		{"authentication failed", "the repository refuses the credential", "set one: offshoot project credential set git"},
-		{"could not read username", "the repository asks for a credential", "set one: offshoot project credential set git"},
-		{"permission denied", "the repository refuses the key", "set one: offshoot project credential set git"},
-		{"host key verification failed", "the host's key is not known", "add it to the credential's known hosts"},
+		{"authentication failed", "the repository refuses the credential", credential},
+		{"could not read username", "the repository asks for a credential", credential},
+		{"could not read password", "the repository asks for a credential", credential},
+		{"invalid credentials", "the repository refuses the credential", credential},
+		{"returned error: 401", "the repository refuses the credential", credential},
+		{"returned error: 403", "the repository refuses the credential", credential},
+		{"permission denied", "the repository refuses the key", credential},
+		{"error in libcrypto", "the private key cannot be read: is it whole, and without a passphrase?", credential},
+		{"invalid format", "the private key cannot be read: is it whole, and without a passphrase?", credential},
+		{"host key verification failed", "the host's key is not the one that is known", "if it was changed on purpose, set the credential again with --known-hosts"},
+		{"connection refused", "the repository's host refuses the connection", "look at the project's --repo, and whether that server runs"},
+		{"connection timed out", "the repository's host does not answer", "look at the project's --repo and the network"},
+		{"certificate", "the certificate of the repository's host is not trusted", "install its authority on this host"},
 		{"could not resolve host", "the repository's host does not resolve", "look at the project's --repo and the network"},
 		{"does not appear to be a git repository", "there is no Git repository", "look at the project's --repo"},
 		{"does not exist", "there is no Git repository", "look at the project's --repo"},
@@ -110,7 +124,9 @@ func explain(r Repository, err error) error {
 	} {
 		if strings.Contains(said, rule.sign) {
 			e := staging.Errorf(staging.ClassCode(staging.ClassSource), rule.hint, "%s at %s", rule.message, r.Remote)
-			e.Err = err
+			if e.Err = err; rule.hint == credential {
+				e.Err = errors.Join(errCredential, err)
+			}
 			return e
 		}
 	}

@@ -22,6 +22,8 @@ type Repository struct {
 	Project string
 	// Remote is a URL or an absolute path; it never contains credentials.
 	Remote string
+	// Credential opens it, nil where it is open to all.
+	Credential *Credential
 }
 
 // Mirrors are bare copies, one a project. All methods are safe for concurrent
@@ -43,6 +45,10 @@ func New(dir string, log *slog.Logger) (*Mirrors, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of mirrors: %w", err)
+	}
+	// What a killed server had laid down for a command.
+	if err := os.RemoveAll(filepath.Join(dir, credentialDir)); err != nil {
 		return nil, fmt.Errorf("folder of mirrors: %w", err)
 	}
 	return &Mirrors{dir: dir, git: git, log: log, locks: map[string]*sync.Mutex{}}, nil
@@ -87,8 +93,13 @@ func (m *Mirrors) Fetch(ctx context.Context, r Repository) error {
 			return err
 		}
 	}
-	_, err = m.run(ctx, dir, nil, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
-		"--no-recurse-submodules", "--end-of-options", r.Remote, "+refs/heads/*:refs/heads/*")
+	open, err := m.open(r)
+	if err != nil {
+		return err
+	}
+	defer open.close()
+	_, err = m.run(ctx, dir, open.environment, append(open.settings, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
+		"--no-recurse-submodules", "--end-of-options", r.Remote, "+refs/heads/*:refs/heads/*")...)
 	if err != nil {
 		return explain(r, err)
 	}

@@ -127,6 +127,11 @@ func (t *Tx) PutCredential(ctx context.Context, project, kind string, sealed []b
 	return t.q.PutCredential(ctx, statement.PutCredentialParams{Project: project, Kind: kind, Sealed: sealed})
 }
 
+// DeleteCredential forgets a credential; one that is not there is no error.
+func (t *Tx) DeleteCredential(ctx context.Context, project, kind string) error {
+	return t.q.DeleteCredential(ctx, statement.DeleteCredentialParams{Project: project, Kind: kind})
+}
+
 // PutSetting keeps one of the server's own small values.
 func (t *Tx) PutSetting(ctx context.Context, key, value string) error {
 	return t.q.PutSetting(ctx, statement.PutSettingParams{Key: key, Value: value})

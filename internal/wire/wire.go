@@ -134,6 +134,19 @@ type Project struct {
 	TTLSeconds    int64     `json:"ttl_s"`
 	SleepSeconds  int64     `json:"sleep_s"`
 	CreatedAt     time.Time `json:"created_at"`
+
+	// FetchedAt is when its repository was first read; null where that was not
+	// possible yet for want of a credential.
+	FetchedAt             *time.Time `json:"fetched_at"`
+	SnapshotSource        string     `json:"snapshot_source"`
+	SnapshotAt            string     `json:"snapshot_at"`
+	Submodules            bool       `json:"submodules"`
+	LFS                   bool       `json:"lfs"`
+	MaxEnvironments       int        `json:"max_environments"`
+	MaxCPUs               float64    `json:"max_cpus"`
+	MaxMemoryBytes        int64      `json:"max_memory_bytes"`
+	BuildTimeoutSeconds   int64      `json:"build_timeout_s"`
+	ReleaseTimeoutSeconds int64      `json:"release_timeout_s"`
 }
 
 // AddProject asks for a new project.

@@ -30,7 +30,7 @@ func (f feed) Events(ctx context.Context, q api.EventQuery) ([]staging.Event, er
 }
 
 func (f feed) Logs(ctx context.Context, id string, q api.LogQuery, line func(wire.LogLine) error) error {
-	return f.Service.Logs(ctx, id, control.LogQuery{Service: q.Service, Step: q.Step, Follow: q.Follow, Tail: q.Tail, Since: q.Since}, line)
+	return f.Service.Logs(ctx, id, control.LogQuery{Service: q.Service, Step: q.Step, Follow: q.Follow, Tail: q.Tail, Since: q.Since, Previous: q.Previous, After: q.After}, line)
 }
 
 type sessions struct{ *control.Service }

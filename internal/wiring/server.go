@@ -22,6 +22,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"offshoot/internal/api"
+	"offshoot/internal/auth"
 	"offshoot/internal/control"
 	"offshoot/internal/datastore"
 	"offshoot/internal/datastore/postgres"
@@ -118,6 +119,8 @@ type server struct {
 	site    staging.Site
 	log     *slog.Logger
 	loaded  atomic.Bool
+	// closing ends the API's streams.
+	closing context.CancelFunc
 	token   string
 }
 
@@ -161,8 +164,11 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		}})
 	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
+	closing, cancel := context.WithCancel(context.Background())
+	s.closing = cancel
 	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control},
-		Token: token, Version: c.Version, Log: c.Log, Ready: s.ready})
+		Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
+		Keeper: auth.NewKeeper(token, db, key.Derive("session"), now)})
 	return s, nil
 }
 
@@ -268,6 +274,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		}
 	}
 	stopUpkeep()
+	s.closing()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
 	for _, server := range servers {

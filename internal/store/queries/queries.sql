@@ -80,3 +80,16 @@ INSERT INTO credential (project, kind, sealed) VALUES (?, ?, ?) ON CONFLICT (pro
 SELECT value FROM setting WHERE key = ?;
 -- name: PutSetting :exec
 INSERT INTO setting (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: TokenByHash :one
+SELECT document FROM token WHERE hash = ?;
+-- name: Token :one
+SELECT document FROM token WHERE id = ?;
+-- name: Tokens :many
+SELECT document FROM token ORDER BY id;
+-- name: PutToken :exec
+INSERT INTO token (id, hash, document) VALUES (?, ?, ?);
+-- name: DeleteToken :exec
+DELETE FROM token WHERE id = ?;
+-- name: DeleteCredential :exec
+DELETE FROM credential WHERE project = ? AND kind = ?;

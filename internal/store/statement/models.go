@@ -63,6 +63,12 @@ type Snapshot struct {
 	Document string
 }
 
+type Token struct {
+	ID       string
+	Hash     string
+	Document string
+}
+
 type Variable struct {
 	Project  string
 	Key      string

@@ -42,6 +42,20 @@ func (q *Queries) Credential(ctx context.Context, arg CredentialParams) ([]byte,
 	return sealed, err
 }
 
+const deleteCredential = `-- name: DeleteCredential :exec
+DELETE FROM credential WHERE project = ? AND kind = ?
+`
+
+type DeleteCredentialParams struct {
+	Project string
+	Kind    string
+}
+
+func (q *Queries) DeleteCredential(ctx context.Context, arg DeleteCredentialParams) error {
+	_, err := q.db.ExecContext(ctx, deleteCredential, arg.Project, arg.Kind)
+	return err
+}
+
 const deleteEnvironment = `-- name: DeleteEnvironment :exec
 DELETE FROM environment WHERE id = ?
 `
@@ -75,6 +89,15 @@ DELETE FROM snapshot WHERE id = ?
 
 func (q *Queries) DeleteSnapshot(ctx context.Context, id string) error {
 	_, err := q.db.ExecContext(ctx, deleteSnapshot, id)
+	return err
+}
+
+const deleteToken = `-- name: DeleteToken :exec
+DELETE FROM token WHERE id = ?
+`
+
+func (q *Queries) DeleteToken(ctx context.Context, id string) error {
+	_, err := q.db.ExecContext(ctx, deleteToken, id)
 	return err
 }
 
@@ -466,6 +489,21 @@ func (q *Queries) PutSnapshot(ctx context.Context, arg PutSnapshotParams) error 
 	return err
 }
 
+const putToken = `-- name: PutToken :exec
+INSERT INTO token (id, hash, document) VALUES (?, ?, ?)
+`
+
+type PutTokenParams struct {
+	ID       string
+	Hash     string
+	Document string
+}
+
+func (q *Queries) PutToken(ctx context.Context, arg PutTokenParams) error {
+	_, err := q.db.ExecContext(ctx, putToken, arg.ID, arg.Hash, arg.Document)
+	return err
+}
+
 const putVariable = `-- name: PutVariable :exec
 INSERT INTO variable (project, key, scope, document, sealed) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (project, key, scope) DO UPDATE SET document = excluded.document, sealed = excluded.sealed
@@ -572,6 +610,55 @@ SELECT document FROM snapshot WHERE project = ? ORDER BY taken_at DESC, id
 
 func (q *Queries) Snapshots(ctx context.Context, project string) ([]string, error) {
 	rows, err := q.db.QueryContext(ctx, snapshots, project)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var document string
+		if err := rows.Scan(&document); err != nil {
+			return nil, err
+		}
+		items = append(items, document)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const token = `-- name: Token :one
+SELECT document FROM token WHERE id = ?
+`
+
+func (q *Queries) Token(ctx context.Context, id string) (string, error) {
+	row := q.db.QueryRowContext(ctx, token, id)
+	var document string
+	err := row.Scan(&document)
+	return document, err
+}
+
+const tokenByHash = `-- name: TokenByHash :one
+SELECT document FROM token WHERE hash = ?
+`
+
+func (q *Queries) TokenByHash(ctx context.Context, hash string) (string, error) {
+	row := q.db.QueryRowContext(ctx, tokenByHash, hash)
+	var document string
+	err := row.Scan(&document)
+	return document, err
+}
+
+const tokens = `-- name: Tokens :many
+SELECT document FROM token ORDER BY id
+`
+
+func (q *Queries) Tokens(ctx context.Context) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, tokens)
 	if err != nil {
 		return nil, err
 	}

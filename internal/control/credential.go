@@ -1,0 +1,118 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"offshoot/internal/source"
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+	"offshoot/internal/wire"
+)
+
+// gitCredential is the kind of what opens a project's repository.
+const gitCredential = "git"
+
+// credential opens a project's key to its repository, nil for none.
+func (s *Service) credential(ctx context.Context, project string) (*source.Credential, error) {
+	sealed, err := s.Store.Credential(ctx, project, gitCredential)
+	if staging.CodeOf(err) == staging.CodeNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := s.Key.Open(sealed)
+	if err != nil {
+		return nil, err
+	}
+	var c source.Credential
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return nil, staging.Errorf(staging.CodeInternal, "offshoot project credential set git", "the credential of %s is damaged", project)
+	}
+	return &c, nil
+}
+
+// Credentials says which there are, never what they are.
+func (s *Service) Credentials(ctx context.Context, project string) ([]wire.Credential, error) {
+	if _, err := s.Store.Project(ctx, project); err != nil {
+		return nil, noProject(err)
+	}
+	c, err := s.credential(ctx, project)
+	if err != nil || c == nil {
+		return []wire.Credential{}, err
+	}
+	return []wire.Credential{{Kind: gitCredential, User: c.User}}, nil
+}
+
+// SetCredential keeps a credential sealed, or forgets it where it is empty. A
+// new one is tried first: one that does not open the repository is refused.
+func (s *Service) SetCredential(ctx context.Context, actor, project string, r wire.SetCredential) error {
+	if r.Kind != gitCredential {
+		return staging.NotBuilt("the credential " + r.Kind)
+	}
+	p, err := s.Store.Project(ctx, project)
+	if err != nil {
+		return noProject(err)
+	}
+	c := source.Credential{User: r.User, Secret: strings.TrimRight(r.Secret, "\r\n"), KnownHosts: r.KnownHosts}
+	if c.Secret == "" {
+		return s.keep(ctx, actor, project, nil)
+	}
+	if err := s.fetchWith(ctx, p, &c); err != nil {
+		return err
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.Key.Seal(string(text))
+	if err != nil {
+		return err
+	}
+	if err := s.firstFetched(ctx, p); err != nil {
+		return err
+	}
+	return s.keep(ctx, actor, project, sealed)
+}
+
+// firstFetched guesses what could not be guessed when a private project was
+// added.
+func (s *Service) firstFetched(ctx context.Context, p staging.Project) error {
+	if !p.FetchedAt.IsZero() {
+		return nil
+	}
+	heads, err := s.Source.Branches(ctx, p.Name)
+	if err != nil {
+		return err
+	}
+	return s.Store.Write(ctx, func(t *store.Tx) error {
+		p, err := t.Project(ctx, p.Name)
+		if err != nil {
+			return err
+		}
+		if _, ok := heads[p.DefaultBranch]; !ok && p.StagingBranch == p.DefaultBranch {
+			p.DefaultBranch, p.StagingBranch = "", ""
+			guessBranches(&p, heads)
+		}
+		p.FetchedAt = s.Now()
+		return t.PutProject(ctx, p)
+	})
+}
+
+func (s *Service) keep(ctx context.Context, actor, project string, sealed []byte) error {
+	return s.Store.Write(ctx, func(t *store.Tx) error {
+		message := "the git credential was set"
+		if sealed == nil {
+			message = "the git credential was removed"
+			if err := t.DeleteCredential(ctx, project, gitCredential); err != nil {
+				return err
+			}
+		} else if err := t.PutCredential(ctx, project, gitCredential, sealed); err != nil {
+			return err
+		}
+		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.credential", Project: project, Actor: actor, Message: message})
+		return err
+	})
+}

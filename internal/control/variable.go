@@ -1,0 +1,103 @@
+package control
+
+import (
+	"context"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/store"
+	"offshoot/internal/wire"
+)
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+
+// maxVariables bounds what one request sets.
+const maxVariables = 1000
+
+// SetProjectVariables changes variables or secrets of a project. All or
+// nothing of it is done; secrets are sealed before they are written.
+func (s *Service) SetProjectVariables(ctx context.Context, actor, name string, r wire.Variables) error {
+	p, err := s.Store.Project(ctx, name)
+	if err != nil {
+		return noProject(err)
+	}
+	if err := checkVariables(r); err != nil {
+		return err
+	}
+	if err := s.checkOwn(ctx, p, p.StagingBranch, r.Set); err != nil {
+		return err
+	}
+	items := make([]store.SealedVariable, 0, len(r.Set))
+	for _, k := range slices.Sorted(maps.Keys(r.Set)) {
+		item := store.SealedVariable{Variable: staging.Variable{Key: k, Value: r.Set[k], Scope: staging.Scope(r.Scope), Secret: r.Secret, Build: r.Build, File: r.File}}
+		if r.Secret {
+			if item.Sealed, err = s.Key.Seal(item.Value); err != nil {
+				return err
+			}
+			item.Value = ""
+		}
+		items = append(items, item)
+	}
+	return s.Store.Write(ctx, func(t *store.Tx) error {
+		for _, item := range items {
+			if err := t.PutVariable(ctx, name, item); err != nil {
+				return err
+			}
+		}
+		for _, k := range r.Unset {
+			if err := t.DeleteVariable(ctx, name, k, staging.Scope(r.Scope)); err != nil {
+				return err
+			}
+		}
+		keys := append(slices.Sorted(maps.Keys(r.Set)), r.Unset...)
+		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.variables", Project: name, Actor: actor, Message: "changed " + strings.Join(keys, ", ")})
+		return err
+	})
+}
+
+// checkVariables refuses what no process could be given, and what would not be
+// the services'.
+func checkVariables(r wire.Variables) error {
+	switch staging.Scope(r.Scope) {
+	case staging.ScopeAll, staging.ScopeShared, staging.ScopeBranch:
+	case staging.ScopeLite, staging.ScopeFork:
+		return staging.NotBuilt("--for " + r.Scope)
+	default:
+		return staging.Errorf(staging.CodeUsage, "shared or branch", "%q is no kind of environment", r.Scope)
+	}
+	if r.File != "" && (path.Clean(r.File) != r.File || strings.HasPrefix(r.File, "..") || strings.ContainsRune(r.File, 0)) {
+		return staging.Errorf(staging.CodeUsage, "for example config/master.key", "%q is no path in the sandbox", r.File)
+	}
+	if len(r.Set) > maxVariables {
+		return staging.Errorf(staging.CodeUsage, "set them in parts", "%d variables at once", len(r.Set))
+	}
+	for k, v := range r.Set {
+		if !variableName.MatchString(k) {
+			return staging.Errorf(staging.CodeUsage, "use letters, digits and _", "%q is no name of a variable", k)
+		}
+		if strings.ContainsRune(v, 0) {
+			return staging.Errorf(staging.CodeUsage, "encode it, for example as base64", "the value of %s has a NUL byte", k)
+		}
+	}
+	return nil
+}
+
+// ProjectVariables lists them; secrets without their values.
+func (s *Service) ProjectVariables(ctx context.Context, name string) ([]wire.Variable, error) {
+	if _, err := s.Store.Project(ctx, name); err != nil {
+		return nil, noProject(err)
+	}
+	list, err := s.Store.Variables(ctx, name)
+	items := make([]wire.Variable, len(list))
+	for i, v := range list {
+		items[i] = wire.Variable{Key: v.Key, Secret: v.Secret, Scope: string(v.Scope), Build: v.Build, File: v.File}
+		if !v.Secret {
+			items[i].Value = &v.Value
+		}
+	}
+	return items, err
+}

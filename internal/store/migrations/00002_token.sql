@@ -1,0 +1,6 @@
+-- +goose Up
+CREATE TABLE token (
+  id TEXT NOT NULL PRIMARY KEY,
+  hash TEXT NOT NULL UNIQUE,
+  document TEXT NOT NULL
+) STRICT;
