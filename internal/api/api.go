@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"time"
 
@@ -153,7 +154,7 @@ type Config struct {
 func New(c Config) http.Handler {
 	g := &gate{mux: http.NewServeMux(), rules: access(), c: c}
 	api := humago.New(g, configuration(c.Version))
-	api.OpenAPI().Components.Schemas.Schema(typeOf[wire.Problem](), true, "Problem")
+	api.OpenAPI().Components.Schemas.Schema(typeOf[wire.Problem](), true, problemSchema)
 	health(api, g, c)
 	projects(api, c)
 	environments(api, c)
@@ -181,7 +182,8 @@ func configuration(version string) huma.Config {
 	config.Transformers = []huma.Transformer{ours}
 	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: position}
 	config.Formats = map[string]huma.Format{"application/json": format, "json": format}
-	config.Components = &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}, Schemas: config.Components.Schemas}
+	config.Components = &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}},
+		Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName)}
 	config.Security = []map[string][]string{{"token": {}}}
 	return config
 }
@@ -232,6 +234,18 @@ func paged[T any](items []T, err error, p Page, key func(T) string) (*struct{ Bo
 		list.Items = []T{}
 	}
 	return &struct{ Body wire.List[T] }{list}, nil
+}
+
+// problemSchema is the schema's name of what every error is.
+const problemSchema = "ProblemDetails"
+
+// schemaName tells the problem that an answer is from those that a failure
+// lists.
+func schemaName(t reflect.Type, hint string) string {
+	if t == typeOf[wire.Problem]() {
+		return problemSchema
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // given is an optional body; none is the zero one.

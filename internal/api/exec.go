@@ -22,8 +22,8 @@ const maxFrame = 1 << 20
 
 // sessions are the routes that run commands for people.
 func sessions(api huma.API, g *gate, c Config) {
-	g.HandleFunc("GET /api/v1/environments/{id}/exec", func(w http.ResponseWriter, r *http.Request) { attach(c, w, r) })
-	g.HandleFunc("GET /api/v1/environments/{id}/tunnel", func(w http.ResponseWriter, r *http.Request) { tunnel(c, w, r) })
+	g.HandleFunc("GET /api/v1/environments/{id}/exec", upgraded(func(w http.ResponseWriter, r *http.Request) { attach(c, w, r) }))
+	g.HandleFunc("GET /api/v1/environments/{id}/tunnel", upgraded(func(w http.ResponseWriter, r *http.Request) { tunnel(c, w, r) }))
 	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}
 	upgrade := func(name, path, summary string, params ...*huma.Param) {
 		o := operation(name, http.MethodGet, path, summary)
@@ -43,6 +43,20 @@ func sessions(api huma.API, g *gate, c Config) {
 	}) (*struct{ Body wire.RunResult }, error) {
 		return reply(c.run(ctx, in.ID, in.Body))
 	})
+}
+
+// upgraded refuses what asks for no WebSocket.
+func upgraded(handle http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			handle(w, r)
+			return
+		}
+		p := problemOf(staging.Errorf(staging.CodeUsage, "ask for it with Upgrade: websocket; POST …/exec runs a command without one", "this route is a WebSocket"))
+		p.Status, p.Title = http.StatusUpgradeRequired, http.StatusText(http.StatusUpgradeRequired)
+		w.Header().Set("Upgrade", "websocket")
+		writeProblem(w, p)
+	}
 }
 
 // maxOutput bounds what of a command's output an answer carries, in bytes a

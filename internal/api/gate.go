@@ -39,8 +39,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	route, pattern := g.mux.Handler(r)
 	if g.rules[pattern].open {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		g.mux.ServeHTTP(w, r)
+		g.pass(w, r)
 		return
 	}
 	who, err := g.who(r)
@@ -58,9 +57,33 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.ContentLength > maxBody:
 		tooLarge(w, r)
 	default:
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		g.mux.ServeHTTP(w, r.WithContext(auth.With(r.Context(), who)))
+		g.pass(w, r.WithContext(auth.With(r.Context(), who)))
 	}
+}
+
+// pass lets a request through with a bounded body.
+func (g *gate) pass(w http.ResponseWriter, r *http.Request) {
+	body := &counted{ReadCloser: http.MaxBytesReader(nil, r.Body, maxBody)}
+	whole := r.Body
+	if r.ContentLength < 0 {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
+	r.Body = body
+	g.mux.ServeHTTP(w, r)
+	if body.read >= maxBody {
+		drain(w, whole)
+	}
+}
+
+type counted struct {
+	io.ReadCloser
+	read int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.read += int64(n)
+	return n, err
 }
 
 // who is the bearer of the request's token, or who signed in on the page. A
@@ -155,12 +178,17 @@ const (
 
 func tooLarge(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Connection", "close")
-	control := http.NewResponseController(w)
-	_ = control.EnableFullDuplex() // HTTP/2 needs it not
+	_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 needs it not
 	p := problemOf(staging.Errorf(staging.CodeUsage, "send less", "the body has %d bytes, more than the %d that a request may carry", r.ContentLength, maxBody))
 	p.Status, p.Title = http.StatusRequestEntityTooLarge, http.StatusText(http.StatusRequestEntityTooLarge)
 	writeProblem(w, p)
+	drain(w, r.Body)
+}
+
+// drain sends the answer, and then throws away what else the client sends.
+func drain(w http.ResponseWriter, body io.Reader) {
+	control := http.NewResponseController(w)
 	_ = control.Flush()
 	_ = control.SetReadDeadline(time.Now().Add(drainTime))
-	_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
+	_, _ = io.CopyN(io.Discard, body, drainLimit)
 }
