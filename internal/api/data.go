@@ -40,7 +40,7 @@ func data(api huma.API, c Config) {
 		return reply(c.Data.EnvironmentData(ctx, in.ID))
 	})
 	huma.Register(api, accepted(operation("undo-environment", http.MethodPost, "/environments/{id}/undo", "Bring back the data that was replaced last")), func(ctx context.Context, in *Identified) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Data.Undo(ctx, actor, in.ID))
+		return reply(c.Data.Undo(ctx, actor(ctx), in.ID))
 	})
 	huma.Register(api, accepted(operation("reset-environment", http.MethodPost, "/environments/{id}/reset", "Put the data of a snapshot in place")), func(ctx context.Context, in *struct {
 		Identified

@@ -101,6 +101,9 @@ func (f *fake) RemoveSnapshot(context.Context, string) error { return errReached
 func (f *fake) Reset(context.Context, string, string, wire.Reset) (wire.Environment, error) {
 	return wire.Environment{}, errReached
 }
+func (f *fake) Undo(context.Context, string, string) (wire.Environment, error) {
+	return wire.Environment{}, errReached
+}
 func (f *fake) Events(ctx context.Context, q api.EventQuery) ([]staging.Event, error) {
 	end := time.After(q.Patience)
 	for {
