@@ -104,6 +104,9 @@ func (f *fake) Reset(context.Context, string, string, wire.Reset) (wire.Environm
 func (f *fake) Undo(context.Context, string, string) (wire.Environment, error) {
 	return wire.Environment{}, errReached
 }
+func (f *fake) EnvironmentData(context.Context, string) (wire.EnvironmentData, error) {
+	return wire.EnvironmentData{}, errReached
+}
 func (f *fake) Events(ctx context.Context, q api.EventQuery) ([]staging.Event, error) {
 	end := time.After(q.Patience)
 	for {

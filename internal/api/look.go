@@ -31,13 +31,6 @@ func looks(api huma.API, c Config) {
 		items, err := c.Views.Resources(ctx, in.ID)
 		return paged(items, err, in.Page, func(r wire.Resource) string { return r.Name })
 	})
-	huma.Register(api, operation("list-data", http.MethodGet, "/environments/{id}/data", "Where an environment's data came from"), func(ctx context.Context, in *struct {
-		Identified
-		Page
-	}) (*struct{ Body wire.List[wire.Data] }, error) {
-		v, err := c.Views.Environment(ctx, in.ID)
-		return paged(v.Data, err, in.Page, func(d wire.Data) string { return d.Name })
-	})
 	huma.Register(api, operation("show-status", http.MethodGet, "/status", "The server's health"), func(ctx context.Context, _ *struct{}) (*struct{ Body wire.Status }, error) {
 		return reply(c.Feed.Status(ctx))
 	})
