@@ -41,11 +41,19 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Setup: func(e *testscript.Env) error { return setup(t, e, bin, fixtures) },
+		Condition: condition,
+		Setup:     func(e *testscript.Env) error { return setup(t, e, bin, fixtures) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
 		},
 	})
+}
+
+func condition(name string) (bool, error) {
+	if name != "fetch" {
+		return false, fmt.Errorf("no condition %q is known", name)
+	}
+	return fetches()
 }
 
 // require skips where a real component is missing, and fails where CI says

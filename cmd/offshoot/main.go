@@ -6,11 +6,13 @@ import (
 	"os"
 
 	"offshoot/internal/cli"
+	"offshoot/internal/engine/fetch"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/wiring"
 )
 
 func main() {
 	shim.Main()
+	fetch.Main()
 	os.Exit(cli.Main(context.Background(), wiring.Program(), os.Args[1:], os.Stdout, os.Stderr))
 }

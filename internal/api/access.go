@@ -87,9 +87,11 @@ func access() map[string]rule {
 		"GET /api/v1/snapshots/{id}":    {role: viewer, scope: scopeSnapshot},
 		"DELETE /api/v1/snapshots/{id}": {role: admin, scope: scopeSnapshot},
 
-		"GET /api/v1/events": {role: viewer, scope: scopeQuery},
-		"GET /api/v1/status": {role: viewer},
-		"GET /api/v1/whoami": {role: viewer, scope: scopeQuery},
+		"GET /api/v1/events":   {role: viewer, scope: scopeQuery},
+		"GET /api/v1/status":   {role: viewer},
+		"GET /api/v1/runtime":  {role: viewer},
+		"POST /api/v1/runtime": {role: admin},
+		"GET /api/v1/whoami":   {role: viewer, scope: scopeQuery},
 
 		"POST /api/v1/sign-in-links":   {role: viewer, scope: scopeQuery},
 		"GET /api/v1/tokens":           {role: admin},

@@ -135,6 +135,7 @@ type Config struct {
 	Data         Data
 	Feed         Feed
 	Sessions     Sessions
+	Runtime      Runtime
 	// Ready says why the server is not ready, nil when it is.
 	Ready       func() error
 	Credentials Credentials
@@ -164,6 +165,7 @@ func New(c Config) http.Handler {
 	data(api, c)
 	tokens(api, c)
 	sessions(api, g, c)
+	runtime(api, c)
 	notBuilt(api)
 	if c.Page != nil {
 		for pattern, handle := range c.Page.Routes() {

@@ -167,3 +167,9 @@ func (f *fake) Token(_ context.Context, id string) (staging.Token, error) {
 	}
 	return staging.Token{}, staging.NotFound("", "there is no token")
 }
+
+func (f *fake) Runtimes(context.Context) (wire.Runtimes, error) { return wire.Runtimes{}, errReached }
+func (f *fake) Install(_ context.Context, _ string, tell func(wire.RuntimeProgress)) (wire.Runtime, error) {
+	tell(wire.RuntimeProgress{Message: "fetching", Done: 1, Total: 2})
+	return wire.Runtime{}, errReached
+}

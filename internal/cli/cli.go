@@ -79,7 +79,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 	root.PersistentFlags().StringVar(&io.server, "server", "", "the server's URL (default $OFFSHOOT_SERVER, the login's, or http://127.0.0.1:7070)")
 	root.PersistentFlags().StringVarP(&io.project, "project", "p", "", "the project (default: the checkout's)")
 	built := []*cobra.Command{versionCommand(io), serverCommand(p, io), projectCommand(io), checkCommand(io), createCommand(io), deployCommand(io),
-		destroyCommand(io), lsCommand(io), showCommand(io), urlCommand(io), eventsCommand(io), waitCommand(io), logsCommand(io), statusCommand(io), envCommand(io), demoCommand(p, io), snapshotCommand(io), dataCommand(io)}
+		destroyCommand(io), lsCommand(io), showCommand(io), urlCommand(io), eventsCommand(io), waitCommand(io), logsCommand(io), statusCommand(io), envCommand(io), demoCommand(p, io), runtimeCommand(io), snapshotCommand(io), dataCommand(io)}
 	built = append(built, sessionCommands(io)...)
 	built = append(built, actCommands(io)...)
 	root.AddCommand(built...)

@@ -154,12 +154,16 @@ func (s *stdio) until(ctx context.Context, c *apiclient.Client, id string, enoug
 	}
 }
 
-// steps shows each step once it has ended.
+// steps shows each step once it has ended, and what takes long in one.
 func (s *stdio) steps(d *wire.Deployment, shown map[string]bool) {
 	if s.quiet {
 		return
 	}
 	for _, step := range d.Steps {
+		if step.State == string(staging.StepRunning) && step.Detail != "" && !shown[step.Detail] {
+			shown[step.Detail] = true
+			_, _ = fmt.Fprintf(s.err, "  %-9s %s\n", step.Name, step.Detail)
+		}
 		if shown[step.Name] || step.State != string(staging.StepDone) && step.State != string(staging.StepFailed) {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 // They are refused by name rather than called unknown.
 var documented = []string{
 	"open", "mail", "link", "scale", "cron", "mask", "freeze", "moment",
-	"sweep", "doctor", "storage", "runtime", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases",
+	"sweep", "doctor", "storage", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases",
 	"mcp", "ci", "aws",
 }
 

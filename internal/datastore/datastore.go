@@ -8,6 +8,7 @@ package datastore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -150,21 +151,41 @@ type Client interface {
 	Console(ctx context.Context, c Clone, at Endpoint, args []string) (staging.WorkloadSpec, error)
 }
 
-// Progress is told how far a long copy is; both in bytes, total 0 if unknown.
-// It may be nil and is called at most every 100 ms.
-type Progress func(done, total int64)
+// Progress is told what takes time ("copying", "fetching PostgreSQL 16") and
+// how far it is; both in bytes, total 0 if unknown. It may be nil and is called
+// at most every 100 ms.
+type Progress func(what string, done, total int64)
 
-// Engine is one server build on this host.
+// Of is the progress of one thing, nil where nobody listens.
+func (p Progress) Of(what string) func(done, total int64) {
+	if p == nil {
+		return nil
+	}
+	return func(done, total int64) { p(what, done, total) }
+}
+
+// Engine is one server build on this host, or one client.
 type Engine struct {
 	// Name is unique and stable: "postgres 15.18 (Debian …)".
 	Name string
-	// Kind is postgres or redis; Major its major version.
+	// Kind is postgres, redis, psql or redis-cli; Major its major version.
 	Kind    string
 	Version string
 	Major   string
-	// Bin is the directory of its programs.
-	Bin string
+	// Bin is the directory of its programs, Program the name of the one that
+	// was asked for: valkey-server may stand for redis-server.
+	Bin     string
+	Program string
 	// Root is the installation that a sandbox must be able to see.
 	Root    string
 	FoundAt time.Time
+}
+
+// Mounts are what a sandbox that sees the system's programs needs besides to
+// run this one.
+func (e Engine) Mounts() []staging.HostMount {
+	if strings.HasPrefix(e.Root+"/", "/usr/") {
+		return nil
+	}
+	return []staging.HostMount{{Source: e.Root, Target: e.Root, ReadOnly: true}}
 }

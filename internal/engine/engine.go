@@ -1,7 +1,8 @@
-// Package engine finds the data servers that this host can run: those it has
-// installed, and those below the server's runtime folder.
+// Package engine finds the data servers that this host can run, and their
+// clients: those it has installed, and those below the server's runtime
+// folder, where it puts what the host lacks.
 //
-// It fetches nothing and starts nothing but `--version`.
+// It starts nothing but `--version`.
 package engine
 
 import (
@@ -39,16 +40,33 @@ func New(runtime string) *Finder {
 	return &Finder{runtime: runtime, known: map[string][]datastore.Engine{}}
 }
 
-// programs are the names of a kind's server, best first.
-var programs = map[string][]string{"postgres": {"postgres"}, "redis": {"redis-server", "valkey-server"}}
+// Kinds are what is looked for.
+func Kinds() []string { return []string{"postgres", "redis", "psql", "redis-cli"} }
 
-// places are where distributions put servers outside PATH.
-var places = map[string][]string{
-	"postgres": {"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*", "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin"},
-	"redis":    {"/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"},
+// programs are the names of a kind's program, best first.
+func programs(kind string) []string {
+	switch kind {
+	case "postgres", "psql":
+		return []string{kind}
+	case "redis":
+		return []string{"redis-server", "valkey-server"}
+	case "redis-cli":
+		return []string{"redis-cli", "valkey-cli"}
+	}
+	return nil
 }
 
-// Find answers the newest server of that kind and major version, "" for any.
+// places are where distributions put a kind's programs outside PATH.
+func places(kind string) []string {
+	if kind == "postgres" || kind == "psql" {
+		return []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/libexec/postgresql*", "/opt/homebrew/opt/postgresql@*/bin", "/opt/homebrew/opt/libpq/bin", "/usr/local/opt/postgresql@*/bin"}
+	}
+	return []string{"/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"}
+}
+
+// Find answers the newest program of that kind and major version on this host,
+// "" for any. Of Redis, whose protocol hardly changes, another version does
+// where that one is missing.
 func (f *Finder) Find(ctx context.Context, kind, major string) (datastore.Engine, error) {
 	all, err := f.List(ctx, kind)
 	if err != nil {
@@ -56,20 +74,44 @@ func (f *Finder) Find(ctx context.Context, kind, major string) (datastore.Engine
 	}
 	var have []string
 	for _, e := range all {
-		if major == "" || e.Major == major || kind == "redis" {
+		if major == "" || e.Major == major {
 			return e, nil
 		}
 		have = append(have, e.Version)
 	}
-	hint := "install it with the system's packages, or `offshoot runtime install " + kind + "@" + cmp.Or(major, "latest") + "`"
-	if len(have) > 0 {
-		return datastore.Engine{}, staging.Errorf(staging.ClassCode(staging.ClassData), hint,
-			"this host has no %s %s (it has %s)", kind, major, strings.Join(have, ", "))
+	if kind == "redis" && len(all) > 0 {
+		return all[0], nil
 	}
-	return datastore.Engine{}, staging.Errorf(staging.ClassCode(staging.ClassData), hint, "this host has no %s %s", kind, major)
+	what, also := strings.TrimSpace(kind+" "+major), ""
+	if len(have) > 0 {
+		also = " (it has " + strings.Join(have, ", ") + ")"
+	}
+	return datastore.Engine{}, staging.Errorf(staging.ClassCode(staging.ClassData), remedy(kind, major), "this host has no %s%s", what, also)
 }
 
-// ByName answers the server build of that name.
+// remedy is what to type where a program is missing.
+func remedy(kind, major string) string {
+	return "offshoot runtime install " + strings.TrimSuffix(kind+"@"+major, "@") + ", or install it with the system's packages: " + packages(kind, major)
+}
+
+// packages are a program's names in distributions.
+func packages(kind, major string) string {
+	switch kind {
+	case "postgres":
+		return strings.TrimSuffix("postgresql-"+major, "-")
+	case "psql":
+		return "postgresql-client"
+	case "redis-cli":
+		return "redis-tools"
+	}
+	return "redis-server or valkey"
+}
+
+// patch is what changes in a build's name when its makers mend it: data goes
+// on being served after an update of the same major version.
+var patch = regexp.MustCompile(`\d+(\.\d+)+(-\d+)?|u\d+\b|\+\d+\b`)
+
+// ByName answers the server build of that name, or what it was updated to.
 func (f *Finder) ByName(ctx context.Context, kind, name string) (datastore.Engine, error) {
 	all, err := f.List(ctx, kind)
 	if err != nil {
@@ -80,15 +122,21 @@ func (f *Finder) ByName(ctx context.Context, kind, name string) (datastore.Engin
 			return e, nil
 		}
 	}
+	was := major(version.FindString(name))
+	for _, e := range all {
+		if e.Major == was && patch.ReplaceAllString(e.Name, "") == patch.ReplaceAllString(name, "") {
+			return e, nil
+		}
+	}
 	return datastore.Engine{}, staging.Errorf(staging.ClassCode(staging.ClassData),
 		"install that build again, or start from another snapshot", "the server build %q that made this data is not on this host", name)
 }
 
 // List is every server of a kind, newest first.
 func (f *Finder) List(ctx context.Context, kind string) ([]datastore.Engine, error) {
-	names, ok := programs[kind]
-	if !ok {
-		return nil, staging.Errorf(staging.CodeInternal, "", "no server of kind %q is known", kind)
+	names := programs(kind)
+	if names == nil {
+		return nil, staging.Errorf(staging.CodeInternal, "", "no program of kind %q is known", kind)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -99,12 +147,15 @@ func (f *Finder) List(ctx context.Context, kind string) ([]datastore.Engine, err
 	seen := map[string]bool{}
 	for _, dir := range f.folders(kind) {
 		for _, name := range names {
-			path, err := filepath.EvalSymlinks(filepath.Join(dir, name))
-			if err != nil || seen[path] {
+			path := filepath.Join(dir, name)
+			file, err := filepath.EvalSymlinks(path)
+			if err != nil || seen[file] {
 				continue
 			}
-			seen[path] = true
-			if e, err := ask(ctx, kind, dir, path); err == nil {
+			seen[file] = true
+			if e, err := ask(ctx, kind, path); err == nil { // by its own name: some act by it
+				e.Bin, e.Program = dir, name
+				e.Root = f.root(dir)
 				found = append(found, e)
 			}
 		}
@@ -118,31 +169,63 @@ func (f *Finder) List(ctx context.Context, kind string) ([]datastore.Engine, err
 
 func (f *Finder) folders(kind string) []string {
 	var dirs []string
-	for _, pattern := range append([]string{filepath.Join(f.runtime, kind+"-*", "bin")}, places[kind]...) {
-		matches, _ := filepath.Glob(pattern) // the patterns are ours
+	for _, below := range []string{"bin", "*/bin", "*/*/bin"} {
+		matches, _ := filepath.Glob(filepath.Join(f.runtime, kind+"-[0-9]*", below)) // the patterns are ours
+		dirs = append(dirs, matches...)
+	}
+	for _, pattern := range places(kind) {
+		matches, _ := filepath.Glob(pattern)
 		dirs = append(dirs, matches...)
 	}
 	return append(dirs, filepath.SplitList(os.Getenv("PATH"))...)
 }
 
+// root is the folder that holds a program with all that it needs.
+func (f *Finder) root(bin string) string {
+	if rel, err := filepath.Rel(f.runtime, bin); err == nil && filepath.IsLocal(rel) {
+		top, _, _ := strings.Cut(rel, string(filepath.Separator))
+		return filepath.Join(f.runtime, top)
+	}
+	return filepath.Dir(bin)
+}
+
+// Fetched is whether a program lies in the runtime folder.
+func (f *Finder) Fetched(e datastore.Engine) bool { return filepath.Dir(e.Root) == f.runtime }
+
+// forget looks anew at the next question.
+func (f *Finder) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.known)
+}
+
 var version = regexp.MustCompile(`(\d+)(\.\d+)+|\b(\d+)(devel|beta\d+|rc\d+)`)
 
-func ask(ctx context.Context, kind, dir, path string) (datastore.Engine, error) {
+func ask(ctx context.Context, kind, path string) (datastore.Engine, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = []string{"LC_ALL=C"}
+	var words strings.Builder
+	cmd.Stderr = &words
 	out, err := cmd.Output()
 	if err != nil {
-		return datastore.Engine{}, fmt.Errorf("%s --version: %w", path, err)
+		return datastore.Engine{}, fmt.Errorf("%s --version: %w: %s", filepath.Base(path), err, strings.TrimSpace(words.String()))
 	}
 	v := version.FindString(string(out))
 	if v == "" {
 		return datastore.Engine{}, fmt.Errorf("%s --version says %q", path, out)
 	}
-	major, _, _ := strings.Cut(v, ".")
 	text := strings.TrimSpace(strings.ReplaceAll(string(out), "\n", " "))
-	return datastore.Engine{Name: text, Kind: kind, Version: v, Major: major, Bin: dir, Root: filepath.Dir(dir), FoundAt: time.Now().UTC()}, nil
+	return datastore.Engine{Name: text, Kind: kind, Version: v, Major: major(v), FoundAt: time.Now().UTC()}, nil
+}
+
+func major(version string) string {
+	end := strings.IndexFunc(version, func(c rune) bool { return c < '0' || c > '9' })
+	if end < 0 {
+		return version
+	}
+	return version[:end]
 }
 
 func number(s string) int {

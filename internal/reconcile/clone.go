@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -258,21 +257,6 @@ func diskFull(err error) error {
 		return staging.Errorf(staging.ClassCode(staging.ClassCapacity), "free space on the server's data folder, then try again; nothing was left behind", "the disk is full: %w", err)
 	}
 	return err
-}
-
-// progress keeps how far a long copy is, for people who wait.
-func (a *actor) progress(dep *staging.Deployment, op plan.Op) datastore.Progress {
-	return func(done, total int64) { a.detail(dep.ID, op.Step, op.Service+": "+amount(done)+" of "+amount(total)) }
-}
-
-func amount(n int64) string {
-	switch {
-	case n >= 10<<30:
-		return fmt.Sprintf("%d GB", n>>30)
-	case n >= 1<<20:
-		return fmt.Sprintf("%d MB", n>>20)
-	}
-	return fmt.Sprintf("%d kB", (n+1023)>>10)
 }
 
 // size is the logical size of the files below a folder.

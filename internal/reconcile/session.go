@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
-	"strconv"
 	"time"
 
+	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
@@ -144,23 +143,25 @@ func (a *actor) client(ctx context.Context, v *view, dep *staging.Deployment, s 
 		if d.Kind != kind || s.Data != "" && s.Data != d.Name {
 			continue
 		}
-		serving, err := a.serving(ctx, v, dep, d)
+		driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
 		if err != nil {
 			return err
 		}
-		maps.Copy(x.Env, serving.Variables)
-		program, args := s.Client, []string{}
-		if kind == "postgres" {
-			program = filepath.Join(filepath.Dir(serving.Workload.Command.Args[0]), "psql")
-		} else {
-			at, err := a.dataAddress(ctx, dep, d.Name)
-			if err != nil {
-				return err
-			}
-			x.Env["REDISCLI_AUTH"] = a.Password(a.id, d.Name)
-			args = []string{"-h", at.Host, "-p", strconv.Itoa(at.Port)}
+		client, ok := driver.(datastore.Client)
+		if !ok {
+			return staging.Refused("", "%s has no client of its own", kind)
 		}
-		x.Command = staging.Command{Args: append(append([]string{program}, args...), s.Command...)}
+		at, err := a.dataAddress(ctx, dep, d.Name)
+		if err != nil {
+			return err
+		}
+		spec, err := client.Console(ctx, c, at, s.Command)
+		if err != nil {
+			return err
+		}
+		maps.Copy(x.Env, spec.Env)
+		x.Command = spec.Command
+		x.Spec.Mounts = append(x.Spec.Mounts, spec.Mounts...)
 		return nil
 	}
 	return staging.NotFound("offshoot data show lists them", "there is no %s %s", kind, s.Data)

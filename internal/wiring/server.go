@@ -88,6 +88,7 @@ func Serve(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.Close()) }()
+	defer s.runtime.Close()
 	return s.run(ctx, c, apiListener, edgeListener)
 }
 
@@ -114,6 +115,7 @@ type server struct {
 	store   *store.Store
 	engine  *reconcile.Engine
 	edge    *edge.Edge
+	runtime *engine.Runtime
 	control *control.Service
 	api     http.Handler
 	site    staging.Site
@@ -147,11 +149,11 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	}
 	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
 	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL)})
-	engines := engine.New(filepath.Join(c.Dir, "runtime"))
+	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
 	folders := storage.New(c.Dir)
 	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Site: s.site,
-		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(engines),
-			"postgres": postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: engines, Key: key.Derive("postgres")})},
+		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime),
+			"postgres": postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})},
 		Read: s.read(mirrors), Log: c.Log, Now: now,
 		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
 			return s.control.Variables(ctx, p, e)
@@ -166,7 +168,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		Version: c.Version, Log: c.Log, Now: now})
 	closing, cancel := context.WithCancel(context.Background())
 	s.closing = cancel
-	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control},
+	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control}, Runtime: servers{s.runtime},
 		Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
 		Keeper: auth.NewKeeper(token, db, key.Derive("session"), now)})
 	return s, nil

@@ -49,7 +49,11 @@ func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string)
 		return err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
-	cmd := exec.CommandContext(ctx, filepath.Join(e.Bin, "initdb"), "-D", filepath.Join(tmp, "data"), "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
+	bin, err := readable(ctx, e, tmp)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", filepath.Join(tmp, "data"), "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
 		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
 	cmd.Dir = tmp
@@ -76,6 +80,20 @@ func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string)
 		return err
 	}
 	return copytree.Publish(partial, dir, true)
+}
+
+// readable is where the user that initdb runs as finds the build's programs: a
+// fetched one may lie where that user cannot look, and is copied.
+func readable(ctx context.Context, e datastore.Engine, tmp string) (string, error) {
+	if os.Geteuid() != 0 || len(e.Mounts()) == 0 {
+		return e.Bin, nil
+	}
+	server := filepath.Join(tmp, "server")
+	if _, err := copytree.Copy(ctx, e.Root, server, copytree.Options{}); err != nil {
+		return "", err
+	}
+	below, err := filepath.Rel(e.Root, e.Bin)
+	return filepath.Join(server, below), err
 }
 
 // asOther runs a program that refuses root as the user nobody, and gives it

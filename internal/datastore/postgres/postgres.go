@@ -20,7 +20,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -29,9 +28,9 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Engines finds server builds.
+// Engines finds server builds, and provides those that the host lacks.
 type Engines interface {
-	Find(ctx context.Context, kind, major string) (datastore.Engine, error)
+	Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error)
 	ByName(ctx context.Context, kind, name string) (datastore.Engine, error)
 }
 
@@ -115,7 +114,7 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 	from := c.From
 	rec := record{}
 	if from == "" {
-		e, err := d.Engines.Find(ctx, "postgres", c.Store.Version)
+		e, err := d.Engines.Provide(ctx, "postgres", c.Store.Version, progress)
 		if err != nil {
 			return made, err
 		}
@@ -164,7 +163,7 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 		return copytree.Result{}, err
 	}
 	data := filepath.Join(tmp, "data")
-	result, err := copytree.Copy(ctx, filepath.Join(from, "data"), data, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress,
+	result, err := copytree.Copy(ctx, filepath.Join(from, "data"), data, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress.Of("copying"),
 		Skip: func(rel string, _ fs.DirEntry) bool { return leftOut[rel] }})
 	for _, step := range []func() error{
 		func() error { return err },
@@ -225,10 +224,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	if err != nil {
 		return datastore.Serving{}, err
 	}
-	mounts := []staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: insideData}, {Source: filepath.Join(c.Dir, "run"), Target: insideRun}}
-	if !strings.HasPrefix(e.Bin, "/usr/") {
-		mounts = append(mounts, staging.HostMount{Source: e.Root, Target: e.Root, ReadOnly: true})
-	}
+	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: insideData}, {Source: filepath.Join(c.Dir, "run"), Target: insideRun}}, e.Mounts()...)
 	port := strconv.Itoa(at.Port)
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(c.Store.User, c.Password), Host: net.JoinHostPort(at.Host, port),
 		Path: "/" + c.Store.Database, RawQuery: "sslmode=disable"}

@@ -24,9 +24,10 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Engines finds server builds.
+// Engines finds server builds, and provides those that the host lacks.
 type Engines interface {
 	Find(ctx context.Context, kind, major string) (datastore.Engine, error)
+	Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error)
 }
 
 // Driver implements datastore.Driver.
@@ -41,7 +42,7 @@ func (*Driver) Kind() string { return "redis" }
 // Make implements datastore.Driver. No snapshot has a part of this kind: From
 // is ever only the environment's own data of before, which is copied.
 func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore.Progress) (datastore.Made, error) {
-	e, err := d.engines.Find(ctx, "redis", c.Store.Version)
+	e, err := d.engines.Provide(ctx, "redis", c.Store.Version, progress)
 	if err != nil {
 		return datastore.Made{}, err
 	}
@@ -51,7 +52,7 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 		return made, err
 	}
 	if c.From != "" {
-		copied, err := copytree.Copy(ctx, c.From, c.Dir, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress})
+		copied, err := copytree.Copy(ctx, c.From, c.Dir, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress.Of("copying")})
 		made.Strategy, made.Empty, made.Observation.SizeBytes = string(copied.Strategy), false, copied.Bytes
 		return made, err
 	}
@@ -89,19 +90,12 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 			config = append(config, key+" "+c.Store.Args[i+1])
 		}
 	}
-	mounts := []staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: "/data"}}
-	if !strings.HasPrefix(e.Bin, "/usr/") {
-		mounts = append(mounts, staging.HostMount{Source: e.Root, Target: e.Root, ReadOnly: true})
-	}
-	name := "redis-server"
-	if _, err := os.Stat(filepath.Join(e.Bin, name)); err != nil {
-		name = "valkey-server"
-	}
+	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: "/data"}}, e.Mounts()...)
 	address := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 	u := url.URL{Scheme: "redis", User: url.UserPassword("", c.Password), Host: address, Path: "/0"}
 	return datastore.Serving{
 		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true, Writer: true,
-			Command: staging.Command{Args: []string{filepath.Join(e.Bin, name), "/run/redis.conf"}},
+			Command: staging.Command{Args: []string{filepath.Join(e.Bin, e.Program), "/run/redis.conf"}},
 			Files:   map[string]string{"/run/redis.conf": strings.Join(config, "\n") + "\n"}, Mounts: mounts,
 			Limits: c.Store.Limits, StopGrace: time.Minute},
 		Variables: map[string]string{"REDIS_URL": u.String()}, URL: u.String(),

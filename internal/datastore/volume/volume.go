@@ -30,7 +30,7 @@ func (*Driver) Make(ctx context.Context, c datastore.Clone, progress datastore.P
 		return made, err
 	}
 	if c.From != "" {
-		r, err := copytree.Copy(ctx, c.From, c.Dir, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress})
+		r, err := copytree.Copy(ctx, c.From, c.Dir, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress.Of("copying")})
 		made.Strategy, made.Empty, made.Observation.SizeBytes = string(r.Strategy), false, r.Bytes
 		return made, err
 	}

@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/engine/fetch"
+	"offshoot/internal/staging"
+)
+
+const (
+	// fetchLimit bounds one download.
+	fetchLimit = 15 * time.Minute
+	// partial begins the name of what is not whole yet.
+	partial = ".partial-"
+)
+
+// Runtime provides what the host lacks: it fetches a pinned build once, which
+// then lies in the runtime folder. It is safe for concurrent use, also by
+// other processes on the same folder.
+type Runtime struct {
+	*Finder
+
+	ctx  context.Context //nolint:containedctx // fetches outlive the question that began them, not the server
+	stop context.CancelFunc
+	all  sync.WaitGroup
+
+	mu      sync.Mutex
+	flights map[string]*flight
+}
+
+// flight is one fetch, with all who wait for it.
+type flight struct {
+	done    chan struct{}
+	engine  datastore.Engine
+	err     error
+	mu      sync.Mutex
+	waiting map[*datastore.Progress]bool
+}
+
+// NewRuntime keeps what it fetches below dir, which need not exist.
+func NewRuntime(dir string) *Runtime {
+	ctx, stop := context.WithCancel(context.Background())
+	return &Runtime{Finder: New(dir), ctx: ctx, stop: stop, flights: map[string]*flight{}}
+}
+
+// Close ends what is being fetched and waits for it. Nothing half is left.
+func (r *Runtime) Close() {
+	r.stop()
+	r.all.Wait()
+}
+
+// Provide answers what Find does, and fetches it where the host has none.
+func (r *Runtime) Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error) {
+	e, err := r.Find(ctx, kind, major)
+	if err == nil {
+		return e, nil
+	}
+	if r.forget(); ctx.Err() == nil { // somebody may have installed it by hand since
+		if e, err = r.Find(ctx, kind, major); err == nil {
+			return e, nil
+		}
+	}
+	b, ok := build(kind, major)
+	if !ok {
+		return e, err
+	}
+	return r.join(ctx, b, tell)
+}
+
+// Available are the names that Install knows on this host.
+func Available() []string {
+	var names []string
+	for _, b := range Builds() {
+		if _, ok := b.From[here()]; ok {
+			names = append(names, b.Kind+"@"+b.Major)
+		}
+	}
+	return names
+}
+
+// Install fetches what a person names (postgres@15, redis, valkey, psql), where
+// the host does not have it; an engine that was there is answered too.
+func (r *Runtime) Install(ctx context.Context, name string, tell datastore.Progress) (datastore.Engine, error) {
+	called, major, _ := strings.Cut(strings.ToLower(name), "@")
+	kind := strings.NewReplacer("postgresql", "postgres", "valkey", "redis").Replace(called)
+	if kind = strings.TrimSuffix(kind, "-server"); programs(kind) == nil {
+		return datastore.Engine{}, staging.Errorf(staging.CodeUsage, "one of "+strings.Join(Available(), ", "), "nothing is known of %q", name)
+	}
+	if major == "latest" {
+		major = ""
+	}
+	b, ok := build(kind, major)
+	if ok && strings.HasPrefix(called, "valkey") { // not its relative
+		return r.valkey(ctx, b, tell)
+	}
+	e, err := r.Provide(ctx, kind, major, tell)
+	if err != nil && !ok {
+		return e, staging.Refused("one of "+strings.Join(Available(), ", ")+"; or install it with the system's packages: "+packages(kind, major),
+			"no build of %s is known for %s", name, here())
+	}
+	return e, err
+}
+
+func (r *Runtime) valkey(ctx context.Context, b Build, tell datastore.Progress) (datastore.Engine, error) {
+	r.forget()
+	all, err := r.List(ctx, b.Kind)
+	if err != nil {
+		return datastore.Engine{}, err
+	}
+	for _, e := range all {
+		if strings.HasPrefix(e.Program, "valkey") {
+			return e, nil
+		}
+	}
+	return r.join(ctx, b, tell)
+}
+
+// build is the pinned one for this host. Any Redis does for any.
+func build(kind, major string) (Build, bool) {
+	for _, b := range Builds() {
+		if _, ok := b.From[here()]; ok && b.Kind == kind && (major == "" || b.Major == major || kind == "redis") {
+			return b, true
+		}
+	}
+	return Build{}, false
+}
+
+// join waits for the fetch of a build, which it begins where nobody has.
+func (r *Runtime) join(ctx context.Context, b Build, tell datastore.Progress) (datastore.Engine, error) {
+	key := b.Kind + "-" + b.Major
+	r.mu.Lock()
+	f := r.flights[key]
+	if f == nil {
+		f = &flight{done: make(chan struct{}), waiting: map[*datastore.Progress]bool{}}
+		r.flights[key] = f
+		r.all.Go(func() {
+			ctx, cancel := context.WithTimeout(r.ctx, fetchLimit)
+			defer cancel()
+			f.engine, f.err = r.install(ctx, b, f.tell)
+			r.mu.Lock()
+			delete(r.flights, key)
+			r.mu.Unlock()
+			close(f.done)
+		})
+	}
+	r.mu.Unlock()
+	if tell != nil {
+		f.listen(&tell, true)
+		defer f.listen(&tell, false)
+	}
+	select {
+	case <-f.done:
+		return f.engine, f.err
+	case <-ctx.Done():
+		return datastore.Engine{}, ctx.Err() // the fetch goes on
+	}
+}
+
+func (f *flight) listen(tell *datastore.Progress, on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if on {
+		f.waiting[tell] = true
+	} else {
+		delete(f.waiting, tell)
+	}
+}
+
+func (f *flight) tell(what string, done, total int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for tell := range f.waiting {
+		(*tell)(what, done, total)
+	}
+}
+
+// install fetches a build to a name of its own, sees it run, and renames it:
+// what has its name is whole.
+func (r *Runtime) install(ctx context.Context, b Build, tell datastore.Progress) (datastore.Engine, error) {
+	if err := os.MkdirAll(r.runtime, 0o755); err != nil {
+		return datastore.Engine{}, err
+	}
+	lock := flock.New(filepath.Join(r.runtime, ".lock"), flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+		return datastore.Engine{}, fmt.Errorf("wait for another process that fetches: %w", err)
+	}
+	defer func() { _ = lock.Unlock() }()
+	left, _ := filepath.Glob(filepath.Join(r.runtime, partial+"*")) // a killed process's
+	for _, dir := range left {
+		if err := os.RemoveAll(dir); err != nil {
+			return datastore.Engine{}, err
+		}
+	}
+	request := b.From[here()]
+	path := filepath.Join(r.runtime, b.Kind+"-"+request.Version)
+	if _, err := os.Lstat(path); err != nil {
+		dir, err := os.MkdirTemp(r.runtime, partial)
+		if err != nil {
+			return datastore.Engine{}, err
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		request.Dir = dir
+		tell("fetching "+b.Title, 0, request.Size)
+		err = fetch.Run(ctx, request, func(done int64) { tell("fetching "+b.Title, min(done, request.Size), request.Size) })
+		if err == nil {
+			err = sound(ctx, b, filepath.Join(dir, "build"))
+		}
+		if err == nil {
+			err = os.Rename(filepath.Join(dir, "build"), path)
+		}
+		if err != nil {
+			return datastore.Engine{}, refused(b, err)
+		}
+	}
+	r.forget()
+	all, err := r.List(ctx, b.Kind)
+	if err != nil {
+		return datastore.Engine{}, err
+	}
+	for _, e := range all {
+		if e.Root == path {
+			return e, nil
+		}
+	}
+	return datastore.Engine{}, refused(b, errors.New("it does not run on this host"))
+}
+
+// sound sees that a build runs here, and that others than its owner may run it.
+func sound(ctx context.Context, b Build, dir string) error {
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	f := New(dir)
+	for _, below := range []string{"bin", "*/bin", "*/*/bin"} {
+		for _, name := range programs(b.Kind) {
+			found, _ := filepath.Glob(filepath.Join(f.runtime, below, name))
+			for _, path := range found {
+				_, err := ask(ctx, b.Kind, path)
+				return err
+			}
+		}
+	}
+	return errors.New("the archive holds no program of that name")
+}
+
+// refused says why a build could not be had, and what else to do.
+func refused(b Build, err error) error {
+	hint := "try again when the machine reaches the internet: offshoot runtime install " + b.Kind + "@" + b.Major + "; or install it with the system's packages: " + packages(b.Kind, b.Major)
+	var missing *fetch.Missing
+	if errors.As(err, &missing) {
+		hint = "install " + missing.Tool + ", then: offshoot runtime install " + b.Kind + "@" + b.Major + "; or install it with the system's packages: " + packages(b.Kind, b.Major)
+	}
+	return staging.Errorf(staging.ClassCode(staging.ClassData), hint, "this host has no %s, and %s cannot be fetched: %w", b.Kind, b.Title, err)
+}

@@ -1,0 +1,39 @@
+package reconcile
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+)
+
+// tellEvery is how often the progress of a long operation is written down.
+const tellEvery = time.Second
+
+// progress writes into a step what takes time in it, so that whoever follows
+// the deployment sees it go on.
+func (a *actor) progress(dep *staging.Deployment, op plan.Op) datastore.Progress {
+	var mu sync.Mutex
+	last := a.Now()
+	return func(what string, done, total int64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := a.Now(); now.Sub(last) >= tellEvery {
+			last = now
+			a.detail(dep.ID, op.Step, fmt.Sprintf("%s: %s, %s of %s", op.Service, what, amount(done), amount(total)))
+		}
+	}
+}
+
+func amount(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 1<<20:
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%d kB", (n+1023)>>10)
+}
