@@ -43,7 +43,9 @@ func (c claims) path(n int) string { return filepath.Join(claimDir, c.kind+"-"+s
 func (c claims) take(n int, holder string) (bool, error) {
 	text, err := os.ReadFile(c.path(n))
 	switch {
-	case err == nil && string(text) != holder:
+	case err == nil && string(text) == holder:
+		return true, nil
+	case err == nil:
 		if _, err := os.Lstat(string(text)); err == nil {
 			return false, nil
 		}
