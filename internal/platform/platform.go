@@ -49,7 +49,17 @@ type Endpoint struct {
 	Instance string
 }
 
-// Bundle is a whole desired set, for platforms of GrainBundle.
+// Bundle is a whole desired set, for platforms of GrainBundle. Applying another
+// SpecHash under its name is what it is for: what is in both sets goes on, what
+// is new is up before what is no longer wanted goes. An order of a newer
+// generation waits for the one under way or cancels it, never interleaves; one
+// of an older generation is refused as superseded.
+//
+// It is observed as starting until the order is done, then as running, or as
+// exited where nothing of it is to run (Asleep), or as failing where something
+// did not stay up: then the set before goes on, and Reason names what failed.
+// Its members are observed and waited for by their own names too; they are
+// listed and deleted with it.
 type Bundle struct {
 	// Phase is data or app: data is applied first and kept over redeploys.
 	Phase     string
@@ -71,7 +81,8 @@ type Driver interface {
 	// Apply makes r exist as described, or does nothing where it already
 	// does. It returns when the thing is made, not when it is ready: a task or
 	// build is started, not finished. Applying another SpecHash under the
-	// same name is an error; the planner gives changed things new names.
+	// same name is an error, a bundle's apart; the planner gives changed things
+	// new names.
 	// A task or build that has ended is never started again by Apply.
 	// After an error the thing may exist: Observe tells.
 	Apply(ctx context.Context, r Resource) (staging.Observation, error)

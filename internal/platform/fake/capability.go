@@ -1,0 +1,132 @@
+package fake
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// Logs implements platform.Logger.
+func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platform.LogLine) error) error {
+	read := map[string]int{}
+	for first := true; ; first = false {
+		lines, changed := d.w.more(q, read)
+		if first && q.Tail >= 0 && len(lines) > q.Tail {
+			lines = lines[len(lines)-q.Tail:]
+		}
+		for _, l := range lines {
+			if err := line(l); err != nil {
+				return err
+			}
+		}
+		if !q.Follow {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// more is what was written since the last call.
+func (w *World) more(q platform.LogQuery, read map[string]int) (lines []platform.LogLine, changed chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, t := range w.things {
+		if t.resource.Owner != q.Owner || len(q.Names) > 0 && !slices.Contains(q.Names, name) {
+			continue
+		}
+		for _, l := range t.lines[min(read[name], len(t.lines)):] {
+			if !l.At.Before(q.Since) {
+				lines = append(lines, l)
+			}
+		}
+		read[name] = len(t.lines)
+	}
+	slices.SortStableFunc(lines, func(a, b platform.LogLine) int { return a.At.Compare(b.At) })
+	return lines, w.changed
+}
+
+// Exec implements platform.Attacher.
+func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
+	if !d.w.Running(x.In) {
+		return 0, staging.Refused("", "%s does not run", x.In)
+	}
+	does := d.w.options.Behave(staging.WorkloadSpec{Role: staging.RoleTask, Command: x.Command})
+	say := does.Say
+	if does.Print != "" {
+		say = append(slices.Clone(say), x.Env[does.Print])
+	}
+	for _, line := range say {
+		if _, err := io.WriteString(x.Stdout, line+"\n"); err != nil {
+			return 0, err
+		}
+	}
+	if does.Cat {
+		if _, err := io.Copy(x.Stdout, x.Stdin); err != nil {
+			return 0, err
+		}
+	}
+	if does.Stay {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return does.Code, nil
+}
+
+// Pause implements platform.Pauser.
+func (d *Driver) Pause(ctx context.Context, owner string, names []string) error {
+	return d.pause(ctx, Pause, owner, names, true)
+}
+
+// Resume implements platform.Pauser.
+func (d *Driver) Resume(ctx context.Context, owner string, names []string) error {
+	return d.pause(ctx, Resume, owner, names, false)
+}
+
+func (d *Driver) pause(ctx context.Context, m Method, owner string, names []string, paused bool) error {
+	lost, err := d.w.enter(ctx, Call{m, "", owner})
+	if err != nil {
+		return err
+	}
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	for _, name := range names {
+		if t := d.w.things[name]; t != nil && t.resource.Owner == owner {
+			t.paused = paused
+		}
+	}
+	return lost
+}
+
+// Paused names what is paused now, sorted.
+func (w *World) Paused() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var names []string
+	for name, t := range w.things {
+		if t.paused {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Usage implements platform.Meter.
+func (d *Driver) Usage(_ context.Context, owner string) (platform.Usage, error) {
+	d.w.mu.Lock()
+	defer d.w.mu.Unlock()
+	var u platform.Usage
+	for _, t := range d.w.things {
+		if t.resource.Owner == owner && t.seen.Run == staging.RunRunning {
+			u.Processes++
+		}
+	}
+	return u, nil
+}
