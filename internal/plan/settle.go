@@ -69,7 +69,8 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []string {
 	before := flatten(ready)
 	up := map[string][]string{}
-	var all []string
+	// A request waits for what it may ask, not for workers.
+	var routed, workers []string
 	for _, s := range startOrder(dep.Stack) {
 		after := append([]string{}, before...)
 		for _, d := range s.DependsOn {
@@ -83,14 +84,18 @@ func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []str
 			up[s.Name] = append(up[s.Name], b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
 				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth, Cause: "waking"}, begun, after)...)
 		}
-		all = append(all, up[s.Name]...)
+		if len(s.Ports) > 0 {
+			routed = append(routed, up[s.Name]...)
+		} else {
+			workers = append(workers, up[s.Name]...)
+		}
 	}
-	all = append(all, before...)
+	routed = append(routed, before...)
 	if b.in.Holding || !b.there(route(dep.Environment).name) {
-		all = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
-			Step: staging.StepRoute, Cause: "awake"}, all)
+		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
+			Step: staging.StepRoute, Cause: "awake"}, routed)
 	}
-	return all
+	return append(routed, workers...)
 }
 
 // sleep lets nothing stop before the edge holds what comes.
