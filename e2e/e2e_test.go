@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,13 +40,15 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	commands := edgeCommands()
+	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
+		"serve": serve, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
+	})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
 		Condition: condition,
 		Setup:     func(e *testscript.Env) error { return setup(t, e, bin, fixtures) },
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
-		},
+		Cmds:      commands,
 	})
 }
 
@@ -102,7 +105,7 @@ func setup(t *testing.T, e *testscript.Env, bin, fixtures string) error {
 	data := filepath.Join(e.WorkDir, "data")
 	e.Vars = append(e.Vars, "PATH="+bin+":"+os.Getenv("PATH"), "OFFSHOOT_DATA_DIR="+data, "FIXTURES="+fixtures, "HOME="+e.WorkDir,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
-	e.Values[key{}] = &running{}
+	e.Values[key{}], e.Values[loadKey{}] = &running{}, new(*traffic)
 	repo := filepath.Join(e.WorkDir, "repo")
 	if err := os.CopyFS(repo, os.DirFS(filepath.Join(fixtures, "shop"))); err != nil {
 		return err

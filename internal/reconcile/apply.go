@@ -21,6 +21,13 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err := a.describe(ctx, v, dep, op, &r); err != nil {
 		return err
 	}
+	if old, ok := v.row(op.Resource); ok && old.State == staging.ResourceDeleting {
+		// Its end was begun and then no longer wanted: what was told to go is
+		// not to be taken for what is to come.
+		if err := a.remove(ctx, old); err != nil {
+			return err
+		}
+	}
 	row := staging.Resource{Name: op.Resource, Kind: op.Kind, Driver: a.Platform.Traits().Name, Owner: a.id, Project: v.project.Name,
 		Generation: v.Environment.Generation, SpecHash: r.SpecHash, State: staging.ResourceIntended, CreatedAt: a.Now()}
 	err := a.Store.Write(ctx, func(w Writer) error {
