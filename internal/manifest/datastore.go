@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -14,54 +15,111 @@ import (
 // datastoreImages are the last element of well-known images' names.
 var datastoreImages = map[string]string{
 	"postgres": "postgres", "postgresql": "postgres", "postgis": "postgres", "pgvector": "postgres", "timescaledb": "postgres",
-	"redis": "redis", "valkey": "redis", "redis-stack": "redis", "redis-stack-server": "redis", "keydb": "redis", "solr": "solr",
+	"timescaledb-ha": "postgres", "redis": "redis", "valkey": "redis", "redis-stack": "redis", "redis-stack-server": "redis", "keydb": "redis",
+	"dragonfly": "redis", "solr": "solr",
 }
 
-var imageMajor = regexp.MustCompile(`^(?:pg|v)?(\d+)`)
+// imageMajor is the major version in a tag: 15-alpine, v7, pg16, 2.11-pg15.
+var imageMajor = regexp.MustCompile(`(?:^|-)pg(\d+)|^v?(\d+)`)
 
 // datastoreKind is the kind of data server that an image is.
 func datastoreKind(image string) (string, bool) {
-	name, _, _ := strings.Cut(path.Base(image), ":")
-	name, _, _ = strings.Cut(name, "@")
+	name, _, _ := strings.Cut(path.Base(image), "@")
+	name, _, _ = strings.Cut(name, ":")
 	kind, ok := datastoreImages[name]
 	return kind, ok
 }
 
-func (r *reader) datastore(s types.ServiceConfig, kind string) {
-	env := r.environment(s)
-	d := staging.Datastore{Name: s.Name, Kind: kind, Image: s.Image, Args: s.Command, Cores: nil,
-		Limits: staging.Limits{CPUs: float64(s.CPUS), Memory: int64(s.MemLimit)}}
-	d.File, d.Line = r.where("services." + s.Name)
-	if _, tag, ok := strings.Cut(path.Base(s.Image), ":"); ok {
-		if m := imageMajor.FindStringSubmatch(tag); m != nil {
-			d.Version = m[1]
+func imageVersion(kind, image string) string {
+	base, _, _ := strings.Cut(path.Base(image), "@")
+	name, tag, _ := strings.Cut(base, ":")
+	version := ""
+	for _, m := range imageMajor.FindAllStringSubmatch(tag, -1) {
+		if m[1] != "" {
+			return m[1]
+		}
+		version = m[2]
+	}
+	// Of a relative's tag only pgNN is Postgres' own version.
+	if strings.HasPrefix(name, "timescaledb") || kind == "redis" && name != "redis" && name != "valkey" {
+		return ""
+	}
+	return version
+}
+
+// datastores takes the services that are data servers.
+func (r *reader) datastores(p *types.Project) {
+	r.passwordFiles = map[string]string{}
+	for _, name := range slices.SortedFunc(maps.Keys(p.Services), r.inOrder) {
+		s := p.Services[name]
+		kind, ok := datastoreKind(s.Image)
+		switch {
+		case !ok || s.Build != nil:
+		case kind == "solr":
+			r.refuse([]string{"services", name, "image"}, "Solr is not in this build", "leave the service out with `profiles: [solr]` in "+overlayName)
+		default:
+			r.stack.Datastores = append(r.stack.Datastores, r.datastore(p, s, kind))
 		}
 	}
+}
+
+func (r *reader) datastore(p *types.Project, s types.ServiceConfig, kind string) staging.Datastore {
+	env := r.environment(s)
+	d := staging.Datastore{Name: s.Name, Kind: kind, Image: s.Image, Version: imageVersion(kind, s.Image), Args: s.Command, Aliases: aliases(p, s),
+		Limits: staging.Limits{CPUs: float64(s.CPUS), Memory: int64(s.MemLimit)}}
+	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+		d.Limits = staging.Limits{CPUs: float64(s.Deploy.Resources.Limits.NanoCPUs), Memory: int64(s.Deploy.Resources.Limits.MemoryBytes)}
+	}
+	d.File, d.Line = r.where([]string{"services", s.Name})
 	switch kind {
 	case "postgres":
 		d.Port = 5432
-		d.User = first(env, "POSTGRES_USER", "POSTGRESQL_USERNAME", "POSTGRESQL_USER")
-		if d.User == "" {
+		if d.User = first(env, "POSTGRES_USER", "POSTGRESQL_USERNAME", "POSTGRESQL_USER"); d.User == "" {
 			d.User = "postgres"
 		}
-		d.Database = first(env, "POSTGRES_DB", "POSTGRESQL_DATABASE")
-		if d.Database == "" {
+		if d.Database = first(env, "POSTGRES_DB", "POSTGRESQL_DATABASE"); d.Database == "" {
 			d.Database = d.User
 		}
+		if staging.HasLate(d.User + d.Database) {
+			r.refuse([]string{"services", s.Name, "environment"}, "user and database of "+s.Name+" cannot be a secret's value", "write them down, or use `offshoot project env set`")
+		}
 		d.Password = first(env, "POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")
+		r.passwordFile(s, env["POSTGRES_PASSWORD_FILE"])
 	case "redis":
 		d.Port = 6379
 		d.Password = first(env, "REDIS_PASSWORD", "VALKEY_PASSWORD")
-		if i := slices.Index(d.Args, "--requirepass"); i >= 0 && i+1 < len(d.Args) {
-			d.Password = d.Args[i+1]
-			d.Args = slices.Delete(slices.Clone(d.Args), i, i+2)
-		}
-	case "solr":
-		r.note(staging.NoteRefused, d.File, d.Line, "services."+s.Name+".image", "Solr is not in this build", "leave it out in "+overlayName+" until it is")
-		return
+		d.Args, d.Password = withoutPassword(d.Args, d.Password)
 	}
 	d.PasswordDeclared = d.Password != ""
-	r.stack.Datastores = append(r.stack.Datastores, d)
+	return d
+}
+
+// passwordFile remembers the secret that holds the password: services that
+// mount it read the environment's own.
+func (r *reader) passwordFile(s types.ServiceConfig, file string) {
+	for _, x := range s.Secrets {
+		if file != "" && (x.Source == path.Base(file) || x.Target != "" && path.Base(x.Target) == path.Base(file)) {
+			r.passwordFiles[x.Source] = s.Name
+		}
+	}
+}
+
+// withoutPassword takes --requirepass from a Redis server's arguments.
+func withoutPassword(args []string, password string) (rest []string, found string) {
+	found = password
+	for i := 0; i < len(args); i++ {
+		value, joined := strings.CutPrefix(args[i], "--requirepass=")
+		switch {
+		case joined:
+			found = value
+		case args[i] == "--requirepass" && i+1 < len(args):
+			i++
+			found = args[i]
+		default:
+			rest = append(rest, args[i])
+		}
+	}
+	return rest, found
 }
 
 func first(env map[string]string, keys ...string) string {

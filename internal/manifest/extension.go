@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -23,9 +24,16 @@ func (d *duration) UnmarshalJSON(text []byte) error {
 		*d = -1
 		return nil
 	}
+	days, isDays := strings.CutSuffix(s, "d")
+	if isDays {
+		s = days + "h"
+	}
 	v, err := time.ParseDuration(s)
+	if isDays {
+		v *= 24
+	}
 	if err != nil || v <= 0 {
-		return fmt.Errorf("%q is no duration such as 15m", s)
+		return fmt.Errorf("%s is no duration such as 15m", text)
 	}
 	*d = duration(v)
 	return nil
@@ -73,13 +81,14 @@ func (t *task) UnmarshalJSON(text []byte) error {
 		return json.Unmarshal(text, &t.Command)
 	}
 	type terms task
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode((*terms)(t)); err != nil {
+	if err := json.Unmarshal(text, (*terms)(t)); err != nil {
 		return err
 	}
 	if t.OnFailure != "" && t.OnFailure != "restore" && t.OnFailure != "keep" {
 		return fmt.Errorf("on_failure is restore or keep, not %q", t.OnFailure)
+	}
+	if t.Timeout < 0 {
+		return errors.New("a task's timeout is a duration such as 15m")
 	}
 	if staging.Command(t.Command).Empty() {
 		return errors.New("the command is missing")
@@ -88,7 +97,7 @@ func (t *task) UnmarshalJSON(text []byte) error {
 }
 
 func (t *task) stage(name string) staging.Task {
-	return staging.Task{Name: name, Service: t.Service, Command: staging.Command(t.Command), Timeout: max(0, time.Duration(t.Timeout)), KeepOnFailure: t.OnFailure == "keep"}
+	return staging.Task{Name: name, Service: t.Service, Command: staging.Command(t.Command), Timeout: time.Duration(t.Timeout), KeepOnFailure: t.OnFailure == "keep"}
 }
 
 // stackExtension is x-offshoot at the top of the file.
@@ -109,6 +118,7 @@ type stackExtension struct {
 	} `json:"hooks"`
 }
 
+// link is a variable that points at another project.
 type link struct {
 	Project  string `json:"project"`
 	Variable string `json:"variable"`
@@ -116,6 +126,7 @@ type link struct {
 	URL      string `json:"url"`
 }
 
+// sizes are what a size changes of one service.
 type sizes struct {
 	Replicas *int    `json:"replicas"`
 	Memory   bytes64 `json:"memory"`
@@ -167,18 +178,4 @@ func (b *bytes64) UnmarshalJSON(text []byte) error {
 	}
 	*b = bytes64(v << shift)
 	return nil
-}
-
-// extension decodes an x-offshoot value; unknown keys are errors.
-func extension(value any, into any) error {
-	if value == nil {
-		return nil
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	return d.Decode(into)
 }

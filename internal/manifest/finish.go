@@ -1,82 +1,33 @@
 package manifest
 
 import (
-	"cmp"
-	"maps"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"offshoot/internal/staging"
 )
 
-// extend adds what x-offshoot says of the whole stack.
-func (r *reader) extend(x stackExtension, file string) {
-	s := r.stack
-	s.Primary, s.Migrations, s.Lite = x.Primary, x.Migrations, x.Lite
-	if x.Release != nil {
-		s.Release = append(s.Release, x.Release.stage("release"))
-	}
-	if x.Seed != nil {
-		t := x.Seed.stage("seed")
-		s.Seed = &t
-	}
-	if x.Layer != nil {
-		t := x.Layer.stage("layer")
-		s.Layer = &t
-	}
-	s.Sleep = staging.Sleep{After: max(0, time.Duration(x.Sleep)), Never: x.Sleep < 0}
-	for _, name := range slices.Sorted(maps.Keys(x.Links)) {
-		l := x.Links[name]
-		if l.Variable == "" || (l.Project == "") == (l.URL == "") {
-			r.refuse(file, "x-offshoot.links."+name, "a link needs a variable, and either a project or a url", "write {project: NAME, variable: NAME_URL}")
-		}
-		s.Links = append(s.Links, staging.Link{Name: name, Project: l.Project, Variable: l.Variable, MatchBranch: l.Match == "branch", URL: l.URL})
-	}
-	if len(x.Sizes) > 0 {
-		s.Sizes = map[string]map[string]staging.Size{}
-	}
-	for size, services := range x.Sizes {
-		s.Sizes[size] = map[string]staging.Size{}
-		for name, v := range services {
-			s.Sizes[size][name] = staging.Size{Replicas: v.Replicas, CPUs: float64(v.CPUs), Memory: int64(v.Memory)}
-		}
-	}
-	s.Hooks = staging.Hooks{AfterCreate: plainCommands(x.Hooks.AfterCreate), AfterDeploy: plainCommands(x.Hooks.AfterDeploy),
-		BeforeDestroy: plainCommands(x.Hooks.BeforeDestroy)}
-}
-
-func plainCommands(list commands) []staging.Command {
-	var plain []staging.Command
-	for _, c := range list {
-		plain = append(plain, staging.Command(c))
-	}
-	return plain
-}
-
 var serviceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// usualMigrations are where frameworks keep migrations.
+var usualMigrations = []string{"db/migrate", "migrations", "prisma/migrations", "db/migrations", "database/migrations", "alembic/versions", "priv/repo/migrations"}
 
 // finish completes the stack and refuses what cannot run.
 func (r *reader) finish() {
 	s := r.stack
-	services := s.Services[:0:0]
-	for _, v := range s.Services {
-		key := "services." + v.Name
-		if !serviceName.MatchString(v.Name) {
-			r.note(staging.NoteRefused, v.File, v.Line, key, "the service's name has other characters than letters, digits, dot, dash and underscore", "rename it")
-		}
-		if v.Command.Empty() {
-			r.note(staging.NoteRefused, v.File, v.Line, key, "service "+v.Name+" has no way to run as a process: it is an image without a command of yours",
-				"give it x-offshoot.process.command, or use the docker platform")
-		}
-		if v.Schedule != neverScheduled {
-			services = append(services, v)
+	if len(s.Services) == 0 && !r.refused() {
+		r.note(staging.NoteRefused, first1(s.Sources), 0, "services", "no service is left to run", "add a service that is built from the repository")
+	}
+	r.names()
+	for _, v := range slices.Concat(s.Services, s.OneShots) {
+		if v.Command.Empty() && !r.o.Images {
+			r.cannotRun(v)
 		}
 	}
 	r.recognise()
-	s.Services = services
+	r.builtVolumes()
 	for i := range s.Release {
 		if s.Release[i].Service == "" {
 			s.Release[i].Service = r.taskService()
@@ -89,41 +40,146 @@ func (r *reader) finish() {
 	}
 	r.dependencies()
 	r.primary()
+	r.named()
+	r.answered()
 	if len(s.Migrations) == 0 {
-		for _, p := range []string{"db/migrate", "migrations", "prisma/migrations", "db/migrations", "alembic/versions"} {
-			if _, err := r.root.Stat(p); err == nil {
+		for _, p := range usualMigrations {
+			if r.isDir(p) {
 				s.Migrations = append(s.Migrations, p)
 			}
 		}
 	}
 }
 
-// recognise adds build steps by what lies in the folders of services that
-// declare none.
-func (r *reader) recognise() {
-	declared := map[string]bool{}
-	for _, b := range r.stack.Build {
-		declared[b.Name] = true
+func first1(list []string) string {
+	if len(list) == 0 {
+		return "compose.yaml"
 	}
-	seen := map[string]bool{}
-	for _, v := range r.stack.Services {
-		dir := "."
-		if v.ImageBuild != nil {
-			dir = path.Clean(cmp.Or(v.ImageBuild.Context, "."))
+	return list[0]
+}
+
+// cannotRun is of class platform: another platform could.
+func (r *reader) cannotRun(v staging.Service) {
+	message := "service " + v.Name + " has no way to run as a process: "
+	hint := "give it x-offshoot.process.command, leave it out with `profiles: [image]` in " + overlayName + ", or use the docker platform"
+	if v.ImageBuild != nil {
+		message += "neither Compose nor its Dockerfile says a command"
+		hint = "give it a command, or x-offshoot.process.command"
+	} else {
+		message += "it is the image " + v.Image
+	}
+	r.platform[len(r.notes)] = true
+	r.note(staging.NoteRefused, v.File, v.Line, "services."+v.Name, message, hint)
+}
+
+// names refuses what would be one name in variables or hosts.
+func (r *reader) names() {
+	type named struct {
+		name, file string
+		line       int
+	}
+	var all []named
+	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
+		all = append(all, named{v.Name, v.File, v.Line})
+	}
+	for _, d := range r.stack.Datastores {
+		all = append(all, named{d.Name, d.File, d.Line})
+	}
+	seen := map[string]string{}
+	for _, n := range all {
+		if !serviceName.MatchString(n.name) {
+			r.note(staging.NoteRefused, n.file, n.line, "services."+n.name, "the service's name has other characters than letters, digits, dot, dash and underscore, or more than 63", "rename it")
 		}
-		if declared[v.Name] || seen[dir] || outside(dir) || len(r.stack.Build) > 0 && dir == "." {
-			continue
+		plain := strings.ToLower(strings.Map(plainRune, n.name))
+		if other, ok := seen[plain]; ok {
+			r.note(staging.NoteRefused, n.file, n.line, "services."+n.name, n.name+" and "+other+" would be one name in host names and variables", "rename one of them")
 		}
-		seen[dir] = true
-		for _, step := range r.recognised(dir) {
-			r.stack.Build = append(r.stack.Build, step)
-			r.note(staging.NoteGuessed, v.File, v.Line, "services."+v.Name, "built by: "+step.Command.Shell, "say otherwise with x-offshoot.process.build")
+		seen[plain] = n.name
+	}
+}
+
+// named refuses services that x-offshoot names and the stack lacks.
+func (r *reader) named() {
+	var known []string
+	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
+		known = append(known, v.Name)
+	}
+	for _, d := range r.stack.Datastores {
+		known = append(known, d.Name)
+	}
+	miss := func(name string, at ...string) {
+		if !slices.Contains(known, name) {
+			r.refuse(append([]string{extensionKey}, at...), "there is no service "+name, didYouMean(name, known))
+		}
+	}
+	for size, services := range r.stack.Sizes {
+		for name := range services {
+			miss(name, "sizes", size, name)
+		}
+	}
+	for _, name := range r.stack.Lite {
+		miss(name, "lite")
+	}
+	for _, t := range slices.Concat(r.stack.Release, taskList(r.stack.Seed), taskList(r.stack.Layer)) {
+		if t.Service != "" && t.Name != t.Service {
+			miss(t.Service, t.Name, "service")
 		}
 	}
 }
 
+func taskList(t *staging.Task) []staging.Task {
+	if t == nil {
+		return nil
+	}
+	return []staging.Task{*t}
+}
+
+// builtVolumes drops volumes over what the build makes: an empty volume would
+// hide it. Compose's users keep node_modules of the image so.
+func (r *reader) builtVolumes() {
+	var made []string
+	for _, b := range r.stack.Build {
+		for _, c := range b.Cache {
+			made = append(made, path.Clean(c))
+		}
+	}
+	used := map[string]bool{}
+	for i := range r.stack.Services {
+		v := &r.stack.Services[i]
+		v.Mounts = slices.DeleteFunc(v.Mounts, func(m staging.Mount) bool {
+			hides := m.Kind == staging.MountVolume && slices.Contains(made, inCheckout(*v, m.Target))
+			if hides {
+				r.ignore([]string{"services", v.Name, "volumes"}, "volume "+m.Source+" is ignored: the build makes "+m.Target)
+			}
+			return hides
+		})
+	}
+	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
+		for _, m := range v.Mounts {
+			used[m.Source] = used[m.Source] || m.Kind == staging.MountVolume
+		}
+	}
+	r.stack.Volumes = slices.DeleteFunc(r.stack.Volumes, func(v staging.Volume) bool { return !used[v.Name] })
+}
+
+// inCheckout is the path of the checkout that a target inside is, "" for none.
+func inCheckout(v staging.Service, target string) string {
+	for _, m := range slices.Backward(v.Mounts) {
+		if rest, ok := under(target, m.Target); ok && m.Kind == staging.MountCheckout {
+			return path.Join(m.Source, rest)
+		}
+	}
+	if rest, ok := under(target, codeAt); ok {
+		return path.Clean(rest)
+	}
+	return ""
+}
+
 // taskService is whose variables a task gets that names none.
 func (r *reader) taskService() string {
+	if r.stack.Primary != "" {
+		return r.stack.Primary
+	}
 	for _, v := range r.stack.Services {
 		if len(v.Ports) > 0 {
 			return v.Name
@@ -135,17 +191,13 @@ func (r *reader) taskService() string {
 	return ""
 }
 
-// dependencies drops waits for release tasks, which come before everything,
-// and refuses cycles.
+// dependencies refuses circles, orders the release tasks, and then drops waits
+// for them: they come before everything.
 func (r *reader) dependencies() {
-	for i := range r.stack.Services {
-		v := &r.stack.Services[i]
-		v.DependsOn = slices.DeleteFunc(v.DependsOn, func(d staging.Dependency) bool {
-			_, service := r.stack.Service(d.Name)
-			return !service
-		})
-	}
+	s := r.stack
+	all := slices.Concat(s.Services, s.OneShots)
 	state := map[string]int{}
+	var order []string
 	var visit func(name string) bool
 	visit = func(name string) bool {
 		switch state[name] {
@@ -155,38 +207,56 @@ func (r *reader) dependencies() {
 			return true
 		}
 		state[name] = 1
-		v, _ := r.stack.Service(name)
-		for _, d := range v.DependsOn {
-			if !visit(d.Name) {
-				return false
+		i := slices.IndexFunc(all, func(v staging.Service) bool { return v.Name == name })
+		if i >= 0 {
+			for _, d := range all[i].DependsOn {
+				if !visit(d.Name) {
+					return false
+				}
 			}
 		}
-		state[name] = 2
+		state[name], order = 2, append(order, name)
 		return true
 	}
-	for _, v := range r.stack.Services {
+	for _, v := range all {
 		if !visit(v.Name) {
-			r.note(staging.NoteRefused, v.File, v.Line, "services."+v.Name+".depends_on", "services wait for each other in a circle", "remove one of the depends_on")
+			r.refuse([]string{"services", v.Name, "depends_on"}, "services wait for each other in a circle", "remove one of the depends_on")
 			return
 		}
 	}
+	slices.SortStableFunc(s.Release, func(a, b staging.Task) int {
+		rank := func(t staging.Task) int {
+			if slices.ContainsFunc(s.OneShots, func(v staging.Service) bool { return v.Name == t.Name }) {
+				return slices.Index(order, t.Name)
+			}
+			return len(order)
+		}
+		return rank(a) - rank(b)
+	})
+	for i := range s.Services {
+		v := &s.Services[i]
+		v.DependsOn = slices.DeleteFunc(v.DependsOn, func(d staging.Dependency) bool {
+			return !slices.ContainsFunc(s.Services, func(other staging.Service) bool { return other.Name == d.Name })
+		})
+	}
 }
 
+// primary is the service behind the environment's URL.
 func (r *reader) primary() {
 	s := r.stack
 	if s.Primary != "" {
-		v, ok := s.Service(s.Primary)
-		if !ok || len(v.Ports) == 0 {
-			f, n := r.where("x-offshoot.primary")
-			r.note(staging.NoteRefused, f, n, "x-offshoot.primary", "there is no service "+strconv.Quote(s.Primary)+" with a port", "name one that has ports")
-		}
-	} else {
-		for _, v := range s.Services {
-			if len(v.Ports) > 0 && v.Public {
-				s.Primary = v.Name
-				break
+		if v, ok := s.Service(s.Primary); !ok || len(v.Ports) == 0 {
+			var known []string
+			for _, v := range s.Services {
+				if len(v.Ports) > 0 {
+					known = append(known, v.Name)
+				}
 			}
+			r.refuse([]string{extensionKey, "primary"}, "there is no service "+s.Primary+" with a port", didYouMean(s.Primary, known))
+			return
 		}
+	} else if i := slices.IndexFunc(s.Services, func(v staging.Service) bool { return len(v.Ports) > 0 && v.Public }); i >= 0 {
+		s.Primary = s.Services[i].Name
 	}
 	for i := range s.Services {
 		if s.Services[i].Name == s.Primary {

@@ -1,136 +1,266 @@
 package manifest
 
-import (
-	"slices"
-	"strings"
+import "strings"
 
-	"go.yaml.in/yaml/v4"
+// Treatment is what becomes of a Compose key.
+type Treatment string
 
-	"offshoot/internal/staging"
-)
-
-// treatment is what becomes of a Compose key.
-type treatment string
-
+// The treatments.
 const (
-	honoured treatment = "honoured"
-	ignored  treatment = "ignored"
-	refused  treatment = "refused"
+	Honoured Treatment = "honoured"
+	Ignored  Treatment = "ignored"
+	Refused  Treatment = "refused"
 )
 
-// rule is one row of the table of Compose keys.
-type rule struct {
-	key string
-	do  treatment
-	why string
+// Key is one row of the table of Compose keys.
+type Key struct {
+	// Name is the dotted path, with * for a name of the stack's own; the
+	// elements of a list have the list's path.
+	Name string
+	// Process is what becomes of it on the process platform, Why the reason.
+	Process Treatment
+	Why     string
 }
 
-// topKeys and serviceKeys are every key that Compose has, and what becomes of
-// it on the process platform; docs/compose.md shows the same table.
-var topKeys = []rule{
-	{"name", ignored, "environments are named after branches"},
-	{"version", ignored, "Compose itself ignores it"},
-	{"services", honoured, ""},
-	{"volumes", honoured, "volumes of the environment"},
-	{"include", honoured, "files of the repository"},
-	{"networks", ignored, "the network is the host's"},
-	{"configs", refused, "not on the process platform yet"},
-	{"secrets", refused, "use `offshoot project secret set KEY --file PATH`"},
-	{"models", refused, "no model runner"},
+// keys is every key that Compose has. What is below an ignored or refused key
+// shares its fate; what is below an honoured one has rows of its own, or is
+// honoured whole. A row that is said to be honoured may still be refused for a
+// value, as its reason says. docs/compose.md is written from it.
+var keys = []Key{
+	{"version", Ignored, "Compose itself ignores it"},
+	{"name", Ignored, "environments are named after branches"},
+	{"include", Honoured, "files of the repository"},
+	{"include.path", Honoured, "inside the repository"},
+	{"include.project_directory", Honoured, "inside the repository"},
+	{"include.env_file", Honoured, "inside the repository"},
+	{"networks", Ignored, "the network is the host's; names of services resolve"},
+	{"models", Refused, "there is no model runner"},
+	{"jobs", Refused, "write a service with x-offshoot.schedule"},
+	{"volumes", Honoured, "volumes of the environment"},
+	{"volumes.*.name", Ignored, "each environment has its own"},
+	{"volumes.*.driver", Ignored, "each environment has its own, on this host"},
+	{"volumes.*.driver_opts", Refused, "they can lead outside the repository"},
+	{"volumes.*.external", Ignored, "each environment has its own"},
+	{"volumes.*.labels", Ignored, "labels are not used"},
+	{"configs", Honoured, "files of the services that name them"},
+	{"configs.*.name", Ignored, "names are Offshoot's"},
+	{"configs.*.file", Honoured, "inside the repository"},
+	{"configs.*.content", Honoured, ""},
+	{"configs.*.environment", Honoured, "a variable's value as a file"},
+	{"configs.*.external", Refused, "write it with content, or use `offshoot project secret set KEY --file PATH`"},
+	{"configs.*.labels", Ignored, "labels are not used"},
+	{"configs.*.template_driver", Refused, "templates are Swarm's"},
+	{"secrets", Honoured, "files of the services that name them"},
+	{"secrets.*.name", Ignored, "names are Offshoot's"},
+	{"secrets.*.file", Honoured, "inside the repository; a missing one is named by check"},
+	{"secrets.*.environment", Honoured, "a variable's value as a file"},
+	{"secrets.*.external", Refused, "use `offshoot project secret set KEY --file PATH`"},
+	{"secrets.*.labels", Ignored, "labels are not used"},
+	{"secrets.*.driver", Refused, "use `offshoot project secret set KEY --file PATH`"},
+	{"secrets.*.driver_opts", Refused, "use `offshoot project secret set KEY --file PATH`"},
+	{"secrets.*.template_driver", Refused, "templates are Swarm's"},
+	{"services", Honoured, ""},
+
+	{"services.*.annotations", Ignored, "for container engines"},
+	{"services.*.attach", Ignored, "all output is kept"},
+	{"services.*.blkio_config", Ignored, "there is no such limit"},
+	{"services.*.build", Honoured, "says where the code is"},
+	{"services.*.build.additional_contexts", Ignored, "no image is built"},
+	{"services.*.build.args", Ignored, "no image is built; use `offshoot project env set K=V --build`"},
+	{"services.*.build.cache_from", Ignored, "no image is built"},
+	{"services.*.build.cache_to", Ignored, "no image is built"},
+	{"services.*.build.context", Honoured, "a folder of the repository"},
+	{"services.*.build.dockerfile", Honoured, "its command, folder and variables, where Compose has none"},
+	{"services.*.build.dockerfile_inline", Honoured, "its command, folder and variables, where Compose has none"},
+	{"services.*.build.entitlements", Refused, "a branch never gains power"},
+	{"services.*.build.extra_hosts", Ignored, "names are the host's"},
+	{"services.*.build.isolation", Ignored, "for Windows"},
+	{"services.*.build.labels", Ignored, "labels are not used"},
+	{"services.*.build.network", Ignored, "the network is the host's"},
+	{"services.*.build.no_cache", Ignored, "no image is built"},
+	{"services.*.build.no_cache_filter", Ignored, "no image is built"},
+	{"services.*.build.platforms", Ignored, "the host's"},
+	{"services.*.build.privileged", Refused, "a branch never gains power"},
+	{"services.*.build.provenance", Ignored, "no image is built"},
+	{"services.*.build.pull", Ignored, "no image is pulled"},
+	{"services.*.build.sbom", Ignored, "no image is built"},
+	{"services.*.build.secrets", Ignored, "no image is built; use `offshoot project secret set KEY --build`"},
+	{"services.*.build.shm_size", Ignored, "bounded by memory"},
+	{"services.*.build.ssh", Refused, "keys of the host; use `offshoot project credential set git`"},
+	{"services.*.build.tags", Ignored, "no image is built"},
+	{"services.*.build.target", Ignored, "no image is built"},
+	{"services.*.build.ulimits", Ignored, "there is no such limit"},
+	{"services.*.cap_add", Refused, "a branch never gains power"},
+	{"services.*.cap_drop", Ignored, "services have no capabilities"},
+	{"services.*.cgroup", Refused, "namespaces of the host"},
+	{"services.*.cgroup_parent", Refused, "limits are the server's"},
+	{"services.*.command", Honoured, ""},
+	{"services.*.configs", Honoured, ""},
+	{"services.*.configs.gid", Ignored, "the environment's own user reads it"},
+	{"services.*.configs.mode", Ignored, "readable by the service alone"},
+	{"services.*.configs.source", Honoured, ""},
+	{"services.*.configs.target", Honoured, ""},
+	{"services.*.configs.uid", Ignored, "the environment's own user reads it"},
+	{"services.*.container_name", Ignored, "names are Offshoot's; others of the stack may call the service so"},
+	{"services.*.cpu_count", Ignored, "use deploy.resources.limits"},
+	{"services.*.cpu_percent", Ignored, "use deploy.resources.limits"},
+	{"services.*.cpu_period", Ignored, "use deploy.resources.limits"},
+	{"services.*.cpu_quota", Ignored, "use deploy.resources.limits"},
+	{"services.*.cpu_rt_period", Refused, "the host's scheduling"},
+	{"services.*.cpu_rt_runtime", Refused, "the host's scheduling"},
+	{"services.*.cpu_shares", Ignored, "use deploy.resources.limits"},
+	{"services.*.cpus", Honoured, ""},
+	{"services.*.cpuset", Ignored, "there is no such limit"},
+	{"services.*.credential_spec", Ignored, "for Windows"},
+	{"services.*.depends_on", Honoured, "service_completed_successfully makes a release task"},
+	{"services.*.deploy", Honoured, ""},
+	{"services.*.deploy.endpoint_mode", Ignored, "for Swarm"},
+	{"services.*.deploy.labels", Ignored, "labels are not used"},
+	{"services.*.deploy.mode", Ignored, "use deploy.replicas"},
+	{"services.*.deploy.placement", Ignored, "for Swarm"},
+	{"services.*.deploy.replicas", Honoured, ""},
+	{"services.*.deploy.resources", Honoured, ""},
+	{"services.*.deploy.resources.limits", Honoured, "within the project's"},
+	{"services.*.deploy.resources.reservations", Ignored, "nothing is reserved"},
+	{"services.*.deploy.resources.reservations.devices", Refused, "devices of the host"},
+	{"services.*.deploy.restart_policy", Ignored, "always, with backoff"},
+	{"services.*.deploy.rollback_config", Ignored, "the old serves until the new is healthy"},
+	{"services.*.deploy.update_config", Ignored, "the old serves until the new is healthy"},
+	{"services.*.develop", Ignored, "for development"},
+	{"services.*.device_cgroup_rules", Refused, "devices of the host"},
+	{"services.*.devices", Refused, "devices of the host"},
+	{"services.*.dns", Ignored, "the host's"},
+	{"services.*.dns_opt", Ignored, "the host's"},
+	{"services.*.dns_search", Ignored, "the host's"},
+	{"services.*.domainname", Ignored, "the host's"},
+	{"services.*.entrypoint", Honoured, ""},
+	{"services.*.env_file", Honoured, "inside the repository; a missing one is answered by the project's variables"},
+	{"services.*.environment", Honoured, ""},
+	{"services.*.expose", Honoured, ""},
+	{"services.*.extends", Honoured, "files of the repository"},
+	{"services.*.external_links", Ignored, "use x-offshoot.links"},
+	{"services.*.extra_hosts", Ignored, "names are the host's"},
+	{"services.*.gpus", Refused, "devices of the host"},
+	{"services.*.group_add", Ignored, "each environment has its own user and group"},
+	{"services.*.healthcheck", Honoured, "a deployment waits for it"},
+	{"services.*.hostname", Ignored, "the host's; others of the stack may call the service so"},
+	{"services.*.image", Honoured, "datastores by name; another image cannot run as a process"},
+	{"services.*.init", Ignored, "there always is one"},
+	{"services.*.ipc", Refused, "namespaces of the host"},
+	{"services.*.isolation", Ignored, "for Windows"},
+	{"services.*.label_file", Ignored, "labels are not used"},
+	{"services.*.labels", Ignored, "labels are not used; routes come from ports"},
+	{"services.*.links", Honoured, "names resolve, these too"},
+	{"services.*.logging", Ignored, "all output is kept"},
+	{"services.*.mac_address", Ignored, "the network is the host's"},
+	{"services.*.mem_limit", Honoured, ""},
+	{"services.*.mem_reservation", Ignored, "nothing is reserved"},
+	{"services.*.mem_swappiness", Ignored, "there is no such limit"},
+	{"services.*.memswap_limit", Ignored, "there is no such limit"},
+	{"services.*.models", Refused, "there is no model runner"},
+	{"services.*.network_mode", Ignored, "services find each other by name; host, service: and container: are refused"},
+	{"services.*.networks", Ignored, "the network is the host's; names and aliases resolve"},
+	{"services.*.oom_kill_disable", Refused, "limits are the server's"},
+	{"services.*.oom_score_adj", Ignored, "the server's"},
+	{"services.*.pid", Refused, "namespaces of the host"},
+	{"services.*.pids_limit", Honoured, ""},
+	{"services.*.platform", Ignored, "the host's"},
+	{"services.*.ports", Honoured, "the first service with one is the environment's URL"},
+	{"services.*.ports.app_protocol", Ignored, "the edge speaks HTTP"},
+	{"services.*.ports.host_ip", Ignored, "host ports become routes"},
+	{"services.*.ports.mode", Ignored, "host ports become routes"},
+	{"services.*.ports.name", Ignored, "names are Offshoot's"},
+	{"services.*.ports.protocol", Honoured, "tcp; a udp port is not routed"},
+	{"services.*.ports.published", Honoured, "not as a port: it becomes a route, and check says so"},
+	{"services.*.ports.target", Honoured, "the service is told by PORT where to listen"},
+	{"services.*.post_start", Refused, "use x-offshoot.hooks.after_deploy"},
+	{"services.*.pre_start", Refused, "use x-offshoot.release, or a service that others await"},
+	{"services.*.pre_stop", Refused, "use x-offshoot.hooks.before_destroy"},
+	{"services.*.privileged", Refused, "a branch never gains power"},
+	{"services.*.profiles", Honoured, "services of a profile do not run, but for those of COMPOSE_PROFILES"},
+	{"services.*.provider", Refused, "programs of the host"},
+	{"services.*.pull_policy", Ignored, "no image is pulled"},
+	{"services.*.pull_refresh_after", Ignored, "no image is pulled"},
+	{"services.*.read_only", Ignored, "all but /app, HOME and /tmp is read-only"},
+	{"services.*.restart", Ignored, "always, with backoff"},
+	{"services.*.runtime", Refused, "programs of the host"},
+	{"services.*.scale", Honoured, ""},
+	{"services.*.secrets", Honoured, ""},
+	{"services.*.secrets.gid", Ignored, "the environment's own user reads it"},
+	{"services.*.secrets.mode", Ignored, "readable by the service alone"},
+	{"services.*.secrets.source", Honoured, ""},
+	{"services.*.secrets.target", Honoured, ""},
+	{"services.*.secrets.uid", Ignored, "the environment's own user reads it"},
+	{"services.*.security_opt", Ignored, "services never gain privileges"},
+	{"services.*.shm_size", Ignored, "bounded by memory"},
+	{"services.*.stdin_open", Ignored, "use `offshoot console`"},
+	{"services.*.stop_grace_period", Honoured, ""},
+	{"services.*.stop_signal", Honoured, ""},
+	{"services.*.storage_opt", Ignored, "there is no such limit"},
+	{"services.*.sysctls", Refused, "the kernel is the host's"},
+	{"services.*.tmpfs", Honoured, ""},
+	{"services.*.tty", Ignored, "use `offshoot console`"},
+	{"services.*.ulimits", Ignored, "there is no such limit"},
+	{"services.*.use_api_socket", Refused, "sockets of the host"},
+	{"services.*.user", Ignored, "each environment has its own user"},
+	{"services.*.userns_mode", Refused, "namespaces of the host"},
+	{"services.*.uts", Refused, "namespaces of the host"},
+	{"services.*.volumes", Honoured, "inside the repository"},
+	{"services.*.volumes.bind", Ignored, "a path of the repository as it is"},
+	{"services.*.volumes.consistency", Ignored, "always consistent"},
+	{"services.*.volumes.image", Ignored, "its type is refused"},
+	{"services.*.volumes.read_only", Honoured, ""},
+	{"services.*.volumes.source", Honoured, "what Git tracks is the checkout's, else a volume; outside the repository is refused"},
+	{"services.*.volumes.target", Honoured, "under the host's programs (/usr, /etc and the like) it is ignored"},
+	{"services.*.volumes.tmpfs", Ignored, "bounded by memory"},
+	{"services.*.volumes.type", Honoured, "bind, volume and tmpfs"},
+	{"services.*.volumes.volume", Honoured, ""},
+	{"services.*.volumes.volume.labels", Ignored, "labels are not used"},
+	{"services.*.volumes.volume.nocopy", Ignored, "volumes start empty or as the snapshot has them"},
+	{"services.*.volumes.volume.subpath", Refused, "name a volume of its own"},
+	{"services.*.volumes_from", Refused, "name the volume in both services"},
+	{"services.*.working_dir", Honoured, "where a mount or the code is; else the code's folder"},
 }
 
-var serviceKeys = []rule{
-	{"annotations", ignored, "for engines only"}, {"attach", ignored, "all output is kept"},
-	{"build", honoured, "its context says where the code is"}, {"blkio_config", ignored, "no such limit"},
-	{"cap_add", refused, "a branch never gains power"}, {"cap_drop", ignored, "services have none"},
-	{"cgroup", refused, "host namespaces"}, {"cgroup_parent", refused, "limits are the server's"},
-	{"command", honoured, ""}, {"configs", refused, "not on the process platform yet"},
-	{"container_name", ignored, "names are ours"}, {"cpu_count", ignored, "use deploy.resources"},
-	{"cpu_percent", ignored, "use deploy.resources"}, {"cpu_period", ignored, "use deploy.resources"},
-	{"cpu_quota", ignored, "use deploy.resources"}, {"cpu_rt_period", refused, "realtime scheduling"},
-	{"cpu_rt_runtime", refused, "realtime scheduling"}, {"cpu_shares", ignored, "use deploy.resources"},
-	{"cpus", honoured, ""}, {"cpuset", ignored, "no such limit"}, {"credential_spec", ignored, "Windows only"},
-	{"depends_on", honoured, ""}, {"deploy", honoured, "replicas and limits"}, {"develop", ignored, "for development"},
-	{"device_cgroup_rules", refused, "devices of the host"}, {"devices", refused, "devices of the host"},
-	{"dns", ignored, "the host's"}, {"dns_opt", ignored, "the host's"}, {"dns_search", ignored, "the host's"},
-	{"domainname", ignored, "the host's"}, {"entrypoint", honoured, ""}, {"env_file", honoured, ""}, {"environment", honoured, ""},
-	{"expose", honoured, ""}, {"extends", honoured, "files of the repository"}, {"external_links", ignored, "use x-offshoot.links"},
-	{"extra_hosts", ignored, "the host's names"}, {"gpus", refused, "devices of the host"}, {"group_add", ignored, "services have one group"},
-	{"healthcheck", honoured, ""}, {"hostname", ignored, "the host's"}, {"image", honoured, "datastores by name"},
-	{"init", ignored, "always"}, {"ipc", refused, "host namespaces"}, {"isolation", ignored, "Windows only"},
-	{"label_file", ignored, "labels are not used"}, {"labels", ignored, "routes come from ports"}, {"links", ignored, "names resolve"},
-	{"logging", ignored, "all output is kept"}, {"mac_address", ignored, "the network is the host's"}, {"mem_limit", honoured, ""},
-	{"mem_reservation", ignored, "no such limit"}, {"mem_swappiness", ignored, "no such limit"}, {"memswap_limit", ignored, "no such limit"},
-	{"models", refused, "no model runner"}, {"network_mode", honoured, "host and others' namespaces are refused"},
-	{"networks", ignored, "the network is the host's"}, {"oom_kill_disable", refused, "limits are the server's"},
-	{"oom_score_adj", ignored, "the server's"}, {"pid", refused, "host namespaces"}, {"pids_limit", honoured, ""},
-	{"platform", ignored, "the host's"}, {"ports", honoured, "host ports become routes"}, {"post_start", refused, "use x-offshoot.hooks"},
-	{"pre_start", refused, "use x-offshoot.hooks"}, {"pre_stop", refused, "use x-offshoot.hooks"}, {"privileged", refused, "a branch never gains power"},
-	{"profiles", honoured, "services of a profile do not run"}, {"provider", refused, "programs of the host"}, {"pull_policy", ignored, "no image is pulled"},
-	{"read_only", ignored, "all but /app, HOME and /tmp is read-only"}, {"restart", ignored, "always, with backoff"}, {"runtime", refused, "programs of the host"},
-	{"scale", honoured, ""}, {"secrets", refused, "use `offshoot project secret set KEY --file PATH`"}, {"security_opt", ignored, "always no-new-privileges"},
-	{"shm_size", ignored, "bounded by memory"}, {"stdin_open", ignored, "use offshoot console"}, {"stop_grace_period", honoured, ""},
-	{"stop_signal", honoured, ""}, {"storage_opt", ignored, "no such limit"}, {"sysctls", refused, "the kernel is the host's"},
-	{"tmpfs", honoured, ""}, {"tty", ignored, "use offshoot console"}, {"ulimits", ignored, "no such limit"},
-	{"use_api_socket", refused, "sockets of the host"}, {"user", ignored, "each environment has its own user"}, {"userns_mode", refused, "host namespaces"},
-	{"uts", refused, "host namespaces"}, {"volumes", honoured, ""}, {"volumes_from", refused, "name the volume in both"}, {"working_dir", honoured, ""},
+// Keys is the table, for docs/compose.md.
+func Keys() []Key { return keys }
+
+// table finds rows by name, and knows which names have rows below them.
+type table struct {
+	rows   map[string]Key
+	parent map[string]bool
 }
 
-// judge notes what a file's keys become. A false or empty value asks for
-// nothing and is let be.
-func (r *reader) judge(file string) {
-	root := r.lines[file].root
-	if len(root.Content) == 0 || root.Content[0].Kind != yaml.MappingNode {
-		return
-	}
-	r.apply(file, "", root.Content[0], topKeys)
-	services := child(root.Content[0], "services")
-	if services == nil || services.Kind != yaml.MappingNode {
-		return
-	}
-	for i := 0; i+1 < len(services.Content); i += 2 {
-		if s := services.Content[i+1]; s.Kind == yaml.MappingNode {
-			r.apply(file, "services."+services.Content[i].Value, s, serviceKeys)
-			r.networkMode(file, "services."+services.Content[i].Value, s)
+func newTable() table {
+	t := table{rows: map[string]Key{}, parent: map[string]bool{"": true}}
+	for _, k := range keys {
+		t.rows[k.Name] = k
+		for name := k.Name; ; {
+			i := strings.LastIndexByte(name, '.')
+			if i < 0 {
+				break
+			}
+			name = name[:i]
+			t.parent[name] = true
 		}
 	}
+	return t
 }
 
-func (r *reader) apply(file, prefix string, n *yaml.Node, table []rule) {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name, value := n.Content[i].Value, n.Content[i+1]
-		if strings.HasPrefix(name, "x-") || name == "<<" || nothing(value) {
-			continue
+// below are the names of the keys that may stand under name.
+func (t table) below(name string) []string {
+	var list []string
+	for _, k := range keys {
+		rest := k.Name
+		if name != "" {
+			var ok bool
+			if rest, ok = strings.CutPrefix(k.Name, name+"."); !ok {
+				continue
+			}
 		}
-		at := slices.IndexFunc(table, func(t rule) bool { return t.key == name })
-		if at < 0 {
-			continue // the loader's schema has refused it
-		}
-		switch t := table[at]; t.do {
-		case refused:
-			r.note(staging.NoteRefused, file, n.Content[i].Line, join(prefix, name), name+" is not allowed: "+t.why, "remove it, or override it in "+overlayName+" with !reset null")
-		case ignored:
-			r.note(staging.NoteIgnored, file, n.Content[i].Line, join(prefix, name), name+" is ignored: "+t.why, "")
-		}
-	}
-}
-
-func (r *reader) networkMode(file, prefix string, s *yaml.Node) {
-	if m := child(s, "network_mode"); m != nil && (m.Value == "host" || strings.Contains(m.Value, ":")) {
-		r.note(staging.NoteRefused, file, m.Line, prefix+".network_mode", "network_mode "+m.Value+" is not allowed: host namespaces", "remove it")
-	}
-}
-
-func child(n *yaml.Node, key string) *yaml.Node {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
+		if !strings.Contains(rest, ".") {
+			list = append(list, rest)
 		}
 	}
-	return nil
-}
-
-func nothing(n *yaml.Node) bool {
-	return n.Tag == "!!null" || n.Tag == "!reset" || n.Kind == yaml.ScalarNode && n.Value == "false" ||
-		(n.Kind == yaml.SequenceNode || n.Kind == yaml.MappingNode) && len(n.Content) == 0
+	return list
 }

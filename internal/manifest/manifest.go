@@ -6,18 +6,16 @@
 package manifest
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/loader"
-	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/sirupsen/logrus"
 
 	"offshoot/internal/staging"
@@ -29,6 +27,8 @@ type Options struct {
 	ComposeFile string
 	// Variables are the project's, for ${NAME} and for missing env files.
 	Variables map[string]string
+	// Secrets are names whose values are put in only when a workload starts.
+	Secrets []string
 	// Images is whether the platform runs images.
 	Images bool
 	// Tracked tells whether Git tracks a path or something below it; nil means
@@ -43,6 +43,8 @@ type Result struct {
 	Notes []staging.Note
 	// Unset are variables that no one gives a value.
 	Unset []string
+
+	guessedBuild map[string][]staging.BuildStep
 }
 
 // usualNames are Compose's own, in its order.
@@ -50,35 +52,61 @@ var usualNames = []string{"compose.yaml", "compose.yml", "docker-compose.yml", "
 
 const overlayName = "compose.offshoot.yaml"
 
-// maxFile bounds one file that is read, in bytes.
-const maxFile = 1 << 20
-
 // reader reads one checkout.
 type reader struct {
-	dir   string
-	root  *os.Root
-	o     Options
-	lines map[string]*lines
+	dir  string
+	root *os.Root
+	o    Options
+	// documents are by file; order is as their keys count.
+	documents map[string]*document
+	order     []*document
+	// bases are whose keys a service inherits.
+	bases map[string][]place
+	// parts counts included parts.
+	parts int
+	// environ is what ${NAME} stands for in the main file.
+	environ map[string]string
+
 	stack *staging.Stack
 	notes []staging.Note
-	unset map[string]bool
+	// platform are the notes, by number, that another platform would not make.
+	platform map[int]bool
+
+	unset, secret, defaulted, demanded map[string]bool
+	// missing are env files that are not in the repository.
+	missing []string
+	// codeOf is the folder of a service's code; declared are those that say
+	// how to build it; processCommand those that say how to run.
+	codeOf                   map[string]string
+	declared, processCommand map[string]bool
+	guessedBuild             map[string][]staging.BuildStep
+	releaseDeclared          bool
+	// passwordFiles are secrets that hold the password of a datastore.
+	passwordFiles map[string]string
 }
 
 // Load reads the stack of the checkout at dir. What is refused is an error of
-// class manifest with every problem in its Failure; Result then still holds
-// the notes.
+// class manifest, or platform where only the platform is in the way, with
+// every problem in its Failure; Result then still holds the notes.
 func Load(ctx context.Context, dir string, o Options) (*Result, error) {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, fmt.Errorf("checkout: %w", err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("checkout: %w", err)
 	}
 	defer func() { _ = root.Close() }()
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
-	r := &reader{dir: dir, root: root, o: o, lines: map[string]*lines{}, stack: &staging.Stack{}, unset: map[string]bool{}}
-	if err := r.read(ctx); err != nil {
-		return nil, err
+	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{},
+		platform: map[int]bool{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{},
+		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessedBuild: map[string][]staging.BuildStep{}}
+	for _, name := range o.Secrets {
+		r.secret[name] = true
 	}
-	res := &Result{Stack: r.stack, Notes: r.notes}
+	r.read(ctx)
+	res := &Result{Stack: r.stack, Notes: r.said(), guessedBuild: r.guessedBuild}
 	for name := range r.unset {
 		res.Unset = append(res.Unset, name)
 	}
@@ -86,56 +114,57 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	return res, r.refusal()
 }
 
-func (r *reader) read(ctx context.Context) error {
-	file, err := r.composeFile()
-	if err != nil {
-		return err
+func (r *reader) read(ctx context.Context) {
+	file, ok := r.composeFile()
+	if !ok {
+		return
 	}
-	procfile, err := r.procfile()
-	if err != nil {
-		return err
-	}
+	procfile := r.procfile()
 	switch {
 	case file != "":
-		if err := r.compose(ctx, file); err != nil {
-			return err
+		r.compose(ctx, file)
+		if len(r.stack.Services)+len(r.stack.OneShots) == 0 && r.refused() {
+			return
 		}
 	case len(procfile) == 0 && r.exists("Dockerfile"):
-		r.stack.Services = []staging.Service{r.dockerfileService("web", "Dockerfile")}
-		r.note(staging.NoteGuessed, "Dockerfile", 1, "services.web", "a Dockerfile alone is one service", "add a compose.yaml to say more")
+		r.dockerfileAlone()
 	case len(procfile) == 0:
-		r.note(staging.NoteRefused, "compose.yaml", 0, "services", "the repository says nothing of what to run",
-			"add a compose.yaml or a Procfile; see docs/compose.md")
-		return nil
+		if !r.refused() {
+			r.note(staging.NoteRefused, "compose.yaml", 0, "services", "the repository says nothing of what to run",
+				"add a compose.yaml, a Procfile or a Dockerfile; see docs/compose.md")
+		}
+		return
 	}
 	r.procfileServices(procfile, file != "")
 	r.finish()
-	return nil
 }
 
 // composeFile is the file to read, "" for none. Two of the usual names are
 // refused: which one counts would be a guess.
-func (r *reader) composeFile() (string, error) {
+func (r *reader) composeFile() (file string, ok bool) {
 	if f := r.o.ComposeFile; f != "" {
-		if !r.exists(f) {
-			return "", staging.Errorf(staging.ClassCode(staging.ClassManifest), "offshoot project set --compose-file FILE", "the repository has no %s", f)
+		f = path.Clean(f)
+		if outside(f) || !r.exists(f) {
+			r.note(staging.NoteRefused, f, 0, "", "the repository has no "+f, "choose another: offshoot project set --compose-file FILE")
+			return "", false
 		}
-		return f, nil
+		return f, true
 	}
 	var found []string
 	for _, n := range usualNames {
-		if r.exists(n) {
+		if _, err := r.root.Lstat(n); err == nil {
 			found = append(found, n)
 		}
 	}
-	if len(found) > 1 {
-		r.note(staging.NoteRefused, found[1], 1, "", "the repository has "+strings.Join(found, " and "),
-			"remove one, or choose: offshoot project set --compose-file "+found[0])
+	switch len(found) {
+	case 0:
+		return "", true
+	case 1:
+		return found[0], true
 	}
-	if len(found) == 0 {
-		return "", nil
-	}
-	return found[0], nil
+	r.note(staging.NoteRefused, found[1], 1, "", "the repository has "+strings.Join(found, " and ")+": which one counts would be a guess",
+		"remove one, or choose: offshoot project set --compose-file "+found[0])
+	return "", false
 }
 
 func (r *reader) exists(name string) bool {
@@ -143,32 +172,45 @@ func (r *reader) exists(name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-func (r *reader) readFile(name string) ([]byte, error) {
-	f, err := r.root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		return nil, fmt.Errorf("%s is larger than 1 MB", name)
-	}
-	return text, err
-}
-
 func (r *reader) note(kind staging.NoteKind, file string, line int, key, message, hint string) {
 	r.notes = append(r.notes, staging.Note{Kind: kind, File: file, Line: line, Key: key, Message: message, Hint: hint})
 }
 
-func (r *reader) refuse(file, key, message, hint string) {
-	r.note(staging.NoteRefused, file, r.line(file, key), key, message, hint)
+func (r *reader) refused() bool {
+	return slices.ContainsFunc(r.notes, func(n staging.Note) bool { return n.Kind == staging.NoteRefused })
+}
+
+// said is each note once, in the order of the files and their lines.
+func (r *reader) said() []staging.Note {
+	var list []staging.Note
+	for _, n := range r.notes {
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	rank := func(n staging.Note) int {
+		if i := slices.Index(r.stack.Sources, n.File); i >= 0 {
+			return i
+		}
+		return len(r.stack.Sources)
+	}
+	slices.SortStableFunc(list, func(a, b staging.Note) int {
+		return cmp.Or(rank(a)-rank(b), strings.Compare(a.File, b.File), a.Line-b.Line)
+	})
+	return list
 }
 
 // refusal is everything that was refused, as one error.
 func (r *reader) refusal() error {
-	f := &staging.Failure{Class: staging.ClassManifest, Step: staging.StepManifest, LogTail: []string{}, Next: []staging.NextCommand{
+	class := staging.ClassPlatform
+	for i, n := range r.notes {
+		if n.Kind == staging.NoteRefused && !r.platform[i] {
+			class = staging.ClassManifest
+		}
+	}
+	f := &staging.Failure{Class: class, Step: staging.StepManifest, LogTail: []string{}, Next: []staging.NextCommand{
 		{Command: "offshoot check", Why: "reads the same files without a server"}}}
-	for _, n := range r.notes {
+	for _, n := range r.said() {
 		if n.Kind == staging.NoteRefused {
 			f.Problems = append(f.Problems, staging.Problem{File: n.File, Line: n.Line, Key: n.Key, Message: n.Message, Hint: n.Hint})
 		}
@@ -181,99 +223,5 @@ func (r *reader) refusal() error {
 	if n := len(f.Problems); n > 1 {
 		f.Message = fmt.Sprintf("%d places of the stack are refused; the first: %s", n, p.Message)
 	}
-	return &staging.Error{Code: staging.ClassCode(staging.ClassManifest), Message: f.Message, Hint: f.Hint, Failure: f}
+	return &staging.Error{Code: staging.ClassCode(class), Message: f.Message, Hint: f.Hint, Failure: f}
 }
-
-// compose reads the Compose file and its overlay.
-func (r *reader) compose(ctx context.Context, file string) error {
-	files := []string{file}
-	if r.exists(overlayName) {
-		files = append(files, overlayName)
-	}
-	details := types.ConfigDetails{WorkingDir: r.dir, Environment: types.Mapping{}}
-	for _, f := range files {
-		text, err := r.readFile(f)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", f, err)
-		}
-		if err := r.index(f, text); err != nil {
-			r.note(staging.NoteRefused, f, yamlLine(err), "", err.Error(), "mend the YAML")
-			return nil
-		}
-		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: filepath.Join(r.dir, f), Content: text})
-	}
-	r.stack.Sources = files
-	values := r.values()
-	project, err := loader.LoadWithContext(ctx, details, func(o *loader.Options) {
-		o.SetProjectName("stack", true)
-		o.SkipResolveEnvironment, o.SkipResolveLabels, o.SkipNormalization = true, true, true
-		o.ResolvePaths = false
-		o.SkipConsistencyCheck = true
-		o.ResourceLoaders = []loader.ResourceLoader{inside{r}}
-		o.Interpolate.LookupValue = func(name string) (string, bool) {
-			v, ok := values[name]
-			if !ok {
-				r.unset[name] = true
-			}
-			return v, ok
-		}
-	})
-	if err != nil {
-		r.note(staging.NoteRefused, file, yamlLine(err), "", strings.ReplaceAll(err.Error(), r.dir+"/", ""), "see https://docs.docker.com/reference/compose-file/")
-		return nil
-	}
-	for _, f := range files {
-		r.judge(f)
-	}
-	r.project(project, file)
-	return nil
-}
-
-// values are what ${NAME} may stand for: the revision's .env, and over it the
-// project's variables.
-func (r *reader) values() map[string]string {
-	values := map[string]string{}
-	if text, err := r.readFile(".env"); err == nil {
-		parsed, err := parseEnv(text, nil)
-		if err != nil {
-			r.note(staging.NoteRefused, ".env", 0, "", err.Error(), "write lines of KEY=value")
-		}
-		for k, v := range parsed {
-			values[k] = v
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		r.note(staging.NoteRefused, ".env", 0, "", err.Error(), "keep it inside the repository")
-	}
-	for k, v := range r.o.Variables {
-		values[k] = v
-	}
-	return values
-}
-
-// inside lets include and extends read files of the checkout alone.
-type inside struct{ r *reader }
-
-func (inside) Accept(string) bool { return true }
-
-func (i inside) Load(_ context.Context, path string) (string, error) {
-	rel := path
-	if filepath.IsAbs(path) {
-		var err error
-		if rel, err = filepath.Rel(i.r.dir, path); err != nil {
-			return "", err
-		}
-	}
-	text, err := i.r.readFile(rel)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w (only files of the repository can be read)", path, err)
-	}
-	if err := i.r.index(rel, text); err != nil {
-		return "", fmt.Errorf("%s: %w", rel, err)
-	}
-	if key := i.r.lines[rel].escapes(); key != "" {
-		return "", fmt.Errorf("%s: %s leads outside the repository", rel, key)
-	}
-	return filepath.Join(i.r.dir, rel), nil
-}
-
-func (i inside) Dir(path string) string { return filepath.Dir(path) }

@@ -7,7 +7,9 @@ import "time"
 // environment can be stopped, woken and destroyed when branch, checkout and
 // forge are gone.
 type Stack struct {
-	Services   []Service   `json:"services"`
+	Services []Service `json:"services"`
+	// OneShots are services that run as release tasks only.
+	OneShots   []Service   `json:"one_shots,omitempty"`
 	Datastores []Datastore `json:"datastores,omitempty"`
 	Volumes    []Volume    `json:"volumes,omitempty"`
 	// Primary is the service whose route is the environment's URL, "" where
@@ -46,6 +48,8 @@ func (c Command) Empty() bool { return len(c.Args) == 0 && c.Shell == "" }
 // Service is one program of the stack that is not a datastore.
 type Service struct {
 	Name string `json:"name"`
+	// Aliases are other names by which services of the stack call it.
+	Aliases []string `json:"aliases,omitempty"`
 	// Image and ImageBuild are for platforms that run images.
 	Image      string      `json:"image,omitempty"`
 	ImageBuild *ImageBuild `json:"image_build,omitempty"`
@@ -69,6 +73,8 @@ type Service struct {
 	WorkingDir      string  `json:"working_dir,omitempty"`
 	User            string  `json:"user,omitempty"`
 	Mounts          []Mount `json:"mounts,omitempty"`
+	// Files are written inside before the start, path to content.
+	Files map[string]string `json:"files,omitempty"`
 	// StopSignal is SIGTERM where empty; StopGrace 10 s where zero.
 	StopSignal string        `json:"stop_signal,omitempty"`
 	StopGrace  time.Duration `json:"stop_grace,omitempty"`
@@ -171,6 +177,8 @@ type Volume struct {
 // Datastore is a service whose image is a known data server.
 type Datastore struct {
 	Name string `json:"name"`
+	// Aliases are other names by which services of the stack call it.
+	Aliases []string `json:"aliases,omitempty"`
 	// Kind is postgres, redis or solr; valkey is a redis.
 	Kind  string `json:"kind"`
 	Image string `json:"image"`
@@ -235,11 +243,13 @@ type Hooks struct {
 	BeforeDestroy []Command `json:"before_destroy,omitempty"`
 }
 
-// Service returns the service of that name.
+// Service returns the service of that name, one-shot or not.
 func (s *Stack) Service(name string) (Service, bool) {
-	for _, v := range s.Services {
-		if v.Name == name {
-			return v, true
+	for _, list := range [][]Service{s.Services, s.OneShots} {
+		for _, v := range list {
+			if v.Name == name {
+				return v, true
+			}
 		}
 	}
 	return Service{}, false

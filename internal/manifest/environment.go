@@ -1,0 +1,237 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"offshoot/internal/staging"
+)
+
+const missingEnvHint = "the project's variables answer it: offshoot project secret import FILE"
+
+// values are what ${NAME} may stand for: the revision's .env, and over it the
+// project's variables.
+func (r *reader) values(dir string) map[string]string {
+	values := map[string]string{}
+	for _, file := range []string{path.Join(dir, ".env"), ".env"} {
+		if _, err := r.root.Lstat(file); err == nil {
+			r.addEnv(values, file)
+			break
+		}
+	}
+	maps.Copy(values, r.o.Variables)
+	return values
+}
+
+// addEnv adds the lines of an env file that values lacks.
+func (r *reader) addEnv(values map[string]string, file string) {
+	for k, v := range r.envFile(file, values) {
+		if _, ok := values[k]; !ok {
+			values[k] = v
+		}
+	}
+}
+
+// envFile reads KEY=value lines as Compose does; ${NAME} is looked up in them
+// and in values.
+func (r *reader) envFile(file string, values map[string]string) map[string]string {
+	text, err := r.readFile(file)
+	if err != nil {
+		r.note(staging.NoteRefused, file, 0, "", unreadable(file, err), "keep it inside the repository, as text")
+		return nil
+	}
+	parsed, err := dotenv.ParseWithLookup(bytes.NewReader(text), func(name string) (string, bool) { return r.lookup(values, name) })
+	if err != nil {
+		r.note(staging.NoteRefused, file, lineOf(err), "", "it cannot be read as lines of KEY=value", "write lines of KEY=value")
+		return nil
+	}
+	return parsed
+}
+
+// lookup answers ${NAME}. What is secret, or known only when a service starts,
+// is answered with a late value.
+func (r *reader) lookup(values map[string]string, name string) (string, bool) {
+	if r.secret[name] {
+		return staging.Late(name), true
+	}
+	if v, ok := values[name]; ok {
+		return v, true
+	}
+	if ours(name) && !r.defaulted[name] {
+		return staging.Late(name), true
+	}
+	if r.demanded[name] {
+		return name, true // refused by now; let the rest be read
+	}
+	return "", false
+}
+
+// ours is whether Offshoot gives every service such a variable.
+func ours(name string) bool {
+	return name == "PORT" || name == "OFFSHOOT" || strings.HasPrefix(name, "OFFSHOOT_") || name == "BRANCH_NAME" || name == "GIT_COMMIT"
+}
+
+// mentioned remembers which variables of a document nobody gives a value.
+func (r *reader) mentioned(d *document, values map[string]string) {
+	type unset struct {
+		name string
+		line int
+	}
+	var list []unset
+	d.scalars(func(text string, line int) {
+		for _, v := range mentions(text) {
+			_, known := values[v.Name]
+			switch {
+			case known || r.secret[v.Name]:
+			case v.Required:
+				r.demanded[v.Name] = true
+				list = append(list, unset{v.Name, line})
+			case strings.Contains(text, "${"+v.Name+"-") || strings.Contains(text, "${"+v.Name+":-"):
+				r.defaulted[v.Name] = true
+			case strings.Contains(text, "${"+v.Name+"+") || strings.Contains(text, "${"+v.Name+":+") || ours(v.Name):
+			default:
+				r.unset[v.Name] = true
+			}
+		}
+	})
+	for _, u := range list {
+		r.unset[u.name] = true
+		r.note(staging.NoteRefused, d.file, u.line, u.name, "the file demands a value for "+u.name+", and there is none",
+			"offshoot project env set "+u.name+"=VALUE, or: offshoot project secret set "+u.name)
+	}
+}
+
+// environment is env_file under environment; a name without a value takes what
+// ${NAME} would stand for.
+func (r *reader) environment(s types.ServiceConfig) map[string]string {
+	env := map[string]string{}
+	for _, f := range s.EnvFiles {
+		at := []string{"services", s.Name, "env_file"}
+		file, ok := r.relative(f.Path)
+		_, line, written := r.item(at, path.Base(f.Path))
+		source, _ := r.where(at)
+		_, err := r.root.Stat(file)
+		switch {
+		case !ok || escapes(err):
+			r.note(staging.NoteRefused, source, line, strings.Join(at, "."), "env_file "+written+" leads outside the repository",
+				"keep it inside, or use `offshoot project secret import FILE`")
+		case r.exists(file):
+			maps.Copy(env, r.envFile(file, r.environ))
+		case bool(f.Required):
+			r.note(staging.NoteMissing, source, line, strings.Join(at, "."), "env_file "+file+" is not in the repository", missingEnvHint)
+			r.missing = append(r.missing, file)
+		}
+	}
+	for k, v := range s.Environment {
+		if v != nil {
+			env[k] = *v
+		} else if value, ok := r.lookup(r.environ, k); ok {
+			env[k] = value
+		} else {
+			r.unset[k] = true
+		}
+	}
+	return env
+}
+
+// exampleKeys are the variables of an example beside a missing env file: what
+// the service probably needs.
+func (r *reader) exampleKeys(file string) []string {
+	for _, suffix := range []string{".example", ".sample", ".dist", ".template"} {
+		if r.exists(file + suffix) {
+			return slices.Sorted(maps.Keys(r.envFile(file+suffix, r.environ)))
+		}
+	}
+	return nil
+}
+
+// answered lists as unset what an example of a missing env file names and
+// nobody gives.
+func (r *reader) answered() {
+	for _, file := range r.missing {
+		for _, key := range r.exampleKeys(file) {
+			_, known := r.environ[key]
+			given := slices.ContainsFunc(r.stack.Services, func(s staging.Service) bool { _, ok := s.Environment[key]; return ok })
+			if !known && !r.secret[key] && !given && !ours(key) {
+				r.unset[key] = true
+			}
+		}
+	}
+}
+
+// fileOf is the content of a secret or config that is given by value or
+// variable; ok is whether it is.
+func (r *reader) fileOf(c types.FileObjectConfig) (content string, ok bool) {
+	switch {
+	case c.Content != "":
+		return c.Content, true
+	case c.Environment != "":
+		value, known := r.lookup(r.environ, c.Environment)
+		if !known {
+			r.unset[c.Environment] = true
+		}
+		return value, true
+	}
+	return "", false
+}
+
+// files are the secrets and configs of a service: a file of the checkout is
+// mounted, a value written.
+func (r *reader) files(p *types.Project, s types.ServiceConfig, v *staging.Service) {
+	for _, x := range s.Secrets {
+		target := x.Target
+		if target == "" {
+			target = x.Source
+		}
+		if !path.IsAbs(target) {
+			target = "/run/secrets/" + target
+		}
+		c, ok := p.Secrets[x.Source]
+		r.file(v, "secrets", x.Source, target, types.FileObjectConfig(c), ok)
+	}
+	for _, x := range s.Configs {
+		target := x.Target
+		if target == "" {
+			target = "/" + x.Source
+		}
+		c, ok := p.Configs[x.Source]
+		r.file(v, "configs", x.Source, target, types.FileObjectConfig(c), ok)
+	}
+}
+
+func (r *reader) file(v *staging.Service, kind, name, target string, c types.FileObjectConfig, declared bool) {
+	at := []string{"services", v.Name, kind}
+	if !declared {
+		r.refuse(at, "there is no "+strings.TrimSuffix(kind, "s")+" "+name, "declare it under "+kind)
+		return
+	}
+	if v.Files == nil {
+		v.Files = map[string]string{}
+	}
+	if owner := r.passwordFiles[name]; kind == "secrets" && owner != "" {
+		v.Files[target] = staging.LatePassword(owner)
+		return
+	}
+	if content, ok := r.fileOf(c); ok {
+		v.Files[target] = content
+		return
+	}
+	file, ok := r.relative(c.File)
+	switch {
+	case !ok:
+		r.refuse([]string{kind, name, "file"}, "the file leads outside the repository", "keep it inside, or use `offshoot project secret set KEY --file "+target+"`")
+	case r.exists(file):
+		v.Mounts = append(v.Mounts, staging.Mount{Kind: staging.MountCheckout, Source: file, Target: target, ReadOnly: true})
+	default:
+		f, line := r.where([]string{kind, name, "file"})
+		r.note(staging.NoteMissing, f, line, fmt.Sprintf("%s.%s.file", kind, name), file+" is not in the repository",
+			"give it: offshoot project secret set KEY --file "+target)
+	}
+}

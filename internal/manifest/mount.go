@@ -1,0 +1,135 @@
+package manifest
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"offshoot/internal/staging"
+)
+
+// relative is an absolute path as one of the checkout; ok is whether it lies
+// inside.
+func (r *reader) relative(p string) (inside string, ok bool) {
+	if p == "" || strings.Contains(p, "://") {
+		return "", false
+	}
+	if !filepath.IsAbs(p) {
+		return path.Clean(p), !outside(p)
+	}
+	rel, err := filepath.Rel(r.dir, p)
+	if err != nil || outside(rel) {
+		return "", false
+	}
+	return rel, true
+}
+
+func (r *reader) isDir(p string) bool {
+	info, err := r.root.Stat(p)
+	return err == nil && info.IsDir()
+}
+
+// mounts are tmpfs and volumes of a service. A path that Git tracks is the
+// checkout's own; one that it does not is a volume of the environment.
+func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[string]*bool, v *staging.Service) {
+	for _, t := range s.Tmpfs {
+		target, _, _ := strings.Cut(t, ":")
+		r.mount(v, staging.Mount{Kind: staging.MountTmpfs, Target: target})
+	}
+	at := []string{"services", s.Name, "volumes"}
+	for i, m := range s.Volumes {
+		file, line, written := r.item(at, m.Target)
+		key := strings.Join(append(slices.Clone(at), strconv.Itoa(i)), ".")
+		refuse := func(message, hint string) { r.note(staging.NoteRefused, file, line, key, message, hint) }
+		mount := staging.Mount{Target: m.Target, ReadOnly: m.ReadOnly}
+		if !path.IsAbs(m.Target) {
+			refuse("the target "+m.Target+" is no absolute path", "write SOURCE:/TARGET")
+			continue
+		}
+		switch m.Type {
+		case types.VolumeTypeTmpfs:
+			mount.Kind = staging.MountTmpfs
+		case types.VolumeTypeVolume:
+			if m.Source == "" {
+				continue // anonymous: what is written there is kept for the deployment anyway
+			}
+			mount.Kind, mount.Source = staging.MountVolume, m.Source
+		case types.VolumeTypeBind:
+			source, ok := r.relative(m.Source)
+			switch {
+			case !ok && strings.Contains(written, ".sock"):
+				refuse("mount "+written+" is not allowed: sockets of the host", "remove it")
+				continue
+			case !ok:
+				refuse("mount "+written+" is not allowed: outside the repository", "use a named volume, or a path of the repository")
+				continue
+			case r.tracked(source):
+				mount.Kind, mount.Source = staging.MountCheckout, source
+			default:
+				mount.Kind, mount.Source = staging.MountVolume, "path-"+strings.Trim(strings.Map(plainRune, source), "-")
+				r.note(staging.NoteGuessed, file, line, key, source+" is not in the repository: a volume of the environment", "")
+			}
+		default:
+			refuse("mounts of type "+m.Type+" are not supported", "use a named volume")
+			continue
+		}
+		if !r.mount(v, mount) {
+			r.note(staging.NoteIgnored, file, line, key, "mount at "+m.Target+" is ignored: the host's programs are there", "")
+			continue
+		}
+		if mount.Kind == staging.MountVolume {
+			clone := x.Clone
+			if c, ok := clones[m.Source]; ok && c != nil {
+				clone = c
+			}
+			r.volume(mount.Source, clone == nil || *clone)
+		}
+	}
+}
+
+// mount adds one; what would hide the host's programs is left out.
+func (r *reader) mount(v *staging.Service, m staging.Mount) bool {
+	m.Target = path.Clean(m.Target)
+	if m.Target == "/" || system(m.Target) {
+		return false
+	}
+	if m.Kind == staging.MountCheckout && path.Join(codeAt, m.Source) == m.Target && !m.ReadOnly {
+		return true // it is there already
+	}
+	v.Mounts = append(v.Mounts, m)
+	return true
+}
+
+// volume remembers one; where several services share it, one that wants its
+// content cloned is enough.
+func (r *reader) volume(name string, clone bool) {
+	i := slices.IndexFunc(r.stack.Volumes, func(v staging.Volume) bool { return v.Name == name })
+	if i < 0 {
+		r.stack.Volumes = append(r.stack.Volumes, staging.Volume{Name: name, Clone: clone})
+		return
+	}
+	r.stack.Volumes[i].Clone = r.stack.Volumes[i].Clone || clone
+}
+
+func plainRune(c rune) rune {
+	if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' {
+		return c
+	}
+	return '-'
+}
+
+func (r *reader) tracked(p string) bool {
+	p = path.Clean(p)
+	if p == "." {
+		return true
+	}
+	if r.o.Tracked != nil {
+		return r.o.Tracked(p)
+	}
+	_, err := r.root.Stat(p)
+	return err == nil
+}
