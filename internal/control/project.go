@@ -210,7 +210,7 @@ func (s *Service) checkOwn(ctx context.Context, p staging.Project, branch string
 	if env, err := s.Store.EnvironmentByBranch(ctx, p.Name, branch); err == nil && env.Deployed.Deployment != "" {
 		if d, err := s.Store.Deployment(ctx, env.Deployed.Deployment); err == nil && d.Stack != nil {
 			for _, x := range d.Stack.Datastores {
-				names = append(names, x.Name)
+				names = append(append(names, x.Name), x.Aliases...)
 			}
 		}
 	}

@@ -67,7 +67,7 @@ func (a *actor) portName(dep *staging.Deployment, s staging.Service, instance, p
 
 // variables is the environment of a service's code.
 func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (variable.Result, error) {
-	in := variable.Input{Stack: s.Environment, Own: dep.Options.Env, Peers: map[string]map[int]string{}, Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
+	in := variable.Input{Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Peers: map[string]map[int]string{}, Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
 	for _, d := range dep.Stack.Datastores {
 		serving, err := a.serving(ctx, v, dep, d)
 		if err != nil {
@@ -77,7 +77,7 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 		if err != nil {
 			return variable.Result{}, err
 		}
-		in.Datastores = append(in.Datastores, variable.Address{Name: d.Name, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
+		in.Datastores = append(in.Datastores, variable.Address{Name: d.Name, Aliases: d.Aliases, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
 			User: d.User, Password: a.Password(a.id, d.Name), Declared: d.Password, Database: d.Database, URL: serving.URL, Usual: serving.Variables})
 	}
 	for _, peer := range dep.Stack.Services {
@@ -93,6 +93,9 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 				in.Peers[peer.Name] = map[int]string{}
 			}
 			in.Peers[peer.Name][p.Target] = net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+		}
+		for _, alias := range peer.Aliases {
+			in.Peers[alias] = in.Peers[peer.Name]
 		}
 	}
 	vars, err := a.Variables(ctx, v.project, v.Environment)
@@ -134,10 +137,11 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		return spec, err
 	}
 	if op.Kind == staging.ResourceTask {
-		spec.Service, spec.Role, spec.Command, spec.Timeout = op.Service, staging.RoleTask, command, timeout
+		spec.Service, spec.Role, spec.Timeout = op.Service, staging.RoleTask, timeout
+		spec.Command = command.ExpandLate(func(name string) string { return spec.Env[name] })
 		return spec, nil
 	}
-	spec.Command, spec.Restart = s.Command, true
+	spec.Restart = true
 	if len(s.Ports) > 0 {
 		at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
 		if err != nil {
@@ -145,6 +149,7 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		}
 		spec.Env["PORT"] = strconv.Itoa(at.Port)
 	}
+	spec.Command = s.Command.ExpandLate(func(name string) string { return spec.Env[name] })
 	return spec, nil
 }
 
@@ -179,13 +184,19 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		spec.Hosts[host] = "127.0.0.1"
 	}
 	for _, d := range dep.Stack.Datastores {
-		spec.Hosts[d.Name] = "127.0.0.1"
+		for _, name := range append([]string{d.Name}, d.Aliases...) {
+			spec.Hosts[name] = "127.0.0.1"
+		}
 	}
 	for _, peer := range dep.Stack.Services {
-		spec.Hosts[peer.Name] = "127.0.0.1"
+		for _, name := range append([]string{peer.Name}, peer.Aliases...) {
+			spec.Hosts[name] = "127.0.0.1"
+		}
 	}
 	for _, m := range s.Mounts {
 		switch m.Kind {
+		case staging.MountCheckout:
+			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Checkout: true})
 		case staging.MountTmpfs:
 			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true})
 		case staging.MountVolume:

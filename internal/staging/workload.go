@@ -60,6 +60,9 @@ type HostMount struct {
 	ReadOnly bool   `json:"read_only,omitempty"`
 	// Tmpfs mounts an empty memory file system; Source is empty then.
 	Tmpfs bool `json:"tmpfs,omitempty"`
+	// Checkout shows a part of the workload's own checkout, to which Source is
+	// relative, at another place.
+	Checkout bool `json:"checkout,omitempty"`
 }
 
 // BuildSpec asks for an artifact: the checkout at a revision with every build

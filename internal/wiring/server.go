@@ -217,9 +217,13 @@ func (s *server) read(mirrors *source.Mirrors) func(context.Context, string, sta
 		if err != nil {
 			return nil, nil, err
 		}
-		values := map[string]string{}
+		values, secrets := map[string]string{}, []string{}
 		for _, v := range vars {
-			if v.File == "" {
+			switch {
+			case v.File != "":
+			case v.Secret:
+				secrets = append(secrets, v.Key)
+			default:
 				values[v.Key] = v.Value
 			}
 		}
@@ -233,7 +237,8 @@ func (s *server) read(mirrors *source.Mirrors) func(context.Context, string, sta
 				tracked[t] = true
 			}
 		}
-		r, err := manifest.Load(ctx, dir, manifest.Options{ComposeFile: p.ComposeFile, Variables: values, Tracked: func(path string) bool { return tracked[path] }})
+		r, err := manifest.Load(ctx, dir, manifest.Options{ComposeFile: p.ComposeFile, Variables: values, Secrets: secrets,
+			Tracked: func(path string) bool { return tracked[path] }})
 		if r == nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,366 @@
+package variable
+
+import (
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"offshoot/internal/staging"
+)
+
+// reemit gives every value that names a service of the stack its address
+// here, and notes which.
+func (in *Input) reemit(values map[string]string) (map[string]string, []staging.Note) {
+	out := maps.Clone(values)
+	hosts := map[string]string{} // what stands before HOST in a key, to the service named
+	for key, value := range values {
+		if prefix, ok := cutHost(key); ok && in.knows(value) {
+			hosts[prefix] = value
+			out[key] = in.host(value)
+		}
+	}
+	for key, value := range values {
+		if out[key] != value {
+			continue
+		}
+		out[key] = in.value(value)
+		if out[key] == value {
+			out[key] = in.beside(key, value, hosts)
+		}
+	}
+	for prefix, name := range hosts {
+		in.complete(prefix, name, values, out)
+	}
+	var notes []staging.Note
+	for _, key := range slices.Sorted(maps.Keys(out)) {
+		message := key + " names a service of the stack and was given its address here"
+		if was, ok := values[key]; ok && was == out[key] {
+			continue
+		} else if !ok {
+			message = key + " was added: it belongs to an address that differs here"
+		}
+		notes = append(notes, staging.Note{Kind: staging.NoteRewrite, File: in.File, Line: in.Line, Key: key, Message: message})
+	}
+	return out, notes
+}
+
+// hostEnds are how names of variables end that hold a host.
+var hostEnds = []string{"HOSTNAME", "HOSTADDR", "HOST", "SERVER", "ADDRESS", "ADDR"}
+
+func cutHost(key string) (string, bool) {
+	for _, end := range hostEnds {
+		if prefix, ok := strings.CutSuffix(strings.ToUpper(key), end); ok {
+			return prefix, true
+		}
+	}
+	return "", false
+}
+
+func (in *Input) knows(name string) bool {
+	_, data := in.datastore(name)
+	return data || in.peer(name) != nil
+}
+
+func (in *Input) datastore(name string) (Address, bool) {
+	name = plain(name)
+	for _, d := range in.Datastores {
+		if strings.EqualFold(d.Name, name) || slices.ContainsFunc(d.Aliases, func(a string) bool { return strings.EqualFold(a, name) }) {
+			return d, name != ""
+		}
+	}
+	return Address{}, false
+}
+
+func (in *Input) peer(name string) map[int]string {
+	name = plain(name)
+	for peer, ports := range in.Peers {
+		if name != "" && strings.EqualFold(peer, name) {
+			return ports
+		}
+	}
+	return nil
+}
+
+func (in *Input) host(name string) string {
+	if d, ok := in.datastore(name); ok {
+		return d.Host
+	}
+	for _, to := range in.peer(name) {
+		host, _, _ := net.SplitHostPort(to)
+		return host
+	}
+	return name
+}
+
+func (d Address) hostPort() string { return net.JoinHostPort(d.Host, strconv.Itoa(d.Port)) }
+
+// value re-emits the addresses and connection strings that a text holds.
+func (in *Input) value(text string) string {
+	var b strings.Builder
+	last := 0
+	for _, a := range addresses(text) {
+		b.WriteString(text[last:a.start])
+		b.WriteString(in.url(a, text[a.start:a.end]))
+		last = a.end
+	}
+	if last > 0 {
+		b.WriteString(text[last:])
+		return b.String()
+	}
+	if out := in.connection(text); out != text {
+		return out
+	}
+	words := strings.Split(text, ",")
+	for i, w := range words {
+		words[i] = in.word(w)
+	}
+	return strings.Join(words, ",")
+}
+
+// word re-emits HOST:PORT. A port other than the service's own means
+// something else: redis:7 is an image.
+func (in *Input) word(w string) string {
+	host, port, ok := strings.Cut(w, ":")
+	if !ok || !number(port) {
+		return w
+	}
+	if d, ok := in.datastore(host); ok && port == strconv.Itoa(d.UsualPort) {
+		return d.hostPort()
+	}
+	if to := pick(in.peer(host), port); to != "" {
+		return to
+	}
+	return w
+}
+
+// url re-emits one URL.
+func (in *Input) url(a address, text string) string {
+	var data *Address
+	changed := false
+	hosts := make([]string, len(a.hosts))
+	for i, h := range a.hosts {
+		hosts[i] = h.String()
+		if d, ok := in.datastore(h.host); ok {
+			hosts[i], data, changed = d.hostPort(), &d, true
+		} else if to := pick(in.peer(h.host), h.port); to != "" {
+			hosts[i], changed = to, true
+		}
+	}
+	rest, data2 := in.parameters(a, data)
+	if data == nil {
+		data = data2
+	}
+	if !changed && rest == a.rest {
+		return text
+	}
+	user := ""
+	if a.hasUser {
+		user = a.user + "@"
+	}
+	if data != nil && a.prefix == "" && changed {
+		user = data.userinfo(a.user) + "@"
+	}
+	return a.prefix + a.scheme + "://" + user + strings.Join(hosts, ",") + rest
+}
+
+func (h at) String() string {
+	host := h.host
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if h.port == "" {
+		return host
+	}
+	return host + ":" + h.port
+}
+
+// userinfo is the user that was written, or the datastore's, with the
+// environment's own password.
+func (d Address) userinfo(written string) string {
+	name := d.User
+	if user, _, _ := strings.Cut(written, ":"); user != "" {
+		name = user
+		if decoded, err := url.PathUnescape(user); err == nil {
+			name = decoded
+		}
+	}
+	if d.Kind == "redis" {
+		name = ""
+	}
+	return url.UserPassword(name, d.Password).String()
+}
+
+// parameters re-emits host, port and password of a URL's query: libpq and
+// JDBC read them there.
+func (in *Input) parameters(a address, data *Address) (string, *Address) {
+	path, text, ok := strings.Cut(a.rest, "?")
+	if !ok {
+		return a.rest, nil
+	}
+	list := strings.Split(text, "&")
+	var named *Address
+	for i, pair := range list {
+		key, value, _ := strings.Cut(pair, "=")
+		decoded, err := url.QueryUnescape(value)
+		if k := strings.ToLower(key); err == nil && (k == "host" || k == "hostaddr") {
+			if d, ok := in.datastore(decoded); ok {
+				named = &d
+				list[i] = key + "=" + d.Host
+			}
+		}
+	}
+	if named != nil {
+		data = named
+		list = slices.DeleteFunc(list, func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "port=") })
+		list = append(list, "port="+strconv.Itoa(named.Port))
+		if !slices.ContainsFunc(list, func(p string) bool { return strings.HasPrefix(strings.ToLower(p), "password=") }) && a.hosts[0].host == "" {
+			list = append(list, "password="+url.QueryEscape(named.Password))
+		}
+	}
+	if data != nil {
+		for i, pair := range list {
+			if key, _, _ := strings.Cut(pair, "="); strings.EqualFold(key, "password") {
+				list[i] = key + "=" + url.QueryEscape(data.Password)
+			}
+		}
+	}
+	return path + "?" + strings.Join(list, "&"), named
+}
+
+// connection re-emits a connection string whose host is a datastore.
+func (in *Input) connection(text string) string {
+	read := readDSN(text)
+	var d Address
+	known := false
+	for _, h := range read.hosts {
+		if x, ok := in.datastore(h); ok {
+			d, known = x, true
+		}
+	}
+	if !known {
+		return text
+	}
+	separator := " "
+	if strings.Contains(text, ";") || !strings.ContainsAny(text, " \t") && strings.Contains(text, ":") {
+		separator = ";"
+	}
+	return pairs.ReplaceAllStringFunc(text, func(pair string) string {
+		m := pairs.FindStringSubmatch(pair)
+		key := strings.ToLower(m[2])
+		switch key {
+		case "host", "hostaddr", "server", "data source":
+			out := m[1] + m[2] + m[3] + d.Host
+			if !read.hasPort {
+				out += separator + "port=" + strconv.Itoa(d.Port)
+			}
+			if !read.hasSecret {
+				out += separator + "password=" + d.Password
+			}
+			return out
+		case "port":
+			return m[1] + m[2] + m[3] + strconv.Itoa(d.Port)
+		case "password", "pwd":
+			return m[1] + m[2] + m[3] + d.Password
+		}
+		return pair
+	})
+}
+
+// pick is the address of a port; without one, 80's, 443's, or the only one.
+func pick(ports map[int]string, port string) string {
+	if n, err := strconv.Atoi(port); err == nil {
+		return ports[n]
+	}
+	for _, usual := range []int{80, 443} {
+		if to, ok := ports[usual]; ok {
+			return to
+		}
+	}
+	if len(ports) == 1 {
+		for _, to := range ports {
+			return to
+		}
+	}
+	return ""
+}
+
+var (
+	passwordEnds = []string{"PASSWORD", "PASSWD", "PASS", "PWD"}
+	// dataWords are in the names of variables that are about data of a kind.
+	dataWords = map[string][]string{
+		"postgres": {"DB", "DATABASE", "POSTGRES", "PG", "SQL", "DATASOURCE"},
+		"redis":    {"REDIS", "VALKEY", "CACHE", "QUEUE", "BROKER"},
+	}
+)
+
+// beside re-emits a port or password that belongs to a host in another
+// variable, or that a name says is a datastore's.
+func (in *Input) beside(key, value string, hosts map[string]string) string {
+	upper := strings.ToUpper(key)
+	for _, prefix := range slices.SortedFunc(maps.Keys(hosts), func(a, b string) int { return len(b) - len(a) }) {
+		name := hosts[prefix]
+		rest, ok := strings.CutPrefix(upper, prefix)
+		if !ok {
+			continue
+		}
+		d, data := in.datastore(name)
+		switch {
+		case rest == "PORT" && data && value == strconv.Itoa(d.UsualPort):
+			return strconv.Itoa(d.Port)
+		case rest == "PORT" && !data:
+			if to := pick(in.peer(name), value); to != "" {
+				_, port, _ := net.SplitHostPort(to)
+				return port
+			}
+		case data && slices.Contains(passwordEnds, rest) && (d.Declared == "" || value == d.Declared):
+			return d.Password
+		}
+	}
+	for _, d := range in.Datastores {
+		if d.Declared != "" && value == d.Declared && d.isPassword(upper) {
+			return d.Password
+		}
+	}
+	return value
+}
+
+// isPassword is whether a variable's name says that it is the datastore's
+// password.
+func (d Address) isPassword(key string) bool {
+	for _, end := range passwordEnds {
+		rest, ok := strings.CutSuffix(key, end)
+		if !ok {
+			continue
+		}
+		words := strings.Split(strings.Trim(rest, "_"), "_")
+		names := append([]string{Upper(d.Name)}, dataWords[d.Kind]...)
+		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(names, w) }) || rest == "PG"
+	}
+	return false
+}
+
+// complete adds port and password beside a host where the stack relies on
+// what the server's image has without saying so.
+func (in *Input) complete(prefix, name string, values, out map[string]string) {
+	d, ok := in.datastore(name)
+	if !ok {
+		return
+	}
+	has := func(ends ...string) bool {
+		for key := range values {
+			if rest, ok := strings.CutPrefix(strings.ToUpper(key), prefix); ok && slices.Contains(ends, rest) {
+				return true
+			}
+		}
+		return false
+	}
+	if !has("PORT") {
+		out[prefix+"PORT"] = strconv.Itoa(d.Port)
+	}
+	if !has(passwordEnds...) && d.Password != "" {
+		out[prefix+"PASSWORD"] = d.Password
+	}
+}
