@@ -106,13 +106,11 @@ func judge(key, value string, own func(n named) bool, allow []string) error {
 		if own(n) || allowed(n, allow) {
 			continue
 		}
-		host := n.host
+		host, hint := strconv.Quote(n.host), "name the stack's own datastore, or allow the host: offshoot project set --allow-host "+n.host
 		if n.unclear {
-			host = "a host that cannot be told from its password"
+			host, hint = "a host that cannot be told from its password", "write the address so that it can be read in one way: encode what is special in the password"
 		}
-		return staging.Errorf(staging.ClassCode(staging.ClassPolicy),
-			"name the stack's own datastore, or allow the host: offshoot project set --allow-host HOST",
-			"%s points at data on %s, which is not this environment's own", key, host)
+		return staging.Errorf(staging.ClassCode(staging.ClassPolicy), hint, "%s points at data on %s, which is not this environment's own", key, host)
 	}
 	return nil
 }

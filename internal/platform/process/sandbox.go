@@ -96,7 +96,7 @@ func (d *Driver) view(r platform.Resource, id int, dir string, inside []shim.Mou
 		return v, err
 	}
 	for _, m := range w.Mounts {
-		v.Mounts = append(v.Mounts, shim.Mount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Tmpfs: m.Tmpfs})
+		v.Mounts = append(v.Mounts, shim.Mount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Tmpfs: m.Tmpfs, Checkout: m.Checkout})
 	}
 	return v, nil
 }

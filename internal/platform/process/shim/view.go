@@ -6,6 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,6 +31,8 @@ type Mount struct {
 	Target   string `json:"target"`
 	ReadOnly bool   `json:"read_only"`
 	Tmpfs    bool   `json:"tmpfs"`
+	// Checkout is whether Source is a path below /app of the view itself.
+	Checkout bool `json:"checkout,omitempty"`
 	// Upper and Work make it a writable overlay over Source.
 	Upper string `json:"upper"`
 	Work  string `json:"work"`
@@ -112,7 +117,16 @@ func (v View) devices() error {
 	return nil
 }
 
+// sources holds no programs: images of languages have their code there, and so
+// may a service.
+const sources = "/usr/src"
+
 func (v View) mounts() error {
+	if slices.ContainsFunc(v.Mounts, func(m Mount) bool { return strings.HasPrefix(m.Target, sources+"/") }) {
+		if err := v.bind(Mount{Tmpfs: true, Target: sources}); err != nil {
+			return err
+		}
+	}
 	for _, m := range v.Mounts {
 		if err := v.bind(m); err != nil {
 			return err
@@ -121,14 +135,18 @@ func (v View) mounts() error {
 	return nil
 }
 
-// bind puts one mount in place. Targets are made only on the view's own tmpfs
-// or on mounts that are already there.
+// bind puts one mount in place. Source and target of a checkout are looked up
+// with the view as root, so that no link in it leads to the host.
 func (v View) bind(m Mount) error {
-	target := filepath.Join(v.Root, filepath.Clean("/"+m.Target))
-	if err := place(m, target); err != nil {
+	if m.Checkout {
+		return v.again(m)
+	}
+	at, err := v.point(m)
+	if err != nil {
 		return fmt.Errorf("mount point %s: %w", m.Target, err)
 	}
-	var err error
+	defer func() { _ = unix.Close(at) }()
+	target := fdPath(at)
 	switch {
 	case m.Tmpfs:
 		err = unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
@@ -144,53 +162,127 @@ func (v View) bind(m Mount) error {
 	if m.Tmpfs || m.Upper != "" {
 		return nil
 	}
+	return v.protect(m)
+}
+
+// protect takes setuid, and writing where that is not meant, from a mount.
+func (v View) protect(m Mount) error {
+	at, err := v.lookup(m.Target)
+	if err != nil {
+		return fmt.Errorf("protect %s: %w", m.Target, err)
+	}
+	defer func() { _ = unix.Close(at) }()
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID}
 	if m.ReadOnly {
 		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
 	}
-	if err := unix.MountSetattr(unix.AT_FDCWD, target, unix.AT_RECURSIVE, attr); err != nil {
+	if err := unix.MountSetattr(at, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
 		return fmt.Errorf("protect %s: %w", m.Target, err)
 	}
 	return nil
 }
 
-func place(m Mount, target string) error {
-	if _, err := os.Stat(target); err == nil {
-		return nil
+// checkout is where every view has its code.
+const checkout = "/app"
+
+// again shows a part of the checkout at another place as well. Where that
+// place covers the part, the part is put back where builds have seen it.
+func (v View) again(m Mount) error {
+	part := filepath.Join(checkout, filepath.Clean("/"+m.Source))
+	source, err := v.lookup(part)
+	if err != nil {
+		return fmt.Errorf("mount %s of the checkout: %w", m.Source, err)
 	}
-	if !m.Tmpfs {
-		info, err := os.Stat(m.Source)
-		if err != nil {
+	defer func() { _ = unix.Close(source) }()
+	targets := []string{m.Target}
+	if rel, err := filepath.Rel(filepath.Clean(m.Target), part); err == nil && rel != "." && filepath.IsLocal(rel) {
+		targets = append(targets, part)
+	}
+	for _, target := range targets {
+		to := Mount{Source: fdPath(source), Target: target, ReadOnly: m.ReadOnly}
+		if err := v.bind(to); err != nil {
 			return err
 		}
-		if !info.IsDir() {
-			if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-				return err
-			}
-			f, err := os.OpenFile(target, os.O_CREATE|os.O_RDONLY, 0o644)
-			if err != nil {
-				return err
-			}
-			return f.Close()
-		}
 	}
-	return os.MkdirAll(target, 0o755)
+	return nil
 }
 
+func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
+// lookup opens a path as the command would see it.
+func (v View) lookup(path string) (int, error) {
+	root, err := unix.Open(v.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = unix.Close(root) }()
+	return unix.Openat2(root, strings.TrimPrefix(filepath.Clean("/"+path), "/"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
+}
+
+// point opens the target of a mount and makes it where it is missing: on the
+// view's own tmpfs, or on mounts that are already there, never through a link.
+func (v View) point(m Mount) (int, error) {
+	fd, err := v.lookup(m.Target)
+	if !errors.Is(err, unix.ENOENT) {
+		return fd, err
+	}
+	root, err := os.OpenRoot(v.Root)
+	if err != nil {
+		return -1, err
+	}
+	defer func() { _ = root.Close() }()
+	target := strings.TrimPrefix(filepath.Clean("/"+m.Target), "/")
+	folder := m.Tmpfs || m.Upper != ""
+	if !folder {
+		info, err := os.Stat(m.Source)
+		if err != nil {
+			return -1, err
+		}
+		folder = info.IsDir()
+	}
+	if !folder {
+		if err := root.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return -1, err
+		}
+		f, err := root.OpenFile(target, os.O_CREATE|os.O_RDONLY, 0o644)
+		if err != nil {
+			return -1, err
+		}
+		if err := f.Close(); err != nil {
+			return -1, err
+		}
+	} else if err := root.MkdirAll(target, 0o755); err != nil {
+		return -1, err
+	}
+	return v.lookup(m.Target)
+}
+
+// files are written without following links that leave the view.
 func (v View) files() error {
+	root, err := os.OpenRoot(v.Root)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
 	for path, content := range v.Files {
-		target := filepath.Join(v.Root, filepath.Clean("/"+path))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return fmt.Errorf("file %s: %w", path, err)
-		}
-		if err := os.WriteFile(target, []byte(content), 0o400); err != nil {
-			return fmt.Errorf("file %s: %w", path, err)
-		}
-		if err := os.Chown(target, v.UID, v.GID); err != nil {
+		if err := v.file(root, strings.TrimPrefix(filepath.Clean("/"+path), "/"), content); err != nil {
 			return fmt.Errorf("file %s: %w", path, err)
 		}
 	}
 	return nil
+}
+
+func (v View) file(root *os.Root, path, content string) error {
+	if err := root.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := root.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o400)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	return errors.Join(err, f.Chmod(0o400), f.Chown(v.UID, v.GID), f.Close())
 }
 
 // pivot leaves the host's tree: pivot_root(".", ".") stacks the old root on

@@ -1,0 +1,79 @@
+package process_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"offshoot/internal/staging"
+)
+
+// checkoutOf makes a tree with a part of its own and links that lead out.
+func checkoutOf(t *testing.T, outside string) string {
+	t.Helper()
+	artifact := t.TempDir()
+	for _, dir := range []string{artifact, filepath.Join(artifact, "front"), outside} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"whole": "whole", "front/part": "part"} {
+		if err := os.WriteFile(filepath.Join(artifact, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, target := range map[string]string{"out": outside, "etc": "/etc"} {
+		if err := os.Symlink(target, filepath.Join(artifact, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return artifact
+}
+
+func TestTheCheckoutAppearsWhereItIsMounted(t *testing.T) {
+	h := newHost(t)
+	r := task("mounted", `cat /usr/src/app/whole /srv/code/part /app/part /app/front/part /one
+echo new > /srv/code/new; cat /app/front/new; touch /ro/x 2>&1; ls /app`)
+	r.Workload.Artifact = checkoutOf(t, filepath.Join(t.TempDir(), "outside"))
+	r.Workload.Mounts = []staging.HostMount{{Checkout: true, Source: ".", Target: "/usr/src/app"}, {Checkout: true, Source: "front", Target: "/srv/code"},
+		{Checkout: true, Source: "whole", Target: "/one", ReadOnly: true}, {Checkout: true, Source: "front", Target: "/ro", ReadOnly: true},
+		{Checkout: true, Source: "front", Target: "/app"}}
+	_, out := h.run(r)
+	if want := "wholepartpartpartwholenew\n"; !strings.HasPrefix(out, want) {
+		t.Errorf("got %q, want %q first", out, want)
+	}
+	if !strings.Contains(out, "Read-only file system") {
+		t.Errorf("/ro is writable:\n%s", out)
+	}
+}
+
+// TestLinksOfACheckoutLeadNowhereElse mounts and writes through links that a
+// branch has put where a mount or secret file belongs.
+func TestLinksOfACheckoutLeadNowhereElse(t *testing.T) {
+	outside := filepath.Join(t.TempDir(), "outside")
+	volume := t.TempDir()
+	for name, change := range map[string]func(w *staging.WorkloadSpec){
+		"volume": func(w *staging.WorkloadSpec) {
+			w.Mounts = []staging.HostMount{{Source: volume, Target: "/app/out/made"}}
+		},
+		"file": func(w *staging.WorkloadSpec) { w.Files = map[string]string{"/app/out/made": "secret"} },
+		"part": func(w *staging.WorkloadSpec) {
+			w.Mounts = []staging.HostMount{{Checkout: true, Source: "out", Target: "/part"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHost(t)
+			r := task("led", "ls /part /app/out")
+			r.Workload.Artifact = checkoutOf(t, outside)
+			change(r.Workload)
+			h.run(r)
+			if entries, err := os.ReadDir(outside); err != nil || len(entries) > 0 {
+				t.Errorf("outside holds %v, %v", entries, err)
+			}
+		})
+	}
+}
