@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"offshoot/internal/fault"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
@@ -89,8 +90,8 @@ func (d *Driver) Resume(ctx context.Context, owner string, names []string) error
 	return d.pause(ctx, Resume, owner, names, false)
 }
 
-func (d *Driver) pause(ctx context.Context, m Method, owner string, names []string, paused bool) error {
-	lost, err := d.w.enter(ctx, Call{m, "", owner})
+func (d *Driver) pause(ctx context.Context, method, owner string, names []string, paused bool) error {
+	lost, err := d.w.Enter(ctx, fault.Call{Method: method, Name: owner})
 	if err != nil {
 		return err
 	}

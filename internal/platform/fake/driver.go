@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"offshoot/internal/fault"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
@@ -43,7 +44,7 @@ func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observ
 	if err := check(ref); err != nil {
 		return staging.Observation{}, err
 	}
-	lost, err := d.w.enter(ctx, Call{Apply, r.Kind, r.Name})
+	lost, err := d.w.Enter(ctx, fault.Call{Method: Apply, Kind: string(r.Kind), Name: r.Name})
 	if err != nil {
 		return staging.Observation{}, err
 	}
@@ -116,7 +117,7 @@ func (d *Driver) Observe(ctx context.Context, ref platform.Ref) (staging.Observa
 		return staging.Observation{}, err
 	}
 	unknown := staging.Observation{Kind: ref.Kind, Name: ref.Name, Owner: ref.Owner, Presence: staging.Unknown}
-	lost, err := d.w.enter(ctx, Call{Observe, ref.Kind, ref.Name})
+	lost, err := d.w.Enter(ctx, fault.Call{Method: Observe, Kind: string(ref.Kind), Name: ref.Name})
 	if err = errors.Join(lost, err); err != nil {
 		unknown.Reason = err.Error()
 		return unknown, nil
@@ -138,7 +139,7 @@ func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
 	if err := check(ref); err != nil {
 		return err
 	}
-	lost, err := d.w.enter(ctx, Call{Delete, ref.Kind, ref.Name})
+	lost, err := d.w.Enter(ctx, fault.Call{Method: Delete, Kind: string(ref.Kind), Name: ref.Name})
 	if err != nil {
 		return err
 	}
@@ -204,7 +205,7 @@ func (w *World) remove(t *thing) {
 
 // List implements platform.Driver. What belongs to a bundle is listed as that.
 func (d *Driver) List(ctx context.Context, owner string) ([]staging.Observation, error) {
-	lost, err := d.w.enter(ctx, Call{List, "", owner})
+	lost, err := d.w.Enter(ctx, fault.Call{Method: List, Name: owner})
 	if err = errors.Join(lost, err); err != nil {
 		return nil, err
 	}
@@ -225,7 +226,7 @@ func (d *Driver) Wait(ctx context.Context, ref platform.Ref, seen staging.Observ
 	if err := check(ref); err != nil {
 		return staging.Observation{}, err
 	}
-	if _, err := d.w.enter(ctx, Call{Wait, ref.Kind, ref.Name}); err != nil && ctx.Err() == nil {
+	if _, err := d.w.Enter(ctx, fault.Call{Method: Wait, Kind: string(ref.Kind), Name: ref.Name}); err != nil && ctx.Err() == nil {
 		return staging.Observation{Kind: ref.Kind, Name: ref.Name, Owner: ref.Owner, Presence: staging.Unknown, Reason: err.Error()}, nil
 	}
 	for {

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"offshoot/internal/fault"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/fake"
 	"offshoot/internal/platform/platformtest"
@@ -49,12 +50,12 @@ func TestFaults(t *testing.T) {
 	scope := platform.Resource{Kind: staging.ResourceScope, Name: "env_a/scope/0", Owner: "env_a", Scope: &platform.Scope{}}
 	ref := platform.Ref{Kind: scope.Kind, Name: scope.Name, Owner: scope.Owner}
 	for _, c := range []struct {
-		effect fake.Effect
+		effect fault.Effect
 		made   int
-	}{{fake.Fail, 0}, {fake.Blind, 0}, {fake.Lose, 1}} {
+	}{{fault.Fail, 0}, {fault.Blind, 0}, {fault.Lose, 1}} {
 		w := fake.NewWorld(fake.Options{})
 		d := w.Open()
-		heal := w.Break(fake.Fault{Method: fake.Apply, Nth: 1, Effect: c.effect})
+		heal := w.Break(fault.Fault{Method: fake.Apply, Nth: 1, Effect: c.effect})
 		if _, err := d.Apply(t.Context(), scope); err == nil || len(w.Inventory()) != c.made {
 			t.Errorf("%s: %v, made %v", c.effect, err, w.Inventory())
 		}
@@ -62,7 +63,7 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s: only the first call is to fail: %v", c.effect, err)
 		}
 		heal()
-		heal = w.Break(fake.Fault{Method: fake.Observe, Effect: fake.Blind})
+		heal = w.Break(fault.Fault{Method: fake.Observe, Effect: fault.Blind})
 		if o, err := d.Observe(t.Context(), ref); err != nil || o.Presence != staging.Unknown {
 			t.Errorf("blind, and sees %+v, %v", o, err)
 		}
@@ -75,7 +76,7 @@ func TestFaults(t *testing.T) {
 
 func TestHangingEndsWithTheCallOrTheFault(t *testing.T) {
 	w := fake.NewWorld(fake.Options{})
-	heal := w.Break(fake.Fault{Method: fake.List, Effect: fake.Hang})
+	heal := w.Break(fault.Fault{Method: fake.List, Effect: fault.Hang})
 	done := make(chan error)
 	go func() { _, err := w.Open().List(t.Context(), ""); done <- err }()
 	for len(w.Calls()) == 0 {

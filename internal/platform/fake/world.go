@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"offshoot/internal/fault"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
@@ -46,6 +47,8 @@ type Options struct {
 // World is what outlives a server: all that its drivers made. It is safe for
 // concurrent use.
 type World struct {
+	// Points lets calls go wrong.
+	fault.Points
 	options Options
 
 	mu sync.Mutex
@@ -54,8 +57,6 @@ type World struct {
 	things    map[string]*thing
 	artifacts map[string]string
 	starts    map[string]int
-	faults    []*fault
-	calls     []Call
 	last      int
 }
 

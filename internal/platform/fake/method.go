@@ -1,0 +1,12 @@
+package fake
+
+// The methods of a driver, as faults and calls name them.
+const (
+	Apply   = "apply"
+	Observe = "observe"
+	Delete  = "delete"
+	List    = "list"
+	Wait    = "wait"
+	Pause   = "pause"
+	Resume  = "resume"
+)
