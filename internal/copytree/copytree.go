@@ -40,6 +40,10 @@ type Options struct {
 	Progress func(done, total int64)
 	// Strategy forces one; "" probes.
 	Strategy Strategy
+	// Writable gives owners back the right to write, which a golden copy lacks.
+	Writable bool
+	// Live is for a source that changes meanwhile: what goes is left out.
+	Live bool
 	// Unsynced leaves writing out to the caller, who publishes what this copy
 	// is a part of.
 	Unsynced bool
@@ -85,6 +89,19 @@ func Copy(ctx context.Context, src, dst string, o Options) (Result, error) {
 		return Result{}, errors.Join(err, Remove(partial))
 	}
 	return result, nil
+}
+
+// CopyFile copies one regular file to a name that does not exist, with its
+// owner and mode, by reference where that is possible.
+func CopyFile(ctx context.Context, src, dst string) error {
+	info, err := os.Lstat(src)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("copy %s: not a regular file", src)
+	}
+	return newRun(ctx, src, dst, Reflink, Options{}).regular(ctx, src, dst, info)
 }
 
 // Partial is the temporary name under which dst is made.

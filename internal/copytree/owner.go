@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// Own gives a path, never what it links to, to a user and group. Only root can;
+// for others, as for 0, it stays whose it is.
+func Own(path string, uid, gid int) error {
+	if os.Geteuid() != 0 || uid == 0 {
+		return nil
+	}
+	return os.Lchown(path, uid, gid)
+}
+
 // owners are the uid and gid that a copied path gets.
 func (r *run) owners(info fs.FileInfo) (uid, gid int) {
 	uid, gid = ownerOf(info)
@@ -29,10 +38,13 @@ func (r *run) own(path string, info fs.FileInfo) error {
 
 // modeOf drops set-user-id and set-group-id from files: handed to another
 // owner they would lend that owner's rights to whoever runs them.
-func modeOf(info fs.FileInfo) fs.FileMode {
+func (r *run) modeOf(info fs.FileInfo) fs.FileMode {
 	mode := info.Mode() & (fs.ModePerm | fs.ModeSticky)
 	if info.IsDir() {
 		mode |= info.Mode() & fs.ModeSetgid
+	}
+	if r.options.Writable {
+		mode |= 0o200
 	}
 	return mode
 }
@@ -41,7 +53,7 @@ func (r *run) finish(path string, info fs.FileInfo) error {
 	if err := r.own(path, info); err != nil {
 		return err
 	}
-	if err := os.Chmod(path, modeOf(info)); err != nil {
+	if err := os.Chmod(path, r.modeOf(info)); err != nil {
 		return err
 	}
 	return os.Chtimes(path, time.Time{}, info.ModTime())
@@ -54,5 +66,5 @@ func (r *run) finishFile(file *os.File, info fs.FileInfo) error {
 			return err
 		}
 	}
-	return file.Chmod(modeOf(info))
+	return file.Chmod(r.modeOf(info))
 }

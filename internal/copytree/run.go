@@ -2,6 +2,7 @@ package copytree
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -77,6 +78,9 @@ func (r *run) tree() error {
 
 func (r *run) list() error {
 	return filepath.WalkDir(r.src, func(path string, found fs.DirEntry, err error) error {
+		if r.gone(err) && path != r.src {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -94,6 +98,9 @@ func (r *run) list() error {
 			return nil
 		}
 		info, err := found.Info()
+		if r.gone(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -114,6 +121,9 @@ func (r *run) list() error {
 		return nil
 	})
 }
+
+// gone is whether something of a source that may change went meanwhile.
+func (r *run) gone(err error) bool { return r.options.Live && errors.Is(err, fs.ErrNotExist) }
 
 func (r *run) copyAll() error {
 	group, ctx := errgroup.WithContext(r.ctx)
@@ -170,6 +180,9 @@ func (r *run) one(ctx context.Context, e entry) error {
 // strategy, else its data without its holes.
 func (r *run) regular(ctx context.Context, from, to string, info fs.FileInfo) error {
 	in, err := openNoFollow(from)
+	if r.gone(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

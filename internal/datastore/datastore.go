@@ -113,7 +113,8 @@ type Driver interface {
 
 // Verifier is the capability to prove a golden copy by asking it.
 type Verifier interface {
-	// Verify asks a running server what it holds; the report is for people.
+	// Verify makes the copy harmless (no passwords, no connections to outside),
+	// then asks the running server what it holds; the report is for people.
 	Verify(ctx context.Context, c Clone, at Endpoint) (Report, error)
 	// Trim removes from a cleanly stopped golden copy what a clone does not
 	// need (recycled WAL, pid files). It never removes data.
@@ -125,6 +126,13 @@ type Report struct {
 	// Summary is one line ("postgres 15.18: 4 tables, 5,000 rows, 38 MB").
 	Summary   string
 	SizeBytes int64
+}
+
+// Checker is the capability to refuse data before a server is started on it.
+type Checker interface {
+	// Check says whether c's directory can be served: there, of a version that
+	// its server reads, of the right user, and in use by no other server.
+	Check(ctx context.Context, c Clone) error
 }
 
 // Backuper is the capability to copy a clone while its server runs and writes,

@@ -89,6 +89,9 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		var err error
 		if d, ok := dep.Stack.Datastore(op.Service); ok && op.Kind == staging.ResourceWorkload {
 			var serving datastore.Serving
+			if err := a.check(ctx, v, dep, d); err != nil {
+				return err
+			}
 			serving, err = a.serving(ctx, v, dep, d)
 			spec = serving.Workload
 		} else {

@@ -71,6 +71,18 @@ func (a *actor) cloneOf(ctx context.Context, v *view, dep *staging.Deployment, n
 	return driver, c, nil
 }
 
+// check refuses data that cannot be served before a server is started on it.
+func (a *actor) check(ctx context.Context, v *view, dep *staging.Deployment, d staging.Datastore) error {
+	driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
+	if err != nil {
+		return err
+	}
+	if checker, ok := driver.(datastore.Checker); ok {
+		return checker.Check(ctx, c)
+	}
+	return nil
+}
+
 // Users is the capability of a platform that runs workloads under users of the
 // host: the ids of an owner's services and of its data servers.
 type Users interface {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
@@ -32,9 +33,11 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 	}
 	c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, p.Name), Owner: s.ID, Dir: dir, Store: store, Password: e.Password(s.ID, p.Name)}
 	verifier, ok := driver.(datastore.Verifier)
-	if !ok {
-		p.SizeBytes, err = size(dir)
-		return err
+	if !ok { // files: nothing can be asked
+		if p.SizeBytes, err = size(dir); err != nil {
+			return err
+		}
+		return sealed(dir, 0)
 	}
 	scope := plan.Name(s.ID, staging.ResourceScope, "0")
 	endpoint := plan.Name(s.ID, staging.ResourceEndpoint, p.Name)
@@ -93,7 +96,28 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 		return err
 	}
 	p.Engine, p.SizeBytes = report.Summary, report.SizeBytes
-	return verifier.Trim(ctx, dir)
+	if err := verifier.Trim(ctx, dir); err != nil {
+		return err
+	}
+	return sealed(dir, 0o222)
+}
+
+// sealed makes a golden copy the server's own, without those rights: the user
+// that proved it may be allotted to an environment next.
+func sealed(dir string, without fs.FileMode) error {
+	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if err := os.Lchown(path, os.Geteuid(), os.Getegid()); err != nil || entry.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil || without == 0 {
+			return err
+		}
+		return os.Chmod(path, info.Mode().Perm()&^without)
+	})
 }
 
 // handOver gives the data below a folder to a user; our own records stay ours.
@@ -102,7 +126,7 @@ func handOver(dir string, uid int) error {
 		if err != nil || filepath.Dir(path) == dir && !entry.IsDir() || path == dir {
 			return err
 		}
-		return os.Lchown(path, uid, uid)
+		return copytree.Own(path, uid, uid)
 	})
 }
 

@@ -118,9 +118,11 @@ type server struct {
 	runtime *engine.Runtime
 	control *control.Service
 	api     http.Handler
-	site    staging.Site
-	log     *slog.Logger
-	loaded  atomic.Bool
+	// warm makes ahead what no environment shall wait for.
+	warm   func(context.Context) error
+	site   staging.Site
+	log    *slog.Logger
+	loaded atomic.Bool
 	// closing ends the API's streams.
 	closing context.CancelFunc
 	token   string
@@ -151,9 +153,10 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL)})
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
 	folders := storage.New(c.Dir)
+	clusters := postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})
+	s.warm = clusters.Warm
 	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Site: s.site,
-		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime),
-			"postgres": postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})},
+		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": clusters},
 		Read: s.read(mirrors), Log: c.Log, Now: now,
 		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
 			return s.control.Variables(ctx, p, e)
@@ -269,6 +272,11 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	}
 	upkeep, stopUpkeep := context.WithCancel(ctx)
 	all.Go(func() { s.upkeep(upkeep) })
+	all.Go(func() {
+		if err := s.warm(upkeep); err != nil && upkeep.Err() == nil {
+			s.log.Warn("empty clusters", "error", err)
+		}
+	})
 	all.Go(func() { s.watchAll(upkeep) })
 	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
 	if c.Ready != nil {

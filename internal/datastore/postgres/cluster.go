@@ -23,6 +23,20 @@ import (
 // initTimeout bounds initdb, which takes 1 to 3 s.
 const initTimeout = 2 * time.Minute
 
+// Warm makes the empty clusters of all builds at hand, so that no environment
+// waits for one. What fails is tried again when it is needed.
+func (d *Driver) Warm(ctx context.Context) error {
+	all, err := d.Engines.List(ctx, "postgres")
+	errs := []error{err}
+	for _, e := range all {
+		if ctx.Err() == nil {
+			_, err := d.empty(ctx, e)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // empty is the kept empty cluster of a server build, made when it is first
 // needed: nothing else ever waits for initdb.
 func (d *Driver) empty(ctx context.Context, e datastore.Engine) (string, error) {
@@ -49,22 +63,22 @@ func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string)
 		return err
 	}
 	defer func() { _ = os.RemoveAll(tmp) }()
+	if err := os.WriteFile(filepath.Join(tmp, "password"), []byte(d.adminPassword()+"\n"), 0o600); err != nil {
+		return err
+	}
 	bin, err := readable(ctx, e, tmp)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", filepath.Join(tmp, "data"), "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
-		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"}
-	cmd.Dir = tmp
-	if err := os.WriteFile(filepath.Join(tmp, "password"), []byte(d.adminPassword()+"\n"), 0o600); err != nil {
-		return err
+	// Some systems have no C.UTF-8; texts are then sorted by bytes all the same.
+	var failed error
+	for _, locale := range []string{"C.UTF-8", "C"} {
+		if failed = initdb(ctx, bin, tmp, locale); failed == nil {
+			break
+		}
 	}
-	if err := asOther(cmd, tmp); err != nil {
-		return err
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	if failed != nil {
+		return failed
 	}
 	partial := copytree.Partial(dir)
 	if err := copytree.Remove(partial); err != nil {
@@ -76,7 +90,7 @@ func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string)
 	if _, err := copytree.Copy(ctx, filepath.Join(tmp, "data"), filepath.Join(partial, "data"), copytree.Options{}); err != nil {
 		return err
 	}
-	if err := writeRecord(partial, record{Engine: e.Name}); err != nil {
+	if err := writeRecord(partial, record{Engine: e.Name, Bin: e.Bin}); err != nil {
 		return err
 	}
 	return copytree.Publish(partial, dir, true)
@@ -94,6 +108,24 @@ func readable(ctx context.Context, e datastore.Engine, tmp string) (string, erro
 	}
 	below, err := filepath.Rel(e.Root, e.Bin)
 	return filepath.Join(server, below), err
+}
+
+func initdb(ctx context.Context, bin, tmp, locale string) error {
+	data := filepath.Join(tmp, "data")
+	if err := os.RemoveAll(data); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
+		"-A", "scram-sha-256", "-E", "UTF8", "--locale="+locale, "--no-sync")
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=" + locale}
+	cmd.Dir = tmp
+	if err := asOther(cmd, tmp); err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
 }
 
 // asOther runs a program that refuses root as the user nobody, and gives it

@@ -15,13 +15,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
-	"time"
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/datastore"
@@ -32,6 +28,8 @@ import (
 type Engines interface {
 	Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error)
 	ByName(ctx context.Context, kind, name string) (datastore.Engine, error)
+	// List is every build of a kind, newest first.
+	List(ctx context.Context, kind string) ([]datastore.Engine, error)
 }
 
 // Config is what a driver needs.
@@ -57,14 +55,13 @@ const (
 	// admin is our own superuser in every cluster.
 	admin      = "offshoot_admin"
 	recordFile = "offshoot.json"
-	// insideData and insideRun are where a server sees its folders.
-	insideData = "/var/lib/postgresql/data"
-	insideRun  = "/run/postgresql"
 )
 
 // record is what is known of a data directory besides what is in it.
 type record struct {
-	Engine   string `json:"engine"`
+	Engine string `json:"engine"`
+	// Bin is where that build was: an update of the system replaces it there.
+	Bin      string `json:"bin,omitempty"`
 	User     string `json:"user,omitempty"`
 	Database string `json:"database,omitempty"`
 	// Prepared is for whom the roles were set.
@@ -121,16 +118,16 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 		if from, err = d.empty(ctx, e); err != nil {
 			return made, err
 		}
-		rec.Engine = e.Name
+		rec.Engine, rec.Bin = e.Name, e.Bin
 	} else {
 		have, err := readRecord(from)
 		if err != nil {
 			return made, fmt.Errorf("the golden copy: %w", err)
 		}
-		if err := d.fits(ctx, have, c.Store); err != nil {
+		if err := d.fits(ctx, filepath.Join(from, "data"), have, c.Store); err != nil {
 			return made, err
 		}
-		rec.Engine, rec.User, rec.Database = have.Engine, have.User, have.Database
+		rec.Engine, rec.Bin, rec.User, rec.Database = have.Engine, have.Bin, have.User, have.Database
 	}
 	result, err := d.copy(ctx, from, c, rec, progress)
 	made.Engine, made.Strategy, made.Observation.SizeBytes = rec.Engine, string(result.Strategy), result.Bytes
@@ -141,9 +138,12 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 }
 
 // fits refuses data that no server of what the stack asks for can read.
-func (d *Driver) fits(ctx context.Context, have record, want staging.Datastore) error {
-	e, err := d.Engines.ByName(ctx, "postgres", have.Engine)
+func (d *Driver) fits(ctx context.Context, data string, have record, want staging.Datastore) error {
+	e, err := d.engine(ctx, have)
 	if err != nil {
+		return err
+	}
+	if err := sameMajor(data, e); err != nil {
 		return err
 	}
 	if want.Version != "" && e.Major != want.Version {
@@ -163,12 +163,12 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 		return copytree.Result{}, err
 	}
 	data := filepath.Join(tmp, "data")
-	result, err := copytree.Copy(ctx, filepath.Join(from, "data"), data, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress.Of("copying"),
+	result, err := copytree.Copy(ctx, filepath.Join(from, "data"), data, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress.Of("copying"), Writable: true,
 		Skip: func(rel string, _ fs.DirEntry) bool { return leftOut[rel] }})
 	for _, step := range []func() error{
 		func() error { return err },
 		func() error { return configure(data, c) },
-		func() error { return os.Chown(filepath.Join(tmp, "run"), c.UID, c.GID) },
+		func() error { return copytree.Own(filepath.Join(tmp, "run"), c.UID, c.GID) },
 		func() error { return writeRecord(tmp, rec) },
 		func() error { return copytree.Publish(tmp, c.Dir, result.Strategy == copytree.Plain) },
 	} {
@@ -182,59 +182,3 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 // leftOut are files of a data directory that speak of the server that ran on it.
 var leftOut = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "standby.signal": true, "recovery.signal": true,
 	"postgresql.auto.conf": true, "current_logfiles": true}
-
-// configure writes the settings that are ours. Port and addresses come with
-// the command, since they change while the data stays.
-func configure(data string, c datastore.Clone) error {
-	commit := "off"
-	if c.Shared {
-		commit = "on"
-	}
-	files := map[string]string{
-		"postgresql.conf": "max_connections = 60\nshared_buffers = 32MB\nsynchronous_commit = " + commit + "\nfsync = on\nwal_level = replica\n" +
-			"max_wal_senders = 2\nmax_wal_size = 512MB\nmin_wal_size = 32MB\njit = off\nhuge_pages = off\ntimezone = 'UTC'\n" +
-			"password_encryption = 'scram-sha-256'\nmax_logical_replication_workers = 0\nlog_min_duration_statement = -1\n" +
-			"log_line_prefix = ''\nshared_preload_libraries = ''\nlogging_collector = off\nlog_destination = 'stderr'\nupdate_process_title = off\n",
-		"pg_hba.conf":          "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n",
-		"pg_ident.conf":        "",
-		"postgresql.auto.conf": "",
-	}
-	for name, text := range files {
-		path := filepath.Join(data, name)
-		if err := os.RemoveAll(path); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return err
-		}
-		if err := os.Lchown(path, c.UID, c.GID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Serve implements datastore.Driver.
-func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
-	have, err := readRecord(c.Dir)
-	if err != nil {
-		return datastore.Serving{}, fmt.Errorf("data of %s: %w", c.Store.Name, err)
-	}
-	e, err := d.Engines.ByName(ctx, "postgres", have.Engine)
-	if err != nil {
-		return datastore.Serving{}, err
-	}
-	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: insideData}, {Source: filepath.Join(c.Dir, "run"), Target: insideRun}}, e.Mounts()...)
-	port := strconv.Itoa(at.Port)
-	u := url.URL{Scheme: "postgres", User: url.UserPassword(c.Store.User, c.Password), Host: net.JoinHostPort(at.Host, port),
-		Path: "/" + c.Store.Database, RawQuery: "sslmode=disable"}
-	return datastore.Serving{
-		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true, Writer: true,
-			Command: staging.Command{Args: []string{filepath.Join(e.Bin, "postgres"), "-D", insideData, "-c", "listen_addresses=" + at.Host,
-				"-c", "port=" + port, "-c", "unix_socket_directories=" + insideRun}},
-			Mounts: mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: 2 * time.Minute},
-		Socket: filepath.Join(c.Dir, "run"), URL: u.String(),
-		Variables: map[string]string{"DATABASE_URL": u.String(), "PGHOST": at.Host, "PGPORT": port, "PGUSER": c.Store.User,
-			"PGPASSWORD": c.Password, "PGDATABASE": c.Store.Database},
-	}, nil
-}

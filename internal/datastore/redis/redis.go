@@ -62,7 +62,7 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 	if err := os.Chmod(filepath.Join(c.Dir+".new", "data"), 0o700); err != nil {
 		return made, err
 	}
-	if err := os.Chown(filepath.Join(c.Dir+".new", "data"), c.UID, c.GID); err != nil {
+	if err := copytree.Own(filepath.Join(c.Dir+".new", "data"), c.UID, c.GID); err != nil {
 		return made, err
 	}
 	return made, os.Rename(c.Dir+".new", c.Dir)

@@ -37,7 +37,7 @@ func (*Driver) Make(ctx context.Context, c datastore.Clone, progress datastore.P
 	if err := os.MkdirAll(c.Dir, 0o755); err != nil {
 		return made, err
 	}
-	return made, os.Chown(c.Dir, c.UID, c.GID)
+	return made, copytree.Own(c.Dir, c.UID, c.GID)
 }
 
 // Serve implements datastore.Driver.

@@ -1,0 +1,46 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/staging"
+)
+
+// insideData and insideRun are where a server sees its folders.
+const (
+	insideData = "/var/lib/postgresql/data"
+	insideRun  = "/run/postgresql"
+)
+
+// Serve implements datastore.Driver. What a power cut must not break stands in
+// the command, where no ALTER SYSTEM reaches it.
+func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
+	have, err := readRecord(c.Dir)
+	if err != nil {
+		return datastore.Serving{}, fmt.Errorf("data of %s: %w", c.Store.Name, err)
+	}
+	e, err := d.engine(ctx, have)
+	if err != nil {
+		return datastore.Serving{}, err
+	}
+	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: insideData}, {Source: filepath.Join(c.Dir, "run"), Target: insideRun}}, e.Mounts()...)
+	port := strconv.Itoa(at.Port)
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(c.Store.User, c.Password), Host: net.JoinHostPort(at.Host, port),
+		Path: "/" + c.Store.Database, RawQuery: "sslmode=disable"}
+	return datastore.Serving{
+		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true, Writer: true,
+			Command: staging.Command{Args: []string{filepath.Join(e.Bin, "postgres"), "-D", insideData, "-c", "listen_addresses=" + at.Host,
+				"-c", "port=" + port, "-c", "unix_socket_directories=" + insideRun, "-c", "fsync=on", "-c", "full_page_writes=on"}},
+			Mounts: mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: 2 * time.Minute},
+		Socket: filepath.Join(c.Dir, "run"), URL: u.String(),
+		Variables: map[string]string{"DATABASE_URL": u.String(), "PGHOST": at.Host, "PGPORT": port, "PGUSER": c.Store.User,
+			"PGPASSWORD": c.Password, "PGDATABASE": c.Store.Database},
+	}, nil
+}
