@@ -14,5 +14,5 @@ import (
 func main() {
 	shim.Main()
 	fetch.Main()
-	os.Exit(cli.Main(context.Background(), wiring.Program(), os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Main(context.Background(), wiring.Program(), cli.Arguments(os.Args), os.Stdout, os.Stderr))
 }

@@ -47,7 +47,7 @@ type Environments interface {
 type Views interface {
 	Environment(ctx context.Context, id string) (wire.Environment, error)
 	Environments(ctx context.Context, project string, all bool, after string, limit int) ([]wire.Environment, error)
-	Resolve(ctx context.Context, project, name string) (wire.Environment, error)
+	Resolve(ctx context.Context, project, checkout, name string) (wire.Environment, error)
 	Resources(ctx context.Context, id string) ([]wire.Resource, error)
 	Deployments(ctx context.Context, id string) ([]wire.Deployment, error)
 }

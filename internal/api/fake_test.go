@@ -83,7 +83,7 @@ func (f *fake) Environments(_ context.Context, project string, _ bool, after str
 	}
 	return list, nil
 }
-func (f *fake) Resolve(context.Context, string, string) (wire.Environment, error) {
+func (f *fake) Resolve(context.Context, string, string, string) (wire.Environment, error) {
 	return wire.Environment{ID: "env_b", Project: "blog"}, nil
 }
 func (f *fake) Resources(context.Context, string) ([]wire.Resource, error) { return nil, errReached }

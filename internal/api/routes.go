@@ -86,10 +86,11 @@ func environments(api huma.API, c Config) {
 		return reply(c.Environments.Destroy(ctx, actor(ctx), in.ID, in.Confirm))
 	})
 	huma.Register(api, operation("resolve-environment", http.MethodGet, "/resolve", "The environment that a person means"), func(ctx context.Context, in *struct {
-		Project string `query:"project"`
-		Name    string `query:"name"`
+		Project  string `query:"project" doc:"only in this project"`
+		Checkout string `query:"checkout" doc:"the project of the folder where the person is"`
+		Name     string `query:"name" required:"true" doc:"an id, staging, a branch, a slug; without project also PROJECT/ and one of these"`
 	}) (*struct{ Body wire.Environment }, error) {
-		v, err := c.Views.Resolve(ctx, in.Project, in.Name)
+		v, err := c.Views.Resolve(ctx, in.Project, in.Checkout, in.Name)
 		return reply(v, seen(auth.From(ctx), v.Project, err))
 	})
 }

@@ -96,9 +96,32 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	return nil
 }
 
+// maxParts bounds the parts that a whole list is read in.
+const maxParts = 1000
+
+// all reads a whole list, part by part.
+func all[T any](ctx context.Context, c *Client, path string, query url.Values) (wire.List[T], error) {
+	whole := wire.List[T]{Items: []T{}}
+	q := url.Values{"limit": {"1000"}}
+	for k, v := range query {
+		q[k] = v
+	}
+	for range maxParts {
+		var part wire.List[T]
+		if err := c.call(ctx, http.MethodGet, path, q, nil, &part); err != nil {
+			return whole, err
+		}
+		if whole.Items = append(whole.Items, part.Items...); part.NextCursor == nil {
+			return whole, nil
+		}
+		q.Set("cursor", *part.NextCursor)
+	}
+	return whole, staging.Errorf(staging.CodeInternal, "ask for less", "the list %s does not end", path)
+}
+
 // Projects are all.
-func (c *Client) Projects(ctx context.Context) (v wire.List[wire.Project], err error) {
-	return v, c.call(ctx, http.MethodGet, "/projects", nil, nil, &v)
+func (c *Client) Projects(ctx context.Context) (wire.List[wire.Project], error) {
+	return all[wire.Project](ctx, c, "/projects", nil)
 }
 
 // AddProject registers a repository.
@@ -112,7 +135,7 @@ func (c *Client) Project(ctx context.Context, name string) (v wire.Project, err 
 }
 
 // SetProject changes a project.
-func (c *Client) SetProject(ctx context.Context, name string, change any) (v wire.Project, err error) {
+func (c *Client) SetProject(ctx context.Context, name string, change wire.SetProject) (v wire.Project, err error) {
 	return v, c.call(ctx, http.MethodPatch, "/projects/"+url.PathEscape(name), nil, change, &v)
 }
 
@@ -122,8 +145,8 @@ func (c *Client) RemoveProject(ctx context.Context, name string) error {
 }
 
 // Variables are a project's.
-func (c *Client) Variables(ctx context.Context, project string) (v wire.List[wire.Variable], err error) {
-	return v, c.call(ctx, http.MethodGet, "/projects/"+url.PathEscape(project)+"/variables", nil, nil, &v)
+func (c *Client) Variables(ctx context.Context, project string) (wire.List[wire.Variable], error) {
+	return all[wire.Variable](ctx, c, "/projects/"+url.PathEscape(project)+"/variables", nil)
 }
 
 // SetVariables changes a project's variables.
@@ -136,13 +159,13 @@ func (c *Client) Create(ctx context.Context, project string, r wire.CreateEnviro
 	return v, c.call(ctx, http.MethodPost, "/projects/"+url.PathEscape(project)+"/environments", nil, r, &v)
 }
 
-// Environments are a page of a project's, of all for "".
-func (c *Client) Environments(ctx context.Context, project string, all bool) (v wire.List[wire.Environment], err error) {
+// Environments are a project's, of all for ""; destroyed ones too if asked.
+func (c *Client) Environments(ctx context.Context, project string, destroyed bool) (wire.List[wire.Environment], error) {
 	path := "/environments"
 	if project != "" {
 		path = "/projects/" + url.PathEscape(project) + "/environments"
 	}
-	return v, c.call(ctx, http.MethodGet, path, url.Values{"all": {strconv.FormatBool(all)}, "limit": {"1000"}}, nil, &v)
+	return all[wire.Environment](ctx, c, path, url.Values{"all": {strconv.FormatBool(destroyed)}})
 }
 
 // Environment is one, by id.
@@ -150,9 +173,14 @@ func (c *Client) Environment(ctx context.Context, id string) (v wire.Environment
 	return v, c.call(ctx, http.MethodGet, "/environments/"+url.PathEscape(id), nil, nil, &v)
 }
 
-// Resolve finds what a person means.
+// Resolve finds what a person means in a project, or in any for "".
 func (c *Client) Resolve(ctx context.Context, project, name string) (v wire.Environment, err error) {
 	return v, c.call(ctx, http.MethodGet, "/resolve", url.Values{"project": {project}, "name": {name}}, nil, &v)
+}
+
+// ResolveIn finds what a person means who stands in a checkout of a project.
+func (c *Client) ResolveIn(ctx context.Context, checkout, name string) (v wire.Environment, err error) {
+	return v, c.call(ctx, http.MethodGet, "/resolve", url.Values{"checkout": {checkout}, "name": {name}}, nil, &v)
 }
 
 // Set changes an environment's own variables.
@@ -171,8 +199,8 @@ func (c *Client) Act(ctx context.Context, id, action string, body any) (v wire.E
 }
 
 // Resources are the ledger of an environment.
-func (c *Client) Resources(ctx context.Context, id string) (v wire.List[wire.Resource], err error) {
-	return v, c.call(ctx, http.MethodGet, "/environments/"+url.PathEscape(id)+"/resources", nil, nil, &v)
+func (c *Client) Resources(ctx context.Context, id string) (wire.List[wire.Resource], error) {
+	return all[wire.Resource](ctx, c, "/environments/"+url.PathEscape(id)+"/resources", nil)
 }
 
 // Deployments are the latest of an environment, newest first.
@@ -221,8 +249,8 @@ func (c *Client) Data(ctx context.Context, environment string) (v wire.Environme
 }
 
 // Snapshots are a project's, newest first.
-func (c *Client) Snapshots(ctx context.Context, project string) (v wire.List[wire.Snapshot], err error) {
-	return v, c.call(ctx, http.MethodGet, "/projects/"+url.PathEscape(project)+"/snapshots", nil, nil, &v)
+func (c *Client) Snapshots(ctx context.Context, project string) (wire.List[wire.Snapshot], error) {
+	return all[wire.Snapshot](ctx, c, "/projects/"+url.PathEscape(project)+"/snapshots", nil)
 }
 
 // Snapshot is one.

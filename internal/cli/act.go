@@ -20,8 +20,7 @@ func actCommands(io *stdio) []*cobra.Command {
 		c := &cobra.Command{
 			Use: name + " ENV", Short: short[name], Example: "  offshoot " + name + " .", Args: cobra.ExactArgs(1),
 			RunE: func(c *cobra.Command, args []string) error {
-				ctx, stop := interruptible(c.Context())
-				defer stop()
+				ctx := c.Context()
 				client := io.client()
 				v, err := io.environment(ctx, client, args[0])
 				if err != nil {
@@ -84,8 +83,7 @@ func envCommand(io *stdio) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				ctx, stop := interruptible(c.Context())
-				defer stop()
+				ctx := c.Context()
 				client := io.client()
 				v, err := io.environment(ctx, client, args[0])
 				if err == nil {

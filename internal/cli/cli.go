@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 
 	"github.com/spf13/cobra"
 
@@ -23,41 +25,66 @@ type Program struct {
 
 // stdio is where a command writes.
 type stdio struct {
+	in       io.Reader
 	out, err io.Writer
 	json     bool
 	quiet    bool
-	// server, project and timeout are flags of every command.
+	// server, project and wait are flags of every command.
 	server  string
 	project string
 	wait    waiting
+	// ran is whether the command line was understood; printed, whether the one
+	// JSON object of a command was.
+	ran, printed bool
+	// goesOn says how to watch and undo what an interrupted command began.
+	goesOn string
 }
 
 // Main runs one command and answers its exit code.
 func Main(ctx context.Context, p Program, args []string, stdout, stderr io.Writer) int {
-	io := &stdio{out: stdout, err: stderr}
+	io := &stdio{in: os.Stdin, out: stdout, err: stderr, json: asksJSON(args)}
 	root := newRoot(io, p)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
+	c, err := root.ExecuteContextC(ctx)
 	var told *reported
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &told):
+	}
+	if errors.As(err, &told) {
 		return told.code
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		_, _ = fmt.Fprintln(stderr, "error: interrupted; what was asked for goes on")
-		_, _ = fmt.Fprintln(stderr, "hint: offshoot ls shows it; offshoot destroy ENV undoes it")
-		return 130
 	}
 	var known *staging.Error
-	if !errors.As(err, &known) {
-		// What cobra itself refuses is how the command was written.
-		known = staging.Errorf(staging.CodeUsage, "see offshoot --help", "%w", err)
+	switch {
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		io.failed(staging.Errorf(staging.CodeCancelled, first(io.goesOn, "nothing was begun, or it goes on: offshoot ls"), "interrupted"))
+		return 130
+	case errors.As(err, &known):
+	case !io.ran:
+		known = staging.Errorf(staging.CodeUsage, c.CommandPath()+" --help shows how", "%w", err)
+	default:
+		known = staging.Errorf(staging.CodeInternal, "run it again; if it stays, report it with the output of offshoot version", "%w", err)
 	}
 	io.failed(known)
 	return exitCode(known)
+}
+
+// asksJSON is whether --json is among the arguments, so that also an error in
+// the arguments is an object.
+func asksJSON(args []string) bool {
+	for _, a := range args {
+		switch a {
+		case "--json", "--json=true":
+			return true
+		case "--":
+			return false
+		}
+	}
+	return false
 }
 
 // reported is an error that the command has shown already.
@@ -67,19 +94,45 @@ func (r *reported) Error() string { return fmt.Sprintf("exit code %d", r.code) }
 
 func newRoot(io *stdio, p Program) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "offshoot",
-		Short:         "A staging environment for every branch",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:              "offshoot",
+		Short:            "A staging environment for every branch",
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		Args:             cobra.NoArgs,
+		RunE:             func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRun: func(*cobra.Command, []string) { io.ran = true },
 	}
 	root.PersistentFlags().BoolVar(&io.json, "json", false, "print exactly one JSON object")
 	root.PersistentFlags().BoolVarP(&io.quiet, "quiet", "q", false, "print no progress")
 	root.PersistentFlags().StringVar(&io.server, "server", "", "the server's URL (default $OFFSHOOT_SERVER, the login's, or http://127.0.0.1:7070)")
 	root.PersistentFlags().StringVarP(&io.project, "project", "p", "", "the project (default: the checkout's)")
-	built := []*cobra.Command{versionCommand(io), serverCommand(p, io), projectCommand(io), checkCommand(io), createCommand(io), deployCommand(io),
-		destroyCommand(io), lsCommand(io), showCommand(io), urlCommand(io), eventsCommand(io), waitCommand(io), logsCommand(io), statusCommand(io), envCommand(io), demoCommand(p, io), runtimeCommand(io), snapshotCommand(io), dataCommand(io)}
+	built := []*cobra.Command{
+		aliasesCommand(io),
+		checkCommand(io),
+		createCommand(io),
+		dataCommand(io),
+		demoCommand(p, io),
+		deployCommand(io),
+		destroyCommand(io),
+		envCommand(io),
+		eventsCommand(io),
+		loginCommand(io),
+		logoutCommand(io),
+		logsCommand(io),
+		lsCommand(io),
+		openCommand(io),
+		projectCommand(io),
+		runtimeCommand(io),
+		serverCommand(p, io),
+		showCommand(io),
+		snapshotCommand(io),
+		statusCommand(io),
+		tokenCommand(io),
+		urlCommand(io),
+		versionCommand(io),
+		waitCommand(io),
+		whoamiCommand(io),
+	}
 	built = append(built, sessionCommands(io)...)
 	built = append(built, actCommands(io)...)
 	root.AddCommand(built...)
@@ -109,7 +162,7 @@ func exitCode(e *staging.Error) int {
 }
 
 func (s *stdio) failed(e *staging.Error) {
-	if s.json {
+	if s.json && !s.printed {
 		s.object(map[string]any{"error": map[string]string{"code": string(e.Code), "message": e.Message, "hint": e.Hint}})
 	}
 	_, _ = fmt.Fprintln(s.err, "error:", e.Message)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,16 +17,20 @@ import (
 
 const defaultServer = "http://127.0.0.1:7070"
 
-// client finds the server and the token to it.
+// client finds the server and the token to it. A server's own token is sent
+// to this machine alone, a login's to its server alone.
 func (s *stdio) client() *apiclient.Client {
-	base := first(s.server, os.Getenv("OFFSHOOT_SERVER"), defaultServer)
-	token := os.Getenv("OFFSHOOT_TOKEN")
-	if token == "" {
-		// The local server's own, where this user may read it.
-		text, _ := os.ReadFile(filepath.Join(dataDir(), "admin-token"))
+	l, err := readLogins()
+	if err != nil {
+		_, _ = fmt.Fprintln(s.err, "warning:", err)
+	}
+	base := strings.TrimSuffix(first(s.server, os.Getenv("OFFSHOOT_SERVER"), l.Current, defaultServer), "/")
+	token := first(os.Getenv("OFFSHOOT_TOKEN"), l.Tokens[base])
+	if token == "" && local(base) {
+		text, _ := os.ReadFile(filepath.Join(dataDir(), "admin-token")) // where this user may read it
 		token = strings.TrimSpace(string(text))
 	}
-	return &apiclient.Client{Base: strings.TrimSuffix(base, "/"), Token: token, HTTP: &http.Client{}}
+	return &apiclient.Client{Base: base, Token: token, HTTP: &http.Client{}}
 }
 
 // dataDir is where a server keeps its data unless told otherwise.
@@ -68,29 +73,79 @@ func currentBranch(ctx context.Context) string {
 	return git(ctx, "symbolic-ref", "--quiet", "--short", "HEAD")
 }
 
+// checkout is what a folder says of the repository it belongs to.
+type checkout struct {
+	// top is the folder's top, common the repository that it is a work tree of.
+	top, common string
+	remotes     []string
+}
+
+func here(ctx context.Context) checkout {
+	c := checkout{top: git(ctx, "rev-parse", "--show-toplevel")}
+	if c.top == "" {
+		return c
+	}
+	c.common = strings.TrimSuffix(git(ctx, "rev-parse", "--path-format=absolute", "--git-common-dir"), "/.git")
+	for name := range strings.FieldsSeq(git(ctx, "remote")) {
+		c.remotes = append(c.remotes, git(ctx, "remote", "get-url", name))
+	}
+	return c
+}
+
+// of is whether the folder is a checkout of that repository, whichever way
+// both name it.
+func (c checkout) of(repo string) bool {
+	for _, own := range append([]string{c.top, c.common}, c.remotes...) {
+		if own != "" && sameRepository(own, repo) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameRepository compares addresses without what does not tell repositories
+// apart: git@host:a/b.git and https://host/a/b are one.
+func sameRepository(a, b string) bool { return plainAddress(a) == plainAddress(b) }
+
+func plainAddress(address string) string {
+	address = strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")
+	if filepath.IsAbs(address) {
+		if real, err := filepath.EvalSymlinks(address); err == nil {
+			return real
+		}
+		return address
+	}
+	_, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		rest = strings.Replace(address, ":", "/", 1)
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if _, after, ok := strings.Cut(host, "@"); ok {
+		host = after
+	}
+	return strings.ToLower(host) + "/" + strings.TrimPrefix(path, "/")
+}
+
 // guessProject is the project of the checkout, "" for none.
 func (s *stdio) guessProject(ctx context.Context, c *apiclient.Client) (string, error) {
 	if s.project != "" {
 		return s.project, nil
 	}
-	top := git(ctx, "rev-parse", "--show-toplevel")
-	if top == "" {
+	folder := here(ctx)
+	if folder.top == "" {
 		return "", nil
 	}
-	remote := git(ctx, "remote", "get-url", "origin")
 	list, err := c.Projects(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, p := range list.Items {
-		if p.Repo == top || remote != "" && trimGit(p.Repo) == trimGit(remote) {
+		if folder.of(p.Repo) {
 			return p.Name, nil
 		}
 	}
 	return "", nil
 }
-
-func trimGit(url string) string { return strings.TrimSuffix(strings.TrimSuffix(url, "/"), ".git") }
 
 // needProject is the project that a command works in.
 func (s *stdio) needProject(ctx context.Context, c *apiclient.Client) (string, error) {
@@ -103,18 +158,22 @@ func (s *stdio) needProject(ctx context.Context, c *apiclient.Client) (string, e
 
 // environment is the one that a person names.
 func (s *stdio) environment(ctx context.Context, c *apiclient.Client, name string) (wire.Environment, error) {
-	project, err := s.guessProject(ctx, c)
-	if err != nil {
-		return wire.Environment{}, err
-	}
 	if name == "." {
 		if name = currentBranch(ctx); name == "" {
 			return wire.Environment{}, staging.NotFound("name a branch", "this folder is no checkout of a branch")
 		}
+		project, err := s.needProject(ctx, c)
+		if err != nil {
+			return wire.Environment{}, err
+		}
+		return c.Resolve(ctx, project, name)
 	}
-	v, err := c.Resolve(ctx, project, name)
-	if staging.CodeOf(err) == staging.CodeNotFound && project != "" && s.project == "" {
-		return c.Resolve(ctx, "", name) // PROJECT/NAME
+	if s.project != "" || staging.HasID(name, staging.EnvironmentPrefix) {
+		return c.Resolve(ctx, s.project, name)
 	}
-	return v, err
+	project, err := s.guessProject(ctx, c)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	return c.ResolveIn(ctx, project, name)
 }

@@ -64,8 +64,7 @@ func createCommand(io *stdio) *cobra.Command {
 				return staging.Errorf(staging.CodeUsage, "for example --ttl 24h", "--ttl must be positive")
 			}
 			r.TTLSeconds = int64(ttl.Seconds())
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			project, err := io.createProject(ctx, client, yes)
 			if err != nil {
@@ -128,8 +127,7 @@ func deployCommand(io *stdio) *cobra.Command {
 			if len(images) > 0 {
 				return staging.NotBuilt("--image")
 			}
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			branch := currentBranch(ctx)
 			if len(args) > 0 {

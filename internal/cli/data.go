@@ -18,8 +18,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 	create := &cobra.Command{
 		Use: "create", Short: "Take one of the shared environment, or of another", Example: "  offshoot snapshot create\n  offshoot snapshot create --from feature/x", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			project, err := io.needProject(ctx, client)
 			if err != nil {
@@ -163,8 +162,7 @@ func dataCommand(io *stdio) *cobra.Command {
 	var r wire.Reset
 	reset := &cobra.Command{Use: "reset ENV", Short: "Back to a snapshot; seed and migrations run again", Example: "  offshoot data reset . --snapshot snap_…", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			v, err := io.environment(ctx, client, args[0])
 			if err == nil {
@@ -180,8 +178,7 @@ func dataCommand(io *stdio) *cobra.Command {
 	io.waitFlags(reset)
 	undo := &cobra.Command{Use: "undo ENV", Short: "The data before the last reset or failed release (kept 24 h)", Example: "  offshoot data undo .", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			v, err := io.environment(ctx, client, args[0])
 			if err == nil {

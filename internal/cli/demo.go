@@ -7,8 +7,7 @@ func demoCommand(p Program, io *stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "Show it on this machine: a small shop, its staging and one feature branch", Example: "  offshoot demo --once", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			return p.Demo(ctx, once, io.out)
 		},
 	}

@@ -25,8 +25,7 @@ func destroyCommand(io *stdio) *cobra.Command {
 			if abandon {
 				return staging.NotBuilt("--abandon")
 			}
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			v, err := io.environment(ctx, client, args[0])
 			if err != nil {

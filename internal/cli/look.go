@@ -149,8 +149,7 @@ func eventsCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use: "events [ENV]", Short: "Show what happened", Example: "  offshoot events -f", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			id := ""
 			if len(args) > 0 {
@@ -198,8 +197,7 @@ func waitCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use: "wait ENV", Short: "Wait until an environment rests, or reaches a phase", Example: "  offshoot wait . --for ready", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			v, err := io.environment(ctx, client, args[0])
 			if err != nil {
@@ -234,8 +232,7 @@ func logsCommand(io *stdio) *cobra.Command {
 			if previous {
 				return staging.NotBuilt("--previous")
 			}
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			v, err := io.environment(ctx, client, args[0])
 			if err != nil {

@@ -9,9 +9,23 @@ import (
 // documented are the commands of the product that this build does not have.
 // They are refused by name rather than called unknown.
 var documented = []string{
-	"open", "mail", "link", "scale", "cron", "mask", "freeze", "moment",
-	"sweep", "doctor", "storage", "share", "user", "token", "login", "logout", "whoami", "backup", "restore", "aliases",
-	"mcp", "ci", "aws",
+	"mail",
+	"link",
+	"scale",
+	"cron",
+	"mask",
+	"freeze",
+	"moment",
+	"sweep",
+	"doctor",
+	"storage",
+	"share",
+	"user",
+	"backup",
+	"restore",
+	"mcp",
+	"ci",
+	"aws",
 }
 
 func notBuilt(name string) *cobra.Command {

@@ -3,11 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
-	streams "io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,23 +18,37 @@ import (
 func projectCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{Use: "project", Short: "Repositories and what their administrators set", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(projectAdd(io), projectLs(io), projectShow(io), projectSet(io), projectRm(io), projectVariables(io, "env", false), projectVariables(io, "secret", true))
-	for _, name := range []string{"credential", "source", "mask"} {
-		c.AddCommand(notBuilt(name))
-	}
+	c.AddCommand(projectAdd(io), projectLs(io), projectShow(io), projectSet(io), projectRm(io), projectEnv(io), projectSecret(io), projectCredential(io),
+		projectSource(), notBuilt("mask"))
 	return c
 }
 
 var notName = regexp.MustCompile(`[^a-z0-9]+`)
 
+// projectName is the name that a repository suggests.
+func projectName(repo string) string {
+	base := filepath.Base(strings.TrimSuffix(strings.TrimSuffix(repo, "/"), ".git"))
+	if _, after, ok := strings.Cut(base, ":"); ok {
+		base = after // git@host:shop.git
+	}
+	name := strings.Trim(notName.ReplaceAllString(strings.ToLower(base), "-"), "-")
+	return strings.Trim(name[:min(40, len(name))], "-")
+}
+
 // guessAdd is what a checkout says of itself.
 func guessAdd(ctx context.Context) wire.AddProject {
-	top := git(ctx, "rev-parse", "--show-toplevel")
-	if top == "" {
+	folder := here(ctx)
+	if folder.top == "" {
 		return wire.AddProject{}
 	}
-	r := wire.AddProject{Repo: first(git(ctx, "remote", "get-url", "origin"), top)}
-	r.Name = strings.Trim(notName.ReplaceAllString(strings.ToLower(filepath.Base(trimGit(r.Repo))), "-"), "-")
+	r := wire.AddProject{Repo: folder.top}
+	if origin := git(ctx, "remote", "get-url", "origin"); origin != "" {
+		if r.Repo = origin; !strings.Contains(origin, ":") && !filepath.IsAbs(origin) {
+			r.Repo = filepath.Join(folder.top, origin)
+		}
+		_, r.DefaultBranch, _ = strings.Cut(git(ctx, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"), "/")
+	}
+	r.Name = projectName(r.Repo)
 	return r
 }
 
@@ -42,18 +56,15 @@ func projectAdd(io *stdio) *cobra.Command {
 	var r wire.AddProject
 	var forge, forgeURL, auto string
 	c := &cobra.Command{
-		Use: "add [NAME]", Short: "Register a repository", Example: "  offshoot project add\n  offshoot project add shop --repo https://git.example.com/shop.git",
-		Args: cobra.MaximumNArgs(1),
+		Use: "add [NAME]", Short: "Register a repository; in a checkout everything is guessed", Args: cobra.MaximumNArgs(1),
+		Example: "  offshoot project add\n  offshoot project add shop --repo https://git.example.com/shop.git --staging-branch dev",
 		RunE: func(c *cobra.Command, args []string) error {
-			if forge != "" || forgeURL != "" || auto != "" && auto != "none" {
-				return staging.NotBuilt("a forge")
+			if err := notBuiltPolicy(forge+forgeURL, auto, r.Platform); err != nil {
+				return err
 			}
-			if r.Platform != "" && r.Platform != "auto" && r.Platform != "process" {
-				return staging.NotBuilt("the platform " + r.Platform)
-			}
-			guess := guessAdd(c.Context())
 			if r.Repo == "" {
-				r.Repo = guess.Repo
+				guess := guessAdd(c.Context())
+				r.Repo, r.DefaultBranch = guess.Repo, first(r.DefaultBranch, guess.DefaultBranch)
 			} else if !strings.Contains(r.Repo, ":") {
 				abs, err := filepath.Abs(r.Repo)
 				if err != nil {
@@ -64,41 +75,96 @@ func projectAdd(io *stdio) *cobra.Command {
 			if r.Repo == "" {
 				return staging.Errorf(staging.CodeUsage, "--repo URL-OR-PATH, or run it in a checkout", "no repository is given")
 			}
-			if len(args) > 0 {
+			if r.Name = projectName(r.Repo); len(args) > 0 {
 				r.Name = args[0]
-			} else {
-				r.Name = strings.Trim(notName.ReplaceAllString(strings.ToLower(filepath.Base(trimGit(r.Repo))), "-"), "-")
 			}
-			ctx, stop := interruptible(c.Context())
-			defer stop()
-			p, err := io.client().AddProject(ctx, r)
+			p, err := io.client().AddProject(c.Context(), r)
 			if err != nil {
 				return err
 			}
-			if io.json {
-				io.object(p)
-				return nil
-			}
-			_, err = fmt.Fprintf(io.out, "added %s: %s, default branch %s, staging branch %s\n", p.Name, p.Repo, p.DefaultBranch, p.StagingBranch)
-			return err
+			return io.added(p)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&r.Repo, "repo", "", "URL or path (default: this checkout's)")
-	f.StringVar(&r.DefaultBranch, "default-branch", "", "default main")
+	f.StringVar(&r.DefaultBranch, "default-branch", "", "(default main, or what the repository says)")
 	f.StringVar(&r.StagingBranch, "staging-branch", "", "branch of the shared environment (default: the default branch)")
 	f.StringVar(&r.Domain, "domain", "", "host suffix (default NAME.SERVER-DOMAIN)")
-	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file")
-	f.StringVar(&r.Platform, "platform", "", "where it runs")
+	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file in the repository")
+	f.StringVar(&r.Platform, "platform", "", "where it runs: auto or process")
 	f.BoolVar(&r.NoWatch, "no-watch", false, "do not watch a repository that is a path")
 	f.StringVar(&forge, "forge", "", "github, gitlab or gitea")
 	f.StringVar(&forgeURL, "forge-url", "", "the forge's URL")
-	f.StringVar(&auto, "auto-create", "none", "which branches get an environment by themselves")
+	f.StringVar(&auto, "auto-create", "none", "which branches get an environment by themselves: none")
 	return c
 }
 
+// notBuiltPolicy refuses what later builds bring.
+func notBuiltPolicy(forge, auto, platform string) error {
+	switch {
+	case forge != "":
+		return staging.NotBuilt("a forge")
+	case auto == "pull-request" || strings.HasPrefix(auto, "label:") || strings.HasPrefix(auto, "branch:"):
+		return staging.NotBuilt("--auto-create " + auto)
+	case auto != "" && auto != "none":
+		return staging.Errorf(staging.CodeUsage, "none, pull-request, label:L or branch:GLOB", "--auto-create %q", auto)
+	}
+	return builtPlatform(platform)
+}
+
+// added shows what was guessed.
+func (s *stdio) added(p wire.Project) error {
+	if s.json {
+		s.object(p)
+	} else {
+		_, _ = fmt.Fprintf(s.out, "added %s\n", p.Name)
+		s.describeProject(p)
+	}
+	if p.FetchedAt == nil {
+		_, _ = fmt.Fprintf(s.err, "note: the repository asks for a credential\nhint: offshoot project credential set git -p %s reads one from stdin\n", p.Name)
+	}
+	return nil
+}
+
+func (s *stdio) describeProject(p wire.Project) {
+	line := func(name, format string, args ...any) {
+		_, _ = fmt.Fprintf(s.out, "  %-15s "+format+"\n", append([]any{name}, args...)...)
+	}
+	watched := ""
+	if p.Watch {
+		watched = "  (watched: a commit deploys where an environment exists)"
+	}
+	line("repository", "%s%s", p.Repo, watched)
+	line("default branch", "%s", p.DefaultBranch)
+	line("staging branch", "%s", p.StagingBranch)
+	for _, x := range []struct{ name, value string }{{"domain", p.Domain}, {"compose file", p.ComposeFile}, {"platform", p.Platform}, {"snapshots at", p.SnapshotAt},
+		{"snapshots of", p.SnapshotSource}} {
+		if x.value != "" {
+			line(x.name, "%s", x.value)
+		}
+	}
+	for _, h := range p.AllowHosts {
+		line("allowed host", "%s", h)
+	}
+	for _, x := range []struct {
+		name    string
+		seconds int64
+	}{{"ttl", p.TTLSeconds}, {"sleeps after", p.SleepSeconds}, {"build timeout", p.BuildTimeoutSeconds}, {"release timeout", p.ReleaseTimeoutSeconds}} {
+		if x.seconds > 0 {
+			line(x.name, "%s", span(time.Duration(x.seconds)*time.Second))
+		} else if x.seconds < 0 {
+			line(x.name, "never")
+		}
+	}
+	for name, on := range map[string]bool{"submodules": p.Submodules, "lfs": p.LFS} {
+		if on {
+			line(name, "on")
+		}
+	}
+}
+
 func projectLs(io *stdio) *cobra.Command {
-	return &cobra.Command{Use: "ls", Short: "List projects", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	return &cobra.Command{Use: "ls", Short: "List projects", Example: "  offshoot project ls --json", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		v, err := io.client().Projects(c.Context())
 		if err != nil {
 			return err
@@ -107,15 +173,17 @@ func projectLs(io *stdio) *cobra.Command {
 			io.object(v)
 			return nil
 		}
+		t := tabwriter.NewWriter(io.out, 0, 4, 2, ' ', 0)
+		_, _ = fmt.Fprintln(t, "PROJECT\tSTAGING\tREPOSITORY")
 		for _, p := range v.Items {
-			_, _ = fmt.Fprintf(io.out, "%-20s %s\n", p.Name, p.Repo)
+			_, _ = fmt.Fprintf(t, "%s\t%s\t%s\n", p.Name, p.StagingBranch, p.Repo)
 		}
-		return nil
+		return t.Flush()
 	}}
 }
 
 func projectShow(io *stdio) *cobra.Command {
-	return &cobra.Command{Use: "show [NAME]", Short: "Show a project", Args: cobra.MaximumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
+	return &cobra.Command{Use: "show [NAME]", Short: "Show a project", Example: "  offshoot project show shop", Args: cobra.MaximumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		p, err := io.namedProject(c.Context(), args)
 		if err != nil {
 			return err
@@ -124,8 +192,9 @@ func projectShow(io *stdio) *cobra.Command {
 			io.object(p)
 			return nil
 		}
-		_, err = fmt.Fprintf(io.out, "%s: %s\n  default branch %s, staging branch %s, watched %t\n", p.Name, p.Repo, p.DefaultBranch, p.StagingBranch, p.Watch)
-		return err
+		_, _ = fmt.Fprintln(io.out, p.Name)
+		io.describeProject(p)
+		return nil
 	}}
 }
 
@@ -141,115 +210,17 @@ func (s *stdio) namedProject(ctx context.Context, args []string) (wire.Project, 
 	return c.Project(ctx, name)
 }
 
-func projectSet(io *stdio) *cobra.Command {
-	var hosts []string
-	c := &cobra.Command{Use: "set [NAME]", Short: "Change a project", Example: "  offshoot project set shop --allow-host db.example.com:5432", Args: cobra.MaximumNArgs(1),
+func projectRm(io *stdio) *cobra.Command {
+	return &cobra.Command{Use: "rm NAME", Short: "Forget a project that has no environments or snapshots", Example: "  offshoot project rm shop", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			p, err := io.namedProject(c.Context(), args)
-			if err == nil {
-				p, err = io.client().SetProject(c.Context(), p.Name, map[string]any{"allow_hosts": hosts})
-			}
-			if err != nil {
+			if err := io.client().RemoveProject(c.Context(), args[0]); err != nil {
 				return err
 			}
 			if io.json {
-				io.object(p)
+				io.object(map[string]string{"removed": args[0]})
+				return nil
 			}
-			return nil
+			_, err := fmt.Fprintln(io.out, "removed", args[0])
+			return err
 		}}
-	c.Flags().StringArrayVar(&hosts, "allow-host", nil, "HOST[:PORT] that variables for data may name")
-	return c
-}
-
-func projectRm(io *stdio) *cobra.Command {
-	return &cobra.Command{Use: "rm NAME", Short: "Forget a project that has no environments", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		if err := io.client().RemoveProject(c.Context(), args[0]); err != nil {
-			return err
-		}
-		if io.json {
-			io.object(map[string]string{"removed": args[0]})
-		}
-		return nil
-	}}
-}
-
-// projectVariables are the commands `project env` and `project secret`.
-func projectVariables(io *stdio, name string, secret bool) *cobra.Command {
-	var r wire.Variables
-	c := &cobra.Command{Use: name, Short: "Variables of a project", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.PersistentFlags().StringVar(&r.Scope, "for", "", "shared or branch: only for those environments")
-	c.PersistentFlags().BoolVar(&r.Build, "build", false, "builds see it too")
-	c.PersistentFlags().StringVar(&r.File, "file", "", "a path inside, to which the value is written instead")
-	send := func(ctx context.Context, edit func(*wire.Variables)) error {
-		if r.Scope == "lite" || r.Scope == "fork" {
-			return staging.NotBuilt("--for " + r.Scope)
-		}
-		client := io.client()
-		project, err := io.needProject(ctx, client)
-		if err != nil {
-			return err
-		}
-		r.Secret = secret
-		edit(&r)
-		if err := client.SetVariables(ctx, project, r); err != nil {
-			return err
-		}
-		if io.json {
-			io.object(map[string]any{"project": project})
-		}
-		return nil
-	}
-	if secret {
-		c.AddCommand(&cobra.Command{Use: "set KEY", Short: "Set a secret; its value comes on stdin", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-			if strings.Contains(args[0], "=") {
-				return staging.Errorf(staging.CodeUsage, "write the value to stdin", "a secret must not stand in an argument")
-			}
-			text, err := streams.ReadAll(streams.LimitReader(os.Stdin, 1<<20))
-			if err != nil {
-				return err
-			}
-			return send(c.Context(), func(r *wire.Variables) { r.Set = map[string]string{args[0]: strings.TrimSuffix(string(text), "\n")} })
-		}})
-	} else {
-		c.AddCommand(&cobra.Command{Use: "set K=V…", Short: "Set variables", Args: cobra.MinimumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
-			m, err := pairs(args)
-			if err != nil {
-				return err
-			}
-			return send(c.Context(), func(r *wire.Variables) { r.Set = m })
-		}})
-	}
-	c.AddCommand(&cobra.Command{Use: "rm K…", Short: "Remove them", Args: cobra.MinimumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		return send(c.Context(), func(r *wire.Variables) { r.Unset = args })
-	}}, &cobra.Command{Use: "ls", Short: "List them; values of secrets are never shown", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		client := io.client()
-		project, err := io.needProject(c.Context(), client)
-		if err != nil {
-			return err
-		}
-		list, err := client.Variables(c.Context(), project)
-		if err != nil {
-			return err
-		}
-		kept := list.Items[:0]
-		for _, v := range list.Items {
-			if v.Secret == secret {
-				kept = append(kept, v)
-			}
-		}
-		list.Items = kept
-		if io.json {
-			io.object(list)
-			return nil
-		}
-		for _, v := range kept {
-			value := "(sealed)"
-			if v.Value != nil {
-				value = *v.Value
-			}
-			_, _ = fmt.Fprintf(io.out, "%s=%s\n", v.Key, value)
-		}
-		return nil
-	}})
-	return c
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"os"
 	"os/signal"
 	"strings"
@@ -37,7 +36,7 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 			if err := o.check(); err != nil {
 				return err
 			}
-			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM, os.Interrupt)
+			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM)
 			defer stop()
 			return p.Serve(ctx, o, io.out)
 		},
@@ -54,11 +53,10 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 }
 
 func (o ServerOptions) check() error {
+	if err := builtPlatform(o.Platform); err != nil {
+		return err
+	}
 	switch {
-	case o.Platform == "docker" || o.Platform == "kubernetes" || o.Platform == "cloudformation":
-		return staging.NotBuilt("the platform " + o.Platform)
-	case o.Platform != "auto" && o.Platform != "process":
-		return staging.Errorf(staging.CodeUsage, "auto or process", "platform %q", o.Platform)
 	case o.TLS != "off":
 		return staging.NotBuilt("--tls " + o.TLS)
 	case o.PublicURL != "" && !strings.Contains(o.PublicURL, "{host}"):
@@ -71,7 +69,13 @@ func (o ServerOptions) check() error {
 	return nil
 }
 
-// interruptible ends with Ctrl-C.
-func interruptible(ctx context.Context) (context.Context, func()) {
-	return signal.NotifyContext(ctx, os.Interrupt)
+// builtPlatform refuses platforms that are not built, or do not exist.
+func builtPlatform(name string) error {
+	switch name {
+	case "", "auto", "process":
+		return nil
+	case "docker", "kubernetes", "cloudformation":
+		return staging.NotBuilt("the platform " + name)
+	}
+	return staging.Errorf(staging.CodeUsage, "auto or process", "platform %q", name)
 }

@@ -119,8 +119,7 @@ func tunnelCommand(s *stdio) *cobra.Command {
 	var port int
 	c := &cobra.Command{Use: "tunnel ENV DATASTORE", Short: "A loopback port to a datastore, for desktop tools, until interrupted", Example: "  offshoot tunnel . db --port 5433", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := s.client()
 			v, err := s.environment(ctx, client, args[0])
 			if err != nil {

@@ -57,6 +57,7 @@ func (s *stdio) object(v any) {
 	if err != nil {
 		panic(err) // only our own documents come here
 	}
+	s.printed = true
 	_, _ = fmt.Fprintln(s.out, string(text))
 }
 

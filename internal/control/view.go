@@ -168,61 +168,6 @@ func (s *Service) Environments(ctx context.Context, project string, all bool, af
 	return items, nil
 }
 
-// Resolve finds the environment that a person means.
-func (s *Service) Resolve(ctx context.Context, project, name string) (wire.Environment, error) {
-	if staging.HasID(name, staging.EnvironmentPrefix) {
-		return s.Environment(ctx, name)
-	}
-	projects, err := s.Store.Projects(ctx)
-	if err != nil {
-		return wire.Environment{}, err
-	}
-	found := map[string]staging.Environment{}
-	look := func(p, name string) {
-		if e, err := s.Store.EnvironmentByBranch(ctx, p, name); err == nil {
-			found[e.ID] = e
-		}
-		slug := name
-		if name == "staging" {
-			for _, x := range projects {
-				if x.Name == p {
-					if e, err := s.Store.EnvironmentByBranch(ctx, p, x.StagingBranch); err == nil {
-						found[e.ID] = e
-					}
-				}
-			}
-		}
-		if e, err := s.Store.EnvironmentBySlug(ctx, p, slug); err == nil {
-			found[e.ID] = e
-		}
-	}
-	if project != "" {
-		look(project, name)
-	} else {
-		for _, p := range projects {
-			if rest, ok := strings.CutPrefix(name, p.Name+"/"); ok {
-				look(p.Name, rest)
-			}
-			if len(projects) == 1 {
-				look(p.Name, name)
-			}
-		}
-	}
-	switch len(found) {
-	case 1:
-		for _, e := range found {
-			return s.view(ctx, e, true)
-		}
-	case 0:
-		return wire.Environment{}, staging.NotFound("offshoot ls shows what there is", "there is no environment %q", name)
-	}
-	var ids []string
-	for _, e := range found {
-		ids = append(ids, e.ID+" (branch "+e.Branch+", slug "+e.Slug+")")
-	}
-	return wire.Environment{}, staging.Refused("name it by its id", "%q may mean %s", name, strings.Join(ids, " or "))
-}
-
 // Resources is the ledger of an environment.
 func (s *Service) Resources(ctx context.Context, id string) ([]wire.Resource, error) {
 	rows, err := s.Store.Resources(ctx, id)
