@@ -42,8 +42,9 @@ type stdio struct {
 
 // Main runs one command and answers its exit code.
 func Main(ctx context.Context, p Program, args []string, stdout, stderr io.Writer) int {
-	io := &stdio{in: os.Stdin, out: stdout, err: stderr, json: asksJSON(args)}
+	io := &stdio{in: os.Stdin, out: stdout, err: stderr}
 	root := newRoot(io, p)
+	io.json = asksJSON(args)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -37,7 +37,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 }
 
 func TestJSONIsOneObject(t *testing.T) {
-	for _, args := range []string{"version --json", "--json share x", "--json nonsense"} {
+	for _, args := range []string{"version --json", "--json share x", "--json nonsense", "--nonsense --json", "create --lite --json", "show --json", "wait x --timeout soon --json"} {
 		var out, errs bytes.Buffer
 		cli.Main(t.Context(), cli.Program{}, strings.Fields(args), &out, &errs)
 		var v map[string]any

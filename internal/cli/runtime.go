@@ -37,8 +37,7 @@ func runtimeCommand(io *stdio) *cobra.Command {
 	install := &cobra.Command{Use: "install NAME[@MAJOR]", Short: "Fetch a pinned build where the server's host has none", Args: cobra.ExactArgs(1),
 		Example: "  offshoot runtime install postgres@17\n  offshoot runtime install valkey\n  offshoot runtime install psql",
 		RunE: func(c *cobra.Command, args []string) error {
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			v, err := io.client().InstallRuntime(ctx, args[0], io.fetching())
 			if err != nil {
 				return err
