@@ -44,7 +44,7 @@ func (b *builder) deploy() {
 func (b *builder) leave(dep *staging.Deployment) {
 	mine, serving := keep(dep, true), keep(b.in.Serving, true)
 	b.dropAll(func(r staging.Resource) bool {
-		return !mine[r.Name] && !serving[r.Name] && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r) && r.Kind != staging.ResourceLink
+		return !mine[r.Name] && !serving[r.Name] && !ran(r, b.in.Serving) && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r) && r.Kind != staging.ResourceLink
 	}, "nothing needs it")
 }
 

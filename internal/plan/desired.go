@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -95,19 +96,24 @@ func serverEndpoint(dep *staging.Deployment, d staging.Datastore) item {
 
 // instances are the workloads of a service. A cron job has none.
 func instances(dep *staging.Deployment, s staging.Service) []item {
-	if s.Schedule != "" {
-		return nil
-	}
-	n := max(1, s.Replicas)
-	if wanted, ok := dep.Options.Scale[s.Name]; ok {
-		n = max(0, wanted)
-	}
-	items := make([]item, n)
+	items := make([]item, dep.Options.Replicas(dep.Stack, s))
 	for i := range items {
 		items[i] = item{name: Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("%s.%s.%d", s.Name, dep.ID, i)),
 			kind: staging.ResourceWorkload, service: s.Name, instance: i}
 	}
 	return items
+}
+
+// Destination says where a deployment's route leads: which revision, and how
+// many instances of each service. A route that leads elsewhere is switched.
+func Destination(dep *staging.Deployment) string {
+	to := dep.ID
+	for _, s := range dep.Stack.Services {
+		if len(s.Ports) > 0 {
+			to += fmt.Sprintf(" %s=%d", s.Name, len(instances(dep, s)))
+		}
+	}
+	return to
 }
 
 // endpoints are the addresses of a service's instances, one a port.
@@ -149,6 +155,12 @@ func keep(dep *staging.Deployment, awake bool) map[string]bool {
 		}
 	}
 	return names
+}
+
+// ran is whether a row is of dep's services, also of an instance that the
+// environment was scaled down by since: the route may lead there still.
+func ran(r staging.Resource, dep *staging.Deployment) bool {
+	return dep != nil && (r.Kind == staging.ResourceWorkload || r.Kind == staging.ResourceEndpoint) && strings.Contains(r.Name, "."+dep.ID+".")
 }
 
 // startOrder sorts services so that each comes after what it depends on; a

@@ -119,8 +119,8 @@ type Input struct {
 	Sessions map[string]bool
 	// Holding is whether the edge holds requests of this environment.
 	Holding bool
-	// Drained is whether the edge saw the last request end that went to the
-	// revision before the one that is routed.
+	// Drained is whether the edge saw the last request end that went elsewhere
+	// than the route leads now.
 	Drained bool
 	// Predecessor is whether an environment of the same slug is not yet gone.
 	Predecessor bool

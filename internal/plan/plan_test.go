@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -85,6 +86,9 @@ func (w *world) input() plan.Input {
 			cur = d
 			break
 		}
+	}
+	for _, d := range w.deps { // as whoever observes shows them
+		d.Options.Scale = w.env.Desired.Scale
 	}
 	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
 		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true}
@@ -181,7 +185,7 @@ func (w *world) do(op plan.Op, crash int) {
 		w.holding = false
 		w.routed = dep.ID
 		dep.Progress.Healthy, dep.Progress.Routed = true, true
-		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourcePresent}
+		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourcePresent, SpecHash: plan.Destination(dep)}
 		w.exists[op.Resource] = true
 		w.drained = false
 	case plan.Drain:
@@ -244,14 +248,12 @@ func (w *world) stillServing() {
 	if w.routed == "" || w.holding || !w.env.DeleteRequestedAt.IsZero() {
 		return
 	}
-	n := 0
-	for name := range w.exists {
-		if strings.Contains(name, "/workload/web."+w.routed+".") {
-			n++
+	_, count, _ := strings.Cut(w.rows[w.env.ID+"/route/0"].SpecHash, "web=")
+	n, _ := strconv.Atoi(count)
+	for i := range n {
+		if !w.exists[fmt.Sprintf("%s/workload/web.%s.%d", w.env.ID, w.routed, i)] {
+			w.t.Fatalf("the route points at %d instances of %s, of which %d does not exist", n, w.routed, i)
 		}
-	}
-	if n < 2 {
-		w.t.Fatalf("the route points at %s, of which %d of 2 instances exist", w.routed, n)
 	}
 }
 
@@ -277,7 +279,7 @@ func TestPlannerConverges(t *testing.T) {
 		w.settle()
 		for range rapid.IntRange(0, 6).Draw(t, "events") {
 			w.failing = rapid.SampledFrom([]string{"", "", "build", "release", "health"}).Draw(t, "failing")
-			switch rapid.SampledFrom([]string{"deploy", "sleep", "wake", "reset", "upgrade", "blind"}).Draw(t, "event") {
+			switch rapid.SampledFrom([]string{"deploy", "sleep", "wake", "reset", "upgrade", "scale", "blind"}).Draw(t, "event") {
 			case "deploy":
 				w.deploy()
 			case "upgrade":
@@ -286,6 +288,8 @@ func TestPlannerConverges(t *testing.T) {
 			case "reset":
 				w.env.Desired.DataResets++
 				w.deploy()
+			case "scale":
+				w.env.Desired.Scale = map[string]int{"web": rapid.IntRange(0, 3).Draw(t, "web"), "worker": rapid.IntRange(0, 2).Draw(t, "worker")}
 			case "sleep":
 				w.env.Awake = false
 			case "wake":

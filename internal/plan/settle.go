@@ -22,6 +22,10 @@ func (b *builder) settle() {
 			before = b.sleep(dep)
 		}
 	}
+	if env.Awake && !b.in.Drained && b.parts(kept) {
+		before = append(before, b.add(Op{Action: Drain, Resource: dep.ID, Deployment: dep.ID,
+			Cause: "requests under way end where they began"}, before)...)
+	}
 	cause := "nothing needs it"
 	if !env.Awake {
 		cause = "asleep"
@@ -32,6 +36,42 @@ func (b *builder) settle() {
 	if b.plan.Phase == staging.PhaseAsleep && len(b.plan.Ops) > 0 {
 		b.plan.Phase = env.Phase // asleep is said when nothing runs
 	}
+}
+
+// parts is whether something that may still answer requests is let go.
+func (b *builder) parts(kept map[string]bool) bool {
+	for _, name := range b.names {
+		if r := b.rows[name]; r.Kind == staging.ResourceWorkload && !isData(name) && !kept[name] {
+			return b.in.Serving != nil && b.in.Serving.Stack != nil
+		}
+	}
+	return false
+}
+
+// down is why a service or data server of dep cannot do its work, "" where all
+// can. A service is down when none of its instances is up.
+func (b *builder) down(dep *staging.Deployment) string {
+	for _, d := range dep.Stack.Datastores {
+		if reason, up := b.up(server(dep, d)); !up {
+			return "datastore " + d.Name + " is down" + reason
+		}
+	}
+	for _, s := range dep.Stack.Services {
+		items := instances(dep, s)
+		reason := ""
+		if !slices.ContainsFunc(items, func(it item) (up bool) { reason, up = b.up(it); return up }) && len(items) > 0 {
+			return "service " + s.Name + " is down" + reason
+		}
+	}
+	return ""
+}
+
+func (b *builder) up(it item) (reason string, up bool) {
+	o := b.in.Observed[it.name]
+	if o.Reason != "" {
+		reason = ": " + o.Reason
+	}
+	return reason, b.there(it.name) && b.in.Ready[it.name] && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
 }
 
 func (b *builder) restingPhase() staging.Phase {
@@ -56,11 +96,11 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 	addresses := b.addresses(dep, within)
 	data := b.data(dep, within, addresses)
 	all := b.wakeServices(dep, within, addresses, data)
-	switch {
-	case b.in.Holding:
+	if b.in.Holding {
 		b.plan.Phase = staging.PhaseWaking
-	case len(all) > 0:
-		b.plan.Phase = staging.PhaseDegraded // something that should serve does not
+	} else if reason := b.down(dep); reason != "" {
+		b.plan.Phase = staging.PhaseDegraded
+		b.wait(reason)
 	}
 	return all
 }
@@ -91,8 +131,8 @@ func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []str
 		}
 	}
 	routed = append(routed, before...)
-	if b.in.Holding || !b.there(route(dep.Environment).name) {
-		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
+	if name := route(dep.Environment).name; b.in.Holding || !b.there(name) || b.rows[name].SpecHash != Destination(dep) {
+		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: name, Deployment: dep.ID,
 			Step: staging.StepRoute, Cause: "awake"}, routed)
 	}
 	return append(routed, workers...)
@@ -146,6 +186,9 @@ func (b *builder) recover(outcome staging.Outcome) {
 	}
 	cause := "the deployment " + string(outcome)
 	kept := keep(old, b.in.Environment.Awake || !b.in.Holding)
+	for _, name := range b.names {
+		kept[name] = kept[name] || !b.in.Holding && ran(b.rows[name], old)
+	}
 	stopped := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
 			r.Kind == staging.ResourceWorkload)

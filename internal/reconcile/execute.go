@@ -122,11 +122,11 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 			return err
 		}
 		if err := w.PutResource(ctx, staging.Resource{Name: op.Resource, Kind: staging.ResourceRoute, Driver: "edge", Owner: a.id, Project: v.project.Name,
-			Generation: v.Environment.Generation, State: staging.ResourcePresent, CreatedAt: a.Now()}); err != nil {
+			Generation: v.Environment.Generation, SpecHash: plan.Destination(dep), State: staging.ResourcePresent, CreatedAt: a.Now()}); err != nil {
 			return err
 		}
 		if dep.Outcome != staging.OutcomeRunning {
-			return nil
+			return a.event(ctx, w, v.Environment, "environment.routed", "leads to what runs")
 		}
 		return edited(ctx, w, dep.ID, func(d *staging.Deployment) { d.Progress.Healthy, d.Progress.Routed = true, true })
 	})
@@ -178,7 +178,7 @@ func (a *actor) drain(ctx context.Context, dep *staging.Deployment) error {
 	}
 	a.steps.Lock()
 	defer a.steps.Unlock()
-	a.mem.drained = dep.ID
+	a.mem.drained = plan.Destination(dep)
 	return nil
 }
 

@@ -54,7 +54,9 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })
 	v.Sessions = a.Sessions(env.ID)
 	v.Holding = a.Edge.Holding(env.ID)
-	v.Drained = v.Current != nil && a.mem.drained == v.Current.ID
+	if row, ok := v.row(plan.Name(env.ID, staging.ResourceRoute, "0")); ok {
+		v.Drained = a.mem.drained == row.SpecHash
+	}
 	return v, nil
 }
 
@@ -76,7 +78,15 @@ func (a *actor) wanted(ctx context.Context, r Reader, v *view) (err error) {
 		}
 		v.Predecessor = err == nil && before.Phase != staging.PhaseDestroyed
 	}
-	return a.deployments(ctx, r, v)
+	if err := a.deployments(ctx, r, v); err != nil {
+		return err
+	}
+	for _, d := range []*staging.Deployment{v.Current, v.Serving} {
+		if d != nil { // how many run is the environment's, and needs no deployment
+			d.Options.Scale = v.Environment.Desired.Scale
+		}
+	}
+	return nil
 }
 
 // deployments finds the oldest that runs, else the newest, and what serves.

@@ -21,7 +21,11 @@ const tailLines = 20
 func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 	a.announce(v, p.Phase)
 	stepsChanged := v.Current != nil && v.Current.Outcome == staging.OutcomeRunning && a.track(v.Current, p)
-	if !stepsChanged && v.Environment.Phase == p.Phase {
+	reason := ""
+	if len(p.Waiting) > 0 {
+		reason = p.Waiting[0]
+	}
+	if !stepsChanged && v.Environment.Phase == p.Phase && (reason == "" || reason == v.Environment.Reason) {
 		return nil
 	}
 	return a.Store.Write(ctx, func(w Writer) error {
@@ -29,10 +33,10 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 		if err != nil {
 			return err
 		}
-		if env.Phase != p.Phase {
+		if env.Phase != p.Phase || reason != "" && env.Reason != reason {
 			env.Phase = p.Phase
-			if len(p.Waiting) > 0 {
-				env.Reason = p.Waiting[0]
+			if reason != "" {
+				env.Reason = reason
 			} else if p.Phase == staging.PhaseReady || p.Phase == staging.PhaseAsleep || p.Phase == staging.PhaseDeploying {
 				env.Reason = ""
 			}

@@ -44,7 +44,7 @@ func (a *actor) serving(ctx context.Context, v *view, dep *staging.Deployment, d
 // upstreams are the addresses of a service's instances at its first port.
 func (a *actor) upstreams(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) ([]string, error) {
 	var list []string
-	for i := range replicas(dep, s) {
+	for i := range dep.Options.Replicas(dep.Stack, s) {
 		at, err := a.address(ctx, a.portName(dep, s, i, s.Ports[0].Target))
 		if err != nil {
 			return nil, err
@@ -52,13 +52,6 @@ func (a *actor) upstreams(ctx context.Context, v *view, dep *staging.Deployment,
 		list = append(list, net.JoinHostPort(at.Host, strconv.Itoa(at.Port)))
 	}
 	return list, nil
-}
-
-func replicas(dep *staging.Deployment, s staging.Service) int {
-	if n, ok := dep.Options.Scale[s.Name]; ok {
-		return max(0, n)
-	}
-	return max(1, s.Replicas)
 }
 
 func (a *actor) portName(dep *staging.Deployment, s staging.Service, instance, port int) string {
@@ -82,7 +75,7 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 	}
 	for _, peer := range dep.Stack.Services {
 		for _, p := range peer.Ports {
-			if replicas(dep, peer) == 0 || peer.Schedule != "" {
+			if dep.Options.Replicas(dep.Stack, peer) == 0 {
 				continue
 			}
 			at, err := a.address(ctx, a.portName(dep, peer, 0, p.Target))

@@ -73,12 +73,11 @@ type Desired struct {
 	// Links maps a link's name to an environment id; absent means default.
 	Links map[string]string `json:"links,omitempty"`
 	// Size is small, medium or large; "" is small.
-	Size  string         `json:"size,omitempty"`
+	Size string `json:"size,omitempty"`
+	// Scale is the number of instances by service where a person set it.
 	Scale map[string]int `json:"scale,omitempty"`
 	// Snapshot is an id, "latest" or "none"; it counts only while there is no data.
 	Snapshot string `json:"snapshot,omitempty"`
-	// CronsOn are the schedules that a person turned on here.
-	CronsOn []string `json:"crons_on,omitempty"`
 	// DataReset names the snapshot that a running reset goes back to, DataUndo
 	// the set of asides that an undo brings back ("" where the last was the
 	// other); DataResets counts both so that each is done once.
@@ -139,6 +138,28 @@ func (d Desired) Branch(own string) string {
 // that bring the same need one deployment.
 func (d Desired) Brings() Desired {
 	d.HeldAt, d.BorrowedBranch, d.Snapshot = "", "", ""
-	d.Links, d.Scale, d.CronsOn = nil, nil, nil
+	d.Links, d.Scale = nil, nil
 	return d
 }
+
+// Replicas is how many instances of a service run: what it was scaled to, else
+// what the size says, else the stack. A cron job has none.
+func (d Desired) Replicas(stack *Stack, s Service) int {
+	if s.Schedule != "" {
+		return 0
+	}
+	if n, ok := d.Scale[s.Name]; ok {
+		return max(0, n)
+	}
+	size := d.Size
+	if size == "" {
+		size = DefaultSize
+	}
+	if n := stack.Sizes[size][s.Name].Replicas; n != nil {
+		return max(0, *n)
+	}
+	return max(1, s.Replicas)
+}
+
+// DefaultSize is the size of an environment that nobody gave another.
+const DefaultSize = "small"
