@@ -126,13 +126,12 @@ func (b *builder) dropAll(gone func(staging.Resource) bool, cause string, after 
 }
 
 var dropOrder = []func(staging.Resource) bool{
-	func(r staging.Resource) bool {
-		return r.Kind == staging.ResourceRoute || r.Kind == staging.ResourceLink
-	},
+	func(r staging.Resource) bool { return r.Kind == staging.ResourceRoute },
 	func(r staging.Resource) bool {
 		return r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
 			r.Kind == staging.ResourceBundle || r.Kind == staging.ResourceWorkload && !isData(r.Name)
 	},
+	func(r staging.Resource) bool { return r.Kind == staging.ResourceLink },
 	func(r staging.Resource) bool { return r.Kind == staging.ResourceWorkload && isData(r.Name) },
 	func(r staging.Resource) bool {
 		return r.Kind == staging.ResourceClone || r.Kind == staging.ResourceMark ||

@@ -44,7 +44,7 @@ func (b *builder) deploy() {
 func (b *builder) leave(dep *staging.Deployment) {
 	mine, serving := keep(dep, true), keep(b.in.Serving, true)
 	b.dropAll(func(r staging.Resource) bool {
-		return !mine[r.Name] && !serving[r.Name] && !ran(r, b.in.Serving) && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r) && r.Kind != staging.ResourceLink
+		return !mine[r.Name] && !serving[r.Name] && !ran(r, b.in.Serving) && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r)
 	}, "nothing needs it")
 }
 
@@ -57,6 +57,11 @@ func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
 		for _, it := range endpoints(dep, s) {
 			ids = append(ids, b.ensure(it, dep, "", s.Name+" needs an address", within)...)
 		}
+	}
+	for _, it := range links(dep) {
+		address := item{name: LinkEndpoint(dep.Environment, it.service), kind: staging.ResourceEndpoint, service: it.service}
+		made := b.ensure(address, dep, "", "link "+it.service+" needs an address", within)
+		ids = append(ids, b.ensure(it, dep, "", "services reach "+it.service+" through it", made)...)
 	}
 	return ids
 }

@@ -63,6 +63,24 @@ func task(dep *staging.Deployment, name string, index int) item {
 		kind: staging.ResourceTask, service: name, instance: index}
 }
 
+// links are the listeners by which a stack's services reach other projects; a
+// link to a fixed URL needs none.
+func links(dep *staging.Deployment) []item {
+	var items []item
+	for _, l := range dep.Stack.Links {
+		if l.Project != "" {
+			items = append(items, item{name: Name(dep.Environment, staging.ResourceLink, l.Name), kind: staging.ResourceLink, service: l.Name})
+		}
+	}
+	return items
+}
+
+// LinkEndpoint is the ledger name of a link's address: it stays the same as
+// long as the environment lives, since running services know it.
+func LinkEndpoint(environment, link string) string {
+	return Name(environment, staging.ResourceEndpoint, "link."+link)
+}
+
 // clones are the data of a stack: datastores and the volumes of services.
 func clones(dep *staging.Deployment) []item {
 	var items []item
@@ -142,6 +160,12 @@ func keep(dep *staging.Deployment, awake bool) map[string]bool {
 	}
 	add(scope(dep.Environment), route(dep.Environment), checkout(dep))
 	add(clones(dep)...)
+	for _, it := range links(dep) {
+		names[LinkEndpoint(dep.Environment, it.service)] = true
+		if awake {
+			add(it)
+		}
+	}
 	for _, d := range dep.Stack.Datastores {
 		add(serverEndpoint(dep, d))
 		if awake {

@@ -27,6 +27,7 @@ func stack(version string) *staging.Stack {
 		Volumes:    []staging.Volume{{Name: "uploads", Clone: true}},
 		Release:    []staging.Task{{Name: "migrate"}, {Name: "index"}},
 		Seed:       &seed,
+		Links:      []staging.Link{{Name: "billing", Project: "billing"}, {Name: "fixed", URL: "https://example.com"}},
 		Primary:    "web",
 	}
 }

@@ -31,7 +31,7 @@ func (b *builder) settle() {
 		cause = "asleep"
 	}
 	b.dropAll(func(r staging.Resource) bool {
-		return !kept[r.Name] && !b.keepsAside(r) && r.Kind != staging.ResourceLink
+		return !kept[r.Name] && !b.keepsAside(r)
 	}, cause, before)
 	if b.plan.Phase == staging.PhaseAsleep && len(b.plan.Ops) > 0 {
 		b.plan.Phase = env.Phase // asleep is said when nothing runs
@@ -195,7 +195,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 	}, cause)
 	stopped = b.goBack(dep, stopped)
 	gone := b.dropAll(func(r staging.Resource) bool {
-		return !kept[r.Name] && r.Kind != staging.ResourceAside && r.Kind != staging.ResourceLink
+		return !kept[r.Name] && r.Kind != staging.ResourceAside
 	}, cause, stopped)
 	if dep.Progress.Restored && old != nil && old.Stack != nil && b.in.Environment.Awake {
 		// Whoever is told of the failure finds the data served again.

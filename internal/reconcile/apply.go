@@ -50,6 +50,8 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 		if err == nil {
 			err = a.Source.Checkout(ctx, v.project.Name, dep.Revision.ID, row.Ref)
 		}
+	case staging.ResourceLink:
+		err = a.listen(ctx, op)
 	default:
 		var o staging.Observation
 		if o, err = a.Platform.Apply(ctx, r); err == nil {
@@ -76,7 +78,7 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		r.Scope = &platform.Scope{Project: v.project.Name, Environment: a.id, Slug: v.Environment.Slug}
 		r.SpecHash = hash(r.Scope)
 	case staging.ResourceEndpoint:
-		r.Endpoint = &platform.Endpoint{Service: op.Service, Instance: dep.ID}
+		r.Endpoint = &platform.Endpoint{Service: op.Service, Instance: op.Resource}
 		r.SpecHash = hash(r.Endpoint)
 	case staging.ResourceBuild:
 		spec, err := a.buildSpec(ctx, v, dep)

@@ -276,6 +276,8 @@ func (a *actor) remove(ctx context.Context, row staging.Resource) error {
 	case staging.ResourceRoute:
 		a.Edge.Remove(row.Owner)
 		return nil
+	case staging.ResourceLink:
+		return a.Links.Close(row.Name)
 	case staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark, staging.ResourceAside, staging.ResourceSnapshot:
 		return a.Folders.Delete(ctx, row.Name)
 	}

@@ -75,6 +75,13 @@ type Edge interface {
 	Fail(environment string, f *staging.Failure)
 }
 
+// Links are the listeners through which workloads reach other environments.
+type Links interface {
+	Open(link, address string) error
+	IsOpen(link string) bool
+	Close(link string) error
+}
+
 // Config is what an Engine works with.
 type Config struct {
 	Store    Store
@@ -83,7 +90,11 @@ type Config struct {
 	Source   Source
 	Folders  Folders
 	Edge     Edge
-	Site     staging.Site
+	Links    Links
+	// LinkURL is where people's browsers find what a link leads to, "" where
+	// it leads nowhere.
+	LinkURL func(ctx context.Context, e staging.Environment, l staging.Link) string
+	Site    staging.Site
 	// Read reads the stack of a checkout.
 	Read func(ctx context.Context, dir string, p staging.Project, e staging.Environment, sha string) (*staging.Stack, []staging.Note, error)
 	// Variables are the project's for that environment, secrets in the clear.

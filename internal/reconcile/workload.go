@@ -101,6 +101,9 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 		}
 	}
 	in.Ours = variable.Ours(v.Environment, dep.Revision, a.Site.PrimaryURL(v.project, v.Environment), a.Site.URLs(v.project, v.Environment, dep.Stack))
+	if err := a.linkVariables(ctx, v, dep, in.Ours); err != nil {
+		return variable.Result{}, err
+	}
 	return variable.Resolve(in)
 }
 

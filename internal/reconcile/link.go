@@ -1,0 +1,39 @@
+package reconcile
+
+import (
+	"context"
+	"net"
+	"strconv"
+
+	"offshoot/internal/plan"
+	"offshoot/internal/staging"
+	"offshoot/internal/variable"
+)
+
+// listen opens a link's listener at the address that was allotted to it.
+func (a *actor) listen(ctx context.Context, op plan.Op) error {
+	at, err := a.address(ctx, plan.LinkEndpoint(a.id, op.Service))
+	if err != nil {
+		return err
+	}
+	return a.Links.Open(op.Resource, net.JoinHostPort(at.Host, strconv.Itoa(at.Port)))
+}
+
+// linkVariables adds where services reach each link: an address that stays
+// the same however the link is switched.
+func (a *actor) linkVariables(ctx context.Context, v *view, dep *staging.Deployment, vars map[string]string) error {
+	for _, l := range dep.Stack.Links {
+		vars[l.Variable] = l.URL
+		if l.Project != "" {
+			at, err := a.address(ctx, plan.LinkEndpoint(a.id, l.Name))
+			if err != nil {
+				return err
+			}
+			vars[l.Variable] = "http://" + net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+		}
+		if public := a.LinkURL(ctx, v.Environment, l); public != "" {
+			vars[variable.Upper(l.Name)+"_PUBLIC_URL"] = public
+		}
+	}
+	return nil
+}
