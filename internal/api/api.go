@@ -135,6 +135,7 @@ type Config struct {
 	Data         Data
 	Feed         Feed
 	Sessions     Sessions
+	Upkeep       Upkeep
 	Runtime      Runtime
 	// Ready says why the server is not ready, nil when it is.
 	Ready       func() error
@@ -160,6 +161,7 @@ func New(c Config) http.Handler {
 	projects(api, c)
 	environments(api, c)
 	actions(api, c)
+	upkeep(api, c)
 	looks(api, c)
 	events(api, c)
 	data(api, c)

@@ -68,6 +68,12 @@ func (f *fake) Destroy(context.Context, string, string, string) (wire.Environmen
 func (f *fake) Act(context.Context, string, string, string, int64) (wire.Environment, error) {
 	return wire.Environment{}, errReached
 }
+func (f *fake) Scale(context.Context, string, string, map[string]int) (wire.Environment, error) {
+	return wire.Environment{}, errReached
+}
+func (f *fake) SetLinks(context.Context, string, string, map[string]string) (wire.Environment, error) {
+	return wire.Environment{}, errReached
+}
 func (f *fake) Environment(_ context.Context, id string) (wire.Environment, error) {
 	if id != "env_a" {
 		return wire.Environment{}, staging.NotFound("", "there is no environment %q", id)

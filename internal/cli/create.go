@@ -53,11 +53,14 @@ func createCommand(io *stdio) *cobra.Command {
 		Example: "  offshoot create\n  offshoot create feature/new_cool_page --env DEBUG=1 --ttl 24h",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if lite || moment != "" || len(images) > 0 || len(links) > 0 || dry {
+			if lite || moment != "" || len(images) > 0 || dry {
 				return staging.NotBuilt("that option of create")
 			}
 			var err error
 			if r.Env, err = pairs(env); err != nil {
+				return err
+			}
+			if r.Links, err = pairs(links); err != nil {
 				return err
 			}
 			if ttl < 0 || c.Flags().Changed("ttl") && ttl == 0 {

@@ -102,7 +102,10 @@ func (s *stdio) show(v wire.Environment) {
 		line("expires", "%s", v.ExpiresAt.Format(time.RFC3339))
 	}
 	for _, x := range v.Services {
-		line("service", "%s: %s", x.Name, x.State)
+		line("service", "%s: %s", x.Name, serviceState(x))
+	}
+	for _, l := range v.Links {
+		s.link(l)
 	}
 	for _, d := range v.Data {
 		line("data", "%s", dataLine(d))
@@ -124,6 +127,31 @@ func (s *stdio) show(v wire.Environment) {
 	if v.Failure != nil {
 		s.failure(v.Failure)
 	}
+}
+
+// serviceState is one service in a few words.
+func serviceState(x wire.Service) string {
+	switch {
+	case x.Schedule != "" && x.Enabled:
+		return "runs at " + x.Schedule
+	case x.Schedule != "":
+		return "cron job, off here (" + x.Schedule + "): offshoot cron run runs it once"
+	case x.Replicas != 1:
+		return fmt.Sprintf("%s, %d of %d run", x.State, x.Running, x.Replicas)
+	}
+	return x.State
+}
+
+func (s *stdio) link(l wire.Link) {
+	to := l.URL
+	if to == "" {
+		to = "nowhere"
+	}
+	way := "set here"
+	if l.Default {
+		way = "by default"
+	}
+	_, _ = fmt.Fprintf(s.out, "%-12s %s: %s (%s, %s)\n", "link", l.Name, to, l.State, way)
 }
 
 func urlCommand(io *stdio) *cobra.Command {

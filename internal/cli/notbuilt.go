@@ -10,8 +10,6 @@ import (
 // They are refused by name rather than called unknown.
 var documented = []string{
 	"mail",
-	"link",
-	"scale",
 	"cron",
 	"mask",
 	"freeze",

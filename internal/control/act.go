@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"offshoot/internal/staging"
@@ -24,7 +25,7 @@ func (s *Service) Destroy(ctx context.Context, actor, id, confirm string) (wire.
 		if err := t.PutEnvironment(ctx, env); err != nil {
 			return err
 		}
-		if err := s.cancel(ctx, t, env); err != nil {
+		if err := errors.Join(s.cancel(ctx, t, env), s.unlink(ctx, t, env)); err != nil {
 			return err
 		}
 		return s.event(ctx, t, env, actor, "environment.destroying", env.Branch+" is being destroyed", nil)
@@ -32,6 +33,7 @@ func (s *Service) Destroy(ctx context.Context, actor, id, confirm string) (wire.
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	s.Links.Forget()
 	s.Work.Kick(id)
 	return s.Environment(ctx, id)
 }

@@ -34,6 +34,7 @@ type Config struct {
 	Store    *store.Store
 	Source   *source.Mirrors
 	Work     Work
+	Links    Links
 	Platform platform.Driver
 	Space    Space
 	Key      *seal.Key

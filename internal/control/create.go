@@ -22,6 +22,10 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err := s.checkOwn(ctx, p, r.Branch, r.Env); err != nil {
 		return wire.Environment{}, err
 	}
+	links, err := s.createLinks(ctx, p, r)
+	if err != nil {
+		return wire.Environment{}, err
+	}
 	rev, head, err := s.revision(ctx, p, r.Branch, r.Commit)
 	if err != nil {
 		return wire.Environment{}, err
@@ -38,7 +42,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 		if r.Commit != "" {
 			want.HeldAt = head
 		}
-		want.Env = merged(want.Env, r.Env)
+		want.Env, want.Links = merged(want.Env, r.Env), relinked(want.Links, links)
 		if r.Size != "" {
 			want.Size = r.Size
 		}
@@ -55,6 +59,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	s.Links.Forget()
 	s.Work.Kick(id)
 	return s.Environment(ctx, id)
 }
@@ -70,6 +75,20 @@ func checkCreate(p staging.Project, r wire.CreateEnvironment) error {
 		return staging.Errorf(staging.CodeUsage, "for example 72h", "a ttl must be positive")
 	}
 	return checkSize(r.Size)
+}
+
+// createLinks are the environments that the request's links mean. A new
+// environment has no stack yet that could say which project a name is of.
+func (s *Service) createLinks(ctx context.Context, p staging.Project, r wire.CreateEnvironment) (map[string]string, error) {
+	var known []staging.Link
+	env, err := s.Store.EnvironmentByBranch(ctx, p.Name, r.Branch)
+	if err == nil && len(r.Links) > 0 {
+		known, err = s.links(ctx, env)
+	}
+	if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
+		return nil, err
+	}
+	return s.linkTargets(ctx, known, r.Links)
 }
 
 // chosenSnapshot is where the data comes from: what was asked for first stays,

@@ -2,12 +2,10 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"syscall"
 	"time"
 
-	"offshoot/internal/plan"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
@@ -37,9 +35,9 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 		Generation: env.Generation, Pinned: env.Pinned, Size: env.Desired.Size, Platform: env.Platform, CreatedAt: env.CreatedAt, CreatedBy: env.CreatedBy,
 		LastActivityAt: env.LastActivityAt, Services: []wire.Service{}, Data: []wire.Data{}, Links: []wire.Link{}, Notes: []staging.Note{}}
 	if v.Size == "" {
-		v.Size = "small"
+		v.Size = staging.DefaultSize
 	}
-	if env.Deployed.Revision != "" && env.DestroyedAt.IsZero() {
+	if env.Deployed.Revision != "" && env.DeleteRequestedAt.IsZero() {
 		v.Revision.Deployed = &env.Deployed.Revision
 	}
 	if !env.DestroyedAt.IsZero() {
@@ -53,7 +51,8 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 		return v, err
 	}
 	v.URLs = s.Site.URLs(p, env, stack)
-	return v, nil
+	v.Links, err = s.linkViews(ctx, env, stack)
+	return v, err
 }
 
 // describe adds the latest deployment, and what serves.
@@ -91,24 +90,6 @@ func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire
 		v.Services = append(v.Services, s.service(ctx, env, d, x))
 	}
 	return d.Stack, nil
-}
-
-// service is what a service's instances do now.
-func (s *Service) service(ctx context.Context, env staging.Environment, d staging.Deployment, x staging.Service) wire.Service {
-	w := wire.Service{Name: x.Name, State: "stopped", Replicas: max(1, x.Replicas)}
-	if x.Schedule != "" {
-		w.State = "scheduled"
-		return w
-	}
-	if env.Phase == staging.PhaseDestroyed || env.Phase == staging.PhaseAsleep {
-		return w
-	}
-	o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID,
-		Name: plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", x.Name, d.ID))})
-	if err == nil && o.Presence == staging.Present && o.Run != staging.RunNone {
-		w.State = string(o.Run)
-	}
-	return w
 }
 
 func deployment(d staging.Deployment) wire.Deployment {

@@ -53,6 +53,11 @@ type Service struct {
 	Name     string `json:"name"`
 	State    string `json:"state"`
 	Replicas int    `json:"replicas"`
+	// Running is how many of the replicas run now.
+	Running int `json:"running"`
+	// Schedule is a cron job's, Enabled whether it runs by itself here.
+	Schedule string `json:"schedule,omitempty"`
+	Enabled  bool   `json:"enabled,omitempty"`
 }
 
 // Data is one datastore or volume.
@@ -163,9 +168,11 @@ type AddProject struct {
 
 // CreateEnvironment asks for an environment, or brings it to this state.
 type CreateEnvironment struct {
-	Branch     string            `json:"branch"`
-	Commit     string            `json:"commit,omitempty"`
-	Env        map[string]string `json:"env,omitempty"`
+	Branch string            `json:"branch"`
+	Commit string            `json:"commit,omitempty"`
+	Env    map[string]string `json:"env,omitempty"`
+	// Links point a link at an environment, by its name or id.
+	Links      map[string]string `json:"links,omitempty"`
 	TTLSeconds int64             `json:"ttl_s,omitempty"`
 	Pin        bool              `json:"pin,omitempty"`
 	Size       string            `json:"size,omitempty"`

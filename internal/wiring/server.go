@@ -115,6 +115,7 @@ type server struct {
 	store   *store.Store
 	engine  *reconcile.Engine
 	edge    *edge.Edge
+	links   *edge.Links
 	runtime *engine.Runtime
 	control *control.Service
 	api     http.Handler
@@ -152,11 +153,21 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
 	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL)})
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
+	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
 	folders := storage.New(c.Dir)
+<<<<<<< HEAD
 	clusters := postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})
 	s.warm = clusters.Warm
 	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Site: s.site,
 		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": clusters},
+=======
+	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
+		LinkURL: func(ctx context.Context, e staging.Environment, l staging.Link) string {
+			return s.control.LinkURL(ctx, e, l)
+		},
+		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime),
+			"postgres": postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})},
+>>>>>>> 7ff3bd3 (offshoot link and scale; links shown, by default the branch of the same name, else shared staging)
 		Read: s.read(mirrors), Log: c.Log, Now: now,
 		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
 			return s.control.Variables(ctx, p, e)
@@ -167,11 +178,11 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		Password: func(owner, datastore string) string {
 			return hex.EncodeToString(key.Derive("data " + owner + "/" + datastore)[:16])
 		}})
-	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
 	closing, cancel := context.WithCancel(context.Background())
 	s.closing = cancel
-	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control}, Runtime: servers{s.runtime},
+	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
 		Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
 		Keeper: auth.NewKeeper(token, db, key.Derive("session"), now)})
 	return s, nil
@@ -298,6 +309,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		}
 	}
 	s.engine.Stop()
+	s.links.Stop()
 	all.Wait()
 	return err
 }
