@@ -26,8 +26,7 @@ func scaleCommand(io *stdio) *cobra.Command {
 				}
 				r.Services[name] = n
 			}
-			ctx, stop := interruptible(c.Context())
-			defer stop()
+			ctx := c.Context()
 			client := io.client()
 			v, err := io.environment(ctx, client, args[0])
 			if err == nil {

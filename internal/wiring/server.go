@@ -155,19 +155,13 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
 	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
 	folders := storage.New(c.Dir)
-<<<<<<< HEAD
 	clusters := postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})
 	s.warm = clusters.Warm
-	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Site: s.site,
-		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": clusters},
-=======
 	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
 		LinkURL: func(ctx context.Context, e staging.Environment, l staging.Link) string {
 			return s.control.LinkURL(ctx, e, l)
 		},
-		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime),
-			"postgres": postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})},
->>>>>>> 7ff3bd3 (offshoot link and scale; links shown, by default the branch of the same name, else shared staging)
+		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": clusters},
 		Read: s.read(mirrors), Log: c.Log, Now: now,
 		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
 			return s.control.Variables(ctx, p, e)
