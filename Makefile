@@ -27,12 +27,13 @@ test: shim vet ## the tests; sets up what is missing
 	$(GO) mod download
 	CGO_ENABLED=1 $(GO) test -race -p 2 -timeout 20m ./...
 
-generate: ## what is written by programs: the store's statements, the API's document
+generate: ## what is written by programs: the store's statements, the API's document, docs/compose.md
 	$(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
 	$(GO) test ./internal/api -run TestTheDocumentIsTheCode -update
+	$(GO) test ./internal/manifest -run TestDocumentation -update
 
 verify: generate ## fails where generated files differ from what is committed
-	git diff --exit-code -- internal/store/statement docs/openapi.json
+	git diff --exit-code -- internal/store/statement docs/openapi.json docs/compose.md
 
 bench: build ## the figures people wait for, beside a peer: a table and bench.json
 	$(GO) build -o bin/bench ./bench

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/go-units"
+
 	"offshoot/internal/staging"
 )
 
@@ -100,56 +102,57 @@ func (t *task) stage(name string) staging.Task {
 	return staging.Task{Name: name, Service: t.Service, Command: staging.Command(t.Command), Timeout: time.Duration(t.Timeout), KeepOnFailure: t.OnFailure == "keep"}
 }
 
-// stackExtension is x-offshoot at the top of the file.
+// stackExtension is x-offshoot at the top of the file. The doc tags are what
+// docs/compose.md says of each key.
 type stackExtension struct {
-	Primary    string                      `json:"primary"`
-	Release    *task                       `json:"release"`
-	Seed       *task                       `json:"seed"`
-	Layer      *task                       `json:"layer"`
-	Migrations []string                    `json:"migrations"`
-	Lite       []string                    `json:"lite"`
-	Sleep      duration                    `json:"sleep"`
-	Links      map[string]link             `json:"links"`
-	Sizes      map[string]map[string]sizes `json:"sizes"`
+	Primary    string                      `json:"primary" doc:"the service behind the environment's URL; default: the first with ports"`
+	Release    *task                       `json:"release" doc:"runs once a deployment, before services start: a command, or command, service, timeout (15m), on_failure (restore or keep)"`
+	Seed       *task                       `json:"seed" doc:"runs once, after release, where the data started empty"`
+	Layer      *task                       `json:"layer" doc:"runs on each golden copy before it is verified"`
+	Migrations []string                    `json:"migrations" doc:"paths of migrations; default: the usual ones"`
+	Lite       []string                    `json:"lite" doc:"the services of a lite environment"`
+	Sleep      duration                    `json:"sleep" doc:"how long nobody uses it until it sleeps (30m), or never"`
+	Links      map[string]link             `json:"links" doc:"variables that point at other projects"`
+	Sizes      map[string]map[string]sizes `json:"sizes" doc:"what small, medium and large change, by service"`
 	Hooks      struct {
-		AfterCreate   commands `json:"after_create"`
-		AfterDeploy   commands `json:"after_deploy"`
-		BeforeDestroy commands `json:"before_destroy"`
-	} `json:"hooks"`
+		AfterCreate   commands `json:"after_create" doc:"one command or several, after the first deployment"`
+		AfterDeploy   commands `json:"after_deploy" doc:"after each deployment"`
+		BeforeDestroy commands `json:"before_destroy" doc:"before it goes, for at most 60 s"`
+	} `json:"hooks" doc:"commands that run in the environment as one-off tasks"`
 }
 
 // link is a variable that points at another project.
 type link struct {
-	Project  string `json:"project"`
-	Variable string `json:"variable"`
-	Match    string `json:"match"`
-	URL      string `json:"url"`
+	Project  string `json:"project" doc:"the other project; default: the link's name"`
+	Variable string `json:"variable" doc:"default: NAME_URL"`
+	Match    string `json:"match" doc:"branch: the environment of the branch of the same name, else shared staging"`
+	URL      string `json:"url" doc:"where the other is no Offshoot project"`
 }
 
 // sizes are what a size changes of one service.
 type sizes struct {
-	Replicas *int    `json:"replicas"`
-	Memory   bytes64 `json:"memory"`
-	CPUs     number  `json:"cpus"`
+	Replicas *int   `json:"replicas" doc:"0 leaves the service out"`
+	Memory   memory `json:"memory" doc:"256M"`
+	CPUs     number `json:"cpus" doc:"0.5"`
 }
 
 // serviceExtension is x-offshoot of one service.
 type serviceExtension struct {
 	Process *struct {
-		Build   *command `json:"build"`
-		Command command  `json:"command"`
-		Cache   []string `json:"cache"`
-	} `json:"process"`
+		Build   *command `json:"build" doc:"builds the checkout, in its root; default: what its files say"`
+		Command command  `json:"command" doc:"what runs; default: the Procfile's, then Compose's"`
+		Cache   []string `json:"cache" doc:"paths of the checkout that are kept from build to build"`
+	} `json:"process" doc:"how it runs as a process"`
 	Health *struct {
-		Path    string   `json:"path"`
-		Timeout duration `json:"timeout"`
-	} `json:"health"`
-	Public    *bool    `json:"public"`
-	Schedule  string   `json:"schedule"`
-	Enabled   bool     `json:"enabled"`
-	Clone     *bool    `json:"clone"`
-	Cores     []string `json:"cores"`
-	Configset string   `json:"configset"`
+		Path    string   `json:"path" doc:"answers with a status below 400; default: the port accepts"`
+		Timeout duration `json:"timeout" doc:"how long a start may take; default 60s"`
+	} `json:"health" doc:"how it shows that it can serve"`
+	Public    *bool    `json:"public" doc:"has a host name of its own; default: whether it has ports"`
+	Schedule  string   `json:"schedule" doc:"a cron expression: it runs only then"`
+	Enabled   bool     `json:"enabled" doc:"whether the schedule holds in branch environments; default false"`
+	Clone     *bool    `json:"clone" doc:"false: its volumes start empty, not from the snapshot; of a volume, too"`
+	Cores     []string `json:"cores" doc:"the cores of a Solr service"`
+	Configset string   `json:"configset" doc:"the folder of their configuration"`
 }
 
 // number is written as 0.5 or "0.5".
@@ -157,25 +160,21 @@ type number float64
 
 func (n *number) UnmarshalJSON(text []byte) error {
 	v, err := strconv.ParseFloat(string(bytes.Trim(text, `"`)), 64)
+	if err != nil || v < 0 || v > 1024 {
+		return fmt.Errorf("%s is no number of processors such as 0.5", text)
+	}
 	*n = number(v)
-	return err
+	return nil
 }
 
-// bytes64 is written as 256M.
-type bytes64 int64
+// memory is written as 256M.
+type memory int64
 
-func (b *bytes64) UnmarshalJSON(text []byte) error {
-	s := string(bytes.ToUpper(bytes.TrimSuffix(bytes.Trim(text, `"`), []byte("b"))))
-	shift := 0
-	for suffix, bits := range map[string]int{"K": 10, "M": 20, "G": 30} {
-		if n := len(s); n > 0 && s[n-1:] == suffix {
-			s, shift = s[:n-1], bits
-		}
-	}
-	v, err := strconv.ParseInt(s, 10, 40)
-	if err != nil {
+func (m *memory) UnmarshalJSON(text []byte) error {
+	v, err := units.RAMInBytes(string(bytes.Trim(text, `"`)))
+	if err != nil || v < 0 {
 		return fmt.Errorf("%s is no size such as 256M", text)
 	}
-	*b = bytes64(v << shift)
+	*m = memory(v)
 	return nil
 }

@@ -201,6 +201,7 @@ var keys = []Key{
 	{"services.*.tmpfs", Honoured, ""},
 	{"services.*.tty", Ignored, "use `offshoot console`"},
 	{"services.*.ulimits", Ignored, "there is no such limit"},
+	{"services.*.umask", Ignored, "the files are of the environment's own user"},
 	{"services.*.use_api_socket", Refused, "sockets of the host"},
 	{"services.*.user", Ignored, "each environment has its own user"},
 	{"services.*.userns_mode", Refused, "namespaces of the host"},
