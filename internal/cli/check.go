@@ -1,9 +1,14 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,67 +26,191 @@ type checkReport struct {
 
 func checkCommand(io *stdio) *cobra.Command {
 	var write bool
+	var composeFile string
 	c := &cobra.Command{
-		Use: "check [DIR]", Short: "Say what would run, and what is guessed, ignored and refused; needs no server", Example: "  offshoot check\n  offshoot check --json",
-		Args: cobra.MaximumNArgs(1),
+		Use: "check [DIR|BRANCH]", Short: "Say what would run, and what is guessed, ignored and refused; needs no server",
+		Example: "  offshoot check\n  offshoot check feature/new_cool_page --json\n  offshoot check --write",
+		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if write {
-				return staging.NotBuilt("check --write")
-			}
-			dir := "."
-			if len(args) > 0 {
-				dir = args[0]
-			}
-			if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-				return staging.NotFound("give a folder", "there is no folder %q", dir)
-			}
-			dir, err := filepath.Abs(dir)
+			o := manifest.Options{ComposeFile: composeFile}
+			dir, branch, done, err := checked(c.Context(), args, &o)
+			defer done()
 			if err != nil {
 				return err
 			}
-			r, refusal := manifest.Load(c.Context(), dir, manifest.Options{})
+			if write && branch != "" {
+				return staging.Errorf(staging.CodeUsage, "switch to the branch, then offshoot check --write", "--write needs a folder, not a branch")
+			}
+			r, refusal := manifest.Load(c.Context(), dir, o)
 			if r == nil {
 				return refusal
 			}
-			report := checkReport{Services: []string{}, Hosts: []string{}, Unset: r.Unset, Notes: r.Notes}
-			if report.Unset == nil {
-				report.Unset = []string{}
-			}
-			if report.Notes == nil {
-				report.Notes = []staging.Note{}
-			}
-			project := staging.Project{Name: first(io.project, "PROJECT")}
-			for host := range (staging.Site{Domain: "localhost"}).Hosts(project, staging.Environment{Slug: "branch"}, r.Stack) {
-				report.Hosts = append(report.Hosts, host)
-			}
-			for _, s := range r.Stack.Services {
-				report.Services = append(report.Services, s.Name)
-			}
-			for _, d := range r.Stack.Datastores {
-				report.Services = append(report.Services, d.Name)
-			}
+			report := io.report(c.Context(), r, first(branch, currentBranch(c.Context()), "branch"))
 			if io.json {
 				io.object(report)
 			} else {
-				for _, s := range report.Services {
-					_, _ = fmt.Fprintln(io.out, "service", s)
-				}
-				for _, n := range report.Notes {
-					_, _ = fmt.Fprintf(io.out, "%s:%d: %s: %s: %s\n", n.File, n.Line, n.Kind, n.Key, n.Message)
-				}
-				for _, u := range report.Unset {
-					_, _ = fmt.Fprintf(io.out, "unset: %s\n", u)
-				}
+				io.checkLines(report, r.Stack)
 			}
 			if refusal != nil {
 				if !io.json {
-					_, _ = fmt.Fprintln(io.err, "error:", refusal)
+					io.refusal(refusal)
 				}
 				return &reported{4}
+			}
+			if write {
+				return io.writeOverlay(dir, r)
 			}
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&write, "write", false, "save the guesses as compose.offshoot.yaml")
+	c.Flags().StringVar(&composeFile, "compose-file", "", "read this file (default: the usual names)")
 	return c
+}
+
+// checked is the folder that is meant: one that is named, or a branch of the
+// checkout put into a folder for now. done takes that away.
+func checked(ctx context.Context, args []string, o *manifest.Options) (dir, branch string, done func(), err error) {
+	dir, done = ".", func() {}
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		dir, err = filepath.Abs(dir)
+		if tracked := listed(ctx, dir); tracked != nil {
+			ignored := listed(ctx, dir, "--others", "--ignored", "--exclude-standard", "--directory")
+			o.Ignored = func(p string) bool {
+				for ; p != "." && p != "/"; p = path.Dir(p) {
+					if ignored[p] {
+						return true
+					}
+				}
+				return false
+			}
+			o.Tracked = func(p string) bool {
+				_, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(p)))
+				return err == nil && !o.Ignored(p)
+			}
+		}
+		return dir, "", done, err
+	}
+	temporary, err := os.MkdirTemp("", "offshoot-check-")
+	if err != nil {
+		return "", "", done, err
+	}
+	done = func() { _ = os.RemoveAll(temporary) }
+	paths, err := revision(ctx, dir, temporary)
+	o.Tracked = func(p string) bool { return paths[p] }
+	return temporary, dir, done, err
+}
+
+func (s *stdio) report(ctx context.Context, r *manifest.Result, branch string) checkReport {
+	report := checkReport{Services: []string{}, Hosts: []string{}, Unset: append([]string{}, r.Unset...), Notes: append([]staging.Note{}, r.Notes...)}
+	project := staging.Project{Name: first(s.project, guessAdd(ctx).Name, "PROJECT")}
+	for host := range (staging.Site{Domain: "localhost"}).Hosts(project, staging.Environment{Slug: staging.Slug(branch, "", nil)}, r.Stack) {
+		report.Hosts = append(report.Hosts, host)
+	}
+	slices.Sort(report.Hosts)
+	for _, v := range r.Stack.Services {
+		report.Services = append(report.Services, v.Name)
+	}
+	for _, d := range r.Stack.Datastores {
+		report.Services = append(report.Services, d.Name)
+	}
+	return report
+}
+
+// checkLines says the same to a person.
+func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
+	for _, v := range stack.Services {
+		line("service %s: %s", v.Name, shownCommand(v.Command))
+	}
+	for _, d := range stack.Datastores {
+		line("%s %s", d.Kind, d.Name)
+	}
+	for _, v := range stack.Volumes {
+		line("volume %s", v.Name)
+	}
+	for _, t := range stack.Release {
+		line("release %s: %s", t.Name, shownCommand(t.Command))
+	}
+	for _, h := range report.Hosts {
+		line("host %s", h)
+	}
+	for _, n := range report.Notes {
+		at := n.File
+		if n.Line > 0 {
+			at = fmt.Sprintf("%s:%d", n.File, n.Line)
+		}
+		line("%s: %s: %s: %s", at, n.Kind, n.Key, n.Message)
+	}
+	for _, u := range report.Unset {
+		line("unset %s", u)
+	}
+}
+
+// shownCommand is a command on one line; what is put in when it starts stands
+// as a variable.
+func shownCommand(c staging.Command) string {
+	name := func(name string) string { return "${" + name + "}" }
+	if c.Shell != "" {
+		return staging.ExpandLate(c.Shell, name)
+	}
+	text := ""
+	for i, a := range c.Args {
+		if i > 0 {
+			text += " "
+		}
+		text += staging.ExpandLate(a, name)
+	}
+	return text
+}
+
+// refusal says what was refused as other commands do.
+func (s *stdio) refusal(err error) {
+	var e *staging.Error
+	if !errors.As(err, &e) {
+		_, _ = fmt.Fprintln(s.err, "error:", err)
+		return
+	}
+	_, _ = fmt.Fprintf(s.err, "error: %s: %s\n", e.Code, e.Message)
+	if e.Failure != nil {
+		for _, p := range e.Failure.Problems {
+			_, _ = fmt.Fprintf(s.err, "%s:%d: %s: %s\n", p.File, p.Line, p.Key, p.Message)
+			if p.Hint != e.Hint {
+				_, _ = fmt.Fprintf(s.err, "  %s\n", p.Hint)
+			}
+		}
+	}
+	_, _ = fmt.Fprintln(s.err, "hint:", e.Hint)
+}
+
+// writeOverlay saves what was guessed. A file that is there is never touched.
+func (s *stdio) writeOverlay(dir string, r *manifest.Result) error {
+	text, err := r.Overlay()
+	if err != nil {
+		return err
+	}
+	if text == "" {
+		_, _ = fmt.Fprintln(s.err, "nothing was guessed, nothing is written")
+		return nil
+	}
+	name := manifest.OverlayName
+	if len(r.Stack.Sources) > 0 {
+		name = path.Join(path.Dir(r.Stack.Sources[0]), name)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, filepath.FromSlash(name)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		_, _ = fmt.Fprint(s.err, text)
+		return staging.Errorf(staging.CodeConflict, "add what is shown above to it yourself, or remove it", "%s exists already and is not overwritten", name)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	_, _ = fmt.Fprintln(s.err, "wrote", name)
+	return f.Close()
 }

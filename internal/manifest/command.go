@@ -60,6 +60,7 @@ func (r *reader) withEntrypoint(s types.ServiceConfig, img image) staging.Comman
 	case len(entry.Args) == 0:
 		return entry
 	case s.Build != nil && !r.ownProgram(s.Build.Context, img, entry.Args[0]) && !command.Empty():
+		r.guessed[s.Name] = true
 		r.guess([]string{"services", s.Name}, "the Dockerfile's entrypoint "+entry.Args[0]+" is the image's own and left out",
 			"say otherwise with x-offshoot.process.command")
 		return command

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ func (r *reader) compose(ctx context.Context, file string) {
 	dir := path.Dir(file)
 	p := part{files: []string{file}, dir: dir, values: r.values(dir)}
 	for _, overlay := range []string{path.Join(dir, overlayName), overlayName} {
-		if r.exists(overlay) {
+		if file != overlay && r.exists(overlay) {
 			p.files = append(p.files, overlay)
 			break
 		}
@@ -114,12 +115,22 @@ func (r *reader) options(values map[string]string) func(o *loader.Options) {
 	}
 }
 
-// loaderSays notes why the loader refuses, unless the table of keys says the
-// same of a key.
+var interpolating = regexp.MustCompile(`error while interpolating ([^ ]+): (?:failed to cast to expected type: )?(.*)`)
+
+// loaderSays notes why the loader refuses, unless the schema and the table of
+// keys say it better.
 func (r *reader) loaderSays(files []string, err error) {
 	text := strings.ReplaceAll(oneLine(err), r.dir+"/", "")
 	text = staging.ExpandLate(text, func(name string) string { return "${" + name + "}" })
-	if strings.Contains(text, "additional properties") && r.unknownKey(text) {
+	before := len(r.notes)
+	for _, d := range r.order {
+		r.malformed(d)
+	}
+	if strings.Contains(text, "validating ") && (len(r.notes) > before || r.unknownKeys()) {
+		return
+	}
+	if m := interpolating.FindStringSubmatch(text); m != nil {
+		r.refuse(strings.Split(m[1], "."), "the value does not have the form that Compose asks for: "+m[2], "see https://docs.docker.com/reference/compose-file/")
 		return
 	}
 	file := files[0]
@@ -137,8 +148,8 @@ func (r *reader) loaderSays(files []string, err error) {
 	r.note(staging.NoteRefused, file, line, key, text, "see https://docs.docker.com/reference/compose-file/")
 }
 
-// unknownKey is whether the table, too, misses a key that the loader misses.
-func (r *reader) unknownKey(text string) bool {
+// unknownKeys is whether the table finds keys that Compose lacks.
+func (r *reader) unknownKeys() bool {
 	t := newTable()
 	probe := &reader{documents: r.documents, order: r.order, stack: r.stack}
 	for _, d := range r.order {
@@ -147,10 +158,7 @@ func (r *reader) unknownKey(text string) bool {
 			probe.judge(m, t)
 		}
 	}
-	return slices.ContainsFunc(probe.notes, func(n staging.Note) bool {
-		_, name, _ := strings.Cut(n.Message, "Compose has no key ")
-		return name != "" && strings.Contains(text, "'"+name+"'")
-	})
+	return slices.ContainsFunc(probe.notes, func(n staging.Note) bool { return strings.HasPrefix(n.Message, noKey) })
 }
 
 // included loads what a document includes; its own keys come over them.

@@ -21,7 +21,7 @@ const missingEnvHint = "the project's variables answer it: offshoot project secr
 func (r *reader) values(dir string) map[string]string {
 	values := map[string]string{}
 	for _, file := range []string{path.Join(dir, ".env"), ".env"} {
-		if _, err := r.root.Lstat(file); err == nil {
+		if _, err := r.root.Lstat(file); err == nil && !r.ignoredByGit(file) {
 			r.addEnv(values, file)
 			break
 		}

@@ -10,6 +10,9 @@ import (
 	"offshoot/internal/staging"
 )
 
+// noKey begins the note of a key that Compose lacks.
+const noKey = "Compose has no key "
+
 // judge notes what the keys of a model become: what is ignored, what is
 // refused, and names that no key has. A false or empty value asks for nothing
 // and is let be.
@@ -32,7 +35,7 @@ func (r *reader) judgeMap(m map[string]any, at []string, name string, t table) {
 		rule, known := t.rows[row]
 		switch {
 		case !known:
-			r.refuse(here, "Compose has no key "+key, didYouMean(key, t.below(name)))
+			r.refuse(here, noKey+key, didYouMean(key, t.below(name)))
 		case rule.Process == Refused:
 			r.refuse(here, key+" is not allowed: "+rule.Why, "remove it, or reset it in "+overlayName+": `"+key+": !reset null`")
 		case row == "services.*.network_mode" && foreignNetwork(value):

@@ -34,6 +34,9 @@ type Options struct {
 	// Tracked tells whether Git tracks a path or something below it; nil means
 	// that what exists is tracked.
 	Tracked func(path string) bool
+	// Ignored tells whether Git ignores a path, so that no revision has it; nil
+	// means that it ignores none.
+	Ignored func(path string) bool
 }
 
 // Result is what the files say.
@@ -44,7 +47,8 @@ type Result struct {
 	// Unset are variables that no one gives a value.
 	Unset []string
 
-	guessedBuild map[string][]staging.BuildStep
+	// guessed are the services of which something was guessed.
+	guessed map[string]bool
 }
 
 // usualNames are Compose's own, in its order.
@@ -79,7 +83,7 @@ type reader struct {
 	// how to build it; processCommand those that say how to run.
 	codeOf                   map[string]string
 	declared, processCommand map[string]bool
-	guessedBuild             map[string][]staging.BuildStep
+	guessed                  map[string]bool
 	releaseDeclared          bool
 	// passwordFiles are secrets that hold the password of a datastore.
 	passwordFiles map[string]string
@@ -101,12 +105,12 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
 	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{},
 		platform: map[int]bool{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{},
-		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessedBuild: map[string][]staging.BuildStep{}}
+		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}}
 	for _, name := range o.Secrets {
 		r.secret[name] = true
 	}
 	r.read(ctx)
-	res := &Result{Stack: r.stack, Notes: r.said(), guessedBuild: r.guessedBuild}
+	res := &Result{Stack: r.stack, Notes: r.said(), guessed: r.guessed}
 	for name := range r.unset {
 		res.Unset = append(res.Unset, name)
 	}
@@ -158,6 +162,9 @@ func (r *reader) composeFile() (file string, ok bool) {
 	}
 	switch len(found) {
 	case 0:
+		if r.exists(overlayName) {
+			return overlayName, true
+		}
 		return "", true
 	case 1:
 		return found[0], true
@@ -169,7 +176,11 @@ func (r *reader) composeFile() (file string, ok bool) {
 
 func (r *reader) exists(name string) bool {
 	info, err := r.root.Stat(name)
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && info.Mode().IsRegular() && !r.ignoredByGit(name)
+}
+
+func (r *reader) ignoredByGit(name string) bool {
+	return r.o.Ignored != nil && r.o.Ignored(path.Clean(name))
 }
 
 func (r *reader) note(kind staging.NoteKind, file string, line int, key, message, hint string) {

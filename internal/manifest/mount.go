@@ -71,7 +71,6 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 				mount.Kind, mount.Source = staging.MountCheckout, source
 			default:
 				mount.Kind, mount.Source = staging.MountVolume, "path-"+strings.Trim(strings.Map(plainRune, source), "-")
-				r.note(staging.NoteGuessed, file, line, key, source+" is not in the repository: a volume of the environment", "")
 			}
 		default:
 			refuse("mounts of type "+m.Type+" are not supported", "use a named volume")

@@ -114,5 +114,6 @@ func (r *reader) dockerfileAlone() {
 	}
 	r.stack.Sources = []string{"Dockerfile"}
 	r.stack.Services = []staging.Service{s}
+	r.guessed["web"] = true
 	r.note(staging.NoteGuessed, "Dockerfile", 1, "services.web", "a Dockerfile alone is one service", "add a compose.yaml to say more")
 }

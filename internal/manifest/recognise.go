@@ -24,12 +24,17 @@ func (r *reader) recognise() {
 		seen[dir] = true
 		for _, step := range r.recognised(dir) {
 			r.stack.Build = append(r.stack.Build, step)
-			r.guessedBuild[v.Name] = append(r.guessedBuild[v.Name], step)
-			r.note(staging.NoteGuessed, v.File, v.Line, "services."+v.Name+".x-offshoot.process.build", "built by: "+step.Command.Shell,
+			r.guessed[v.Name] = true
+			r.note(staging.NoteGuessed, v.File, v.Line, buildKey(v.Name), builtBy+step.Command.Shell,
 				"say otherwise with x-offshoot.process.build; it runs in the repository's root")
 		}
 	}
 }
+
+// builtBy begins the note of a step that was guessed.
+const builtBy = "built by: "
+
+func buildKey(service string) string { return "services." + service + ".x-offshoot.process.build" }
 
 // recognised says how a folder's code is built, by what lies in it.
 func (r *reader) recognised(dir string) []staging.BuildStep {

@@ -50,7 +50,6 @@ func (r *reader) project(ctx context.Context, model map[string]any, p part) {
 		r.mounts(s, x, volumes, &service)
 		if oneShot[name] {
 			r.stack.Release = append(r.stack.Release, staging.Task{Name: name, Service: name, Command: service.Command})
-			r.guess([]string{"services", name}, name+" is a release task: others wait until it has ended well", "")
 			r.stack.OneShots = append(r.stack.OneShots, service)
 			continue
 		}
