@@ -79,6 +79,15 @@ func (d *Driver) Verify(ctx context.Context, c datastore.Clone, at datastore.End
 		tables += n
 		report.SizeBytes += size
 	}
+	// Nobody can sign in now: who serves it again prepares it again.
+	have, err := readRecord(c.Dir)
+	if err != nil {
+		return report, err
+	}
+	have.Prepared = ""
+	if err := writeRecord(c.Dir, have); err != nil {
+		return report, err
+	}
 	report.Summary = fmt.Sprintf("postgres %s: %d tables, %d MB", version, tables, report.SizeBytes>>20)
 	return report, nil
 }
