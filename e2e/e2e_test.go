@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serve, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
+		"unmount-pool": unmountPool,
 	})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
@@ -117,6 +118,7 @@ func setup(t *testing.T, e *testscript.Env, bin, fixtures string) error {
 			return fmt.Errorf("git: %w: %s", err, out)
 		}
 	}
+	e.Defer(func() { _ = unmounted(data) }) // where a script has mounted one
 	e.Defer(func() { clean(ctx, t, data, e.Values[key{}].(*running)) })
 	return nil
 }

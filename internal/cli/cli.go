@@ -19,6 +19,9 @@ import (
 type Program struct {
 	// Serve runs a server until ctx ends.
 	Serve func(ctx context.Context, o ServerOptions, stdout io.Writer) error
+	// InitPool makes a pool of that many bytes in a server's data folder, and
+	// answers a report of it.
+	InitPool func(ctx context.Context, dir string, size int64, tell func(string)) (any, error)
 	// Demo shows the product, once or until ctx ends.
 	Demo func(ctx context.Context, once bool, stdout io.Writer) error
 }
@@ -112,6 +115,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		checkCommand(io),
 		createCommand(io),
 		dataCommand(io),
+		storageCommand(p, io),
 		demoCommand(p, io),
 		deployCommand(io),
 		destroyCommand(io),

@@ -16,7 +16,6 @@ var documented = []string{
 	"moment",
 	"sweep",
 	"doctor",
-	"storage",
 	"share",
 	"user",
 	"backup",

@@ -21,7 +21,7 @@ func Program() cli.Program {
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 		return Serve(ctx, ServerConfig{Dir: o.Dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Domain: o.Domain, PublicURL: o.PublicURL,
 			Version: cli.Version(), Log: log, Stdout: stdout})
-	}, Demo: func(ctx context.Context, once bool, stdout io.Writer) error {
+	}, InitPool: initPool, Demo: func(ctx context.Context, once bool, stdout io.Writer) error {
 		cache, err := demo.Cache()
 		if err != nil {
 			return err

@@ -73,6 +73,9 @@ func Serve(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 	defer unlock()
+	if err := storage.Open(ctx, c.Dir); err != nil {
+		return err
+	}
 	apiListener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return staging.Errorf(staging.CodeRefused, "choose another --listen", "listen: %w", err)
