@@ -93,7 +93,9 @@ const eventWait = 20 * time.Second
 // timeout.
 func (s *stdio) follow(ctx context.Context, c *apiclient.Client, v wire.Environment) (wire.Environment, error) {
 	id := v.Deployment.ID
-	shown := map[string]bool{}
+	shown := s.progress()
+	defer shown.close()
+	s.goesOn = "the work goes on: offshoot wait " + v.ID + " watches it, offshoot destroy " + v.ID + " undoes it"
 	own := v.Deployment
 	last, err := s.until(ctx, c, v.ID, func(v wire.Environment) bool {
 		if v.Deployment != nil && v.Deployment.ID == id {
@@ -105,7 +107,7 @@ func (s *stdio) follow(ctx context.Context, c *apiclient.Client, v wire.Environm
 				}
 			}
 		}
-		s.steps(own, shown)
+		shown.update(own, v)
 		return own.Outcome != string(staging.OutcomeRunning)
 	})
 	if own.ID == id && last.ID != "" {
@@ -151,23 +153,5 @@ func (s *stdio) until(ctx context.Context, c *apiclient.Client, id string, enoug
 		case err != nil:
 			return v, err
 		}
-	}
-}
-
-// steps shows each step once it has ended, and what takes long in one.
-func (s *stdio) steps(d *wire.Deployment, shown map[string]bool) {
-	if s.quiet {
-		return
-	}
-	for _, step := range d.Steps {
-		if step.State == string(staging.StepRunning) && step.Detail != "" && !shown[step.Detail] {
-			shown[step.Detail] = true
-			_, _ = fmt.Fprintf(s.err, "  %-9s %s\n", step.Name, step.Detail)
-		}
-		if shown[step.Name] || step.State != string(staging.StepDone) && step.State != string(staging.StepFailed) {
-			continue
-		}
-		shown[step.Name] = true
-		_, _ = fmt.Fprintf(s.err, "  %-9s %-7s %6d ms\n", step.Name, step.State, step.DurationMS)
 	}
 }

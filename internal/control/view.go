@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"strings"
 	"syscall"
 	"time"
 
@@ -212,61 +211,4 @@ func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 	}
 	st.Capacity = wire.Capacity{DiskFreeBytes: int64(disk.Bavail) * int64(disk.Bsize), DiskTotalBytes: int64(disk.Blocks) * int64(disk.Bsize)}
 	return st, nil
-}
-
-// LogQuery selects lines of an environment's logs.
-type LogQuery struct {
-	Service string
-	Step    string
-	Follow  bool
-	Tail    int
-	Since   time.Time
-	// Previous asks for the instances before those that serve; After are
-	// NAME@POSITION of the last lines that were read.
-	Previous bool
-	After    []string
-}
-
-// Logs streams lines without secrets.
-func (s *Service) Logs(ctx context.Context, id string, q LogQuery, line func(wire.LogLine) error) error {
-	env, err := s.Store.Environment(ctx, id)
-	if err != nil {
-		return err
-	}
-	logger, ok := s.Platform.(platform.Logger)
-	if !ok {
-		return staging.Refused("look at the platform's own logs", "the platform keeps no logs here")
-	}
-	red := s.Work.Redactor(ctx, env.ID)
-	tail := q.Tail
-	if q.Service != "" || q.Step != "" {
-		tail = -1 // counted below, after the selection
-	}
-	var kept []wire.LogLine
-	err = logger.Logs(ctx, platform.LogQuery{Owner: env.ID, Follow: q.Follow, Tail: tail, Since: q.Since}, func(l platform.LogLine) error {
-		if !selected(q, l) {
-			return nil
-		}
-		w := wire.LogLine{At: l.At, Service: l.Service, Name: l.Name, Stream: l.Stream, Text: red.String(strings.ToValidUTF8(string(l.Text), "\uFFFD"))}
-		if tail == q.Tail || q.Follow {
-			return line(w)
-		}
-		if kept = append(kept, w); q.Tail >= 0 && len(kept) > q.Tail {
-			kept = kept[1:]
-		}
-		return nil
-	})
-	for _, l := range kept {
-		if err := line(l); err != nil {
-			return err
-		}
-	}
-	return err
-}
-
-func selected(q LogQuery, l platform.LogLine) bool {
-	if q.Step != "" {
-		return l.Service == q.Step
-	}
-	return q.Service == "" || l.Service == q.Service
 }

@@ -291,6 +291,8 @@ type LogLine struct {
 	Name    string    `json:"name"`
 	Stream  string    `json:"stream"`
 	Text    string    `json:"text"`
+	// Position is where in its instance's log the line stands, to go on after.
+	Position string `json:"position"`
 }
 
 // Snapshot is the data of an environment as of one instant.
