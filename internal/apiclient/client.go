@@ -240,7 +240,10 @@ func (c *Client) Logs(ctx context.Context, id string, q url.Values, line func(wi
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return lines.Err()
+	if lines.Err() != nil {
+		return staging.Errorf(staging.CodeUnreachable, "run it again", "the connection to the server broke: %w", lines.Err())
+	}
+	return nil
 }
 
 // Data is all that there is to say of an environment's data.

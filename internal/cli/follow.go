@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"offshoot/internal/apiclient"
@@ -67,21 +68,26 @@ func (s *stdio) overtaken(v wire.Environment, e *staging.Error) error {
 	return &reported{exitCode(e)}
 }
 
-// failure shows what failed, with the last lines of it.
+// failure shows what failed on stderr.
 func (s *stdio) failure(f *staging.Failure) {
-	if f == nil {
-		return
+	if f != nil {
+		writeFailure(s.err, f)
 	}
+}
+
+// writeFailure is a failure for people: where in which file, the last lines of
+// what failed, the cause, and what to do.
+func writeFailure(w io.Writer, f *staging.Failure) {
 	for _, p := range f.Problems {
-		_, _ = fmt.Fprintf(s.err, "%s:%d: %s: %s\n", p.File, p.Line, p.Key, p.Message)
+		_, _ = fmt.Fprintf(w, "%s:%d: %s: %s\n", p.File, p.Line, p.Key, p.Message)
 	}
 	for _, l := range f.LogTail {
-		_, _ = fmt.Fprintln(s.err, "  |", l)
+		_, _ = fmt.Fprintln(w, "  |", l)
 	}
-	_, _ = fmt.Fprintf(s.err, "error: %s: %s\n", f.Class, f.Message)
-	_, _ = fmt.Fprintln(s.err, "hint:", f.Hint)
+	_, _ = fmt.Fprintf(w, "error: %s: %s\n", f.Class, f.Message)
+	_, _ = fmt.Fprintln(w, "hint:", f.Hint)
 	for _, n := range f.Next {
-		_, _ = fmt.Fprintf(s.err, "next: %s  (%s)\n", n.Command, n.Why)
+		_, _ = fmt.Fprintf(w, "next: %s  (%s)\n", n.Command, n.Why)
 	}
 }
 

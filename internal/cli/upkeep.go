@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,7 @@ func linkCommand(io *stdio) *cobra.Command {
 				return nil
 			}
 			for _, l := range v.Links {
-				io.link(l)
+				_, _ = fmt.Fprintln(io.out, linkLine(l))
 			}
 			return nil
 		},

@@ -5,7 +5,6 @@ import (
 	"syscall"
 	"time"
 
-	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
 	"offshoot/internal/wire"

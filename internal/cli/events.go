@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+func eventsCommand(io *stdio) *cobra.Command {
+	var follow bool
+	c := &cobra.Command{
+		Use: "events [ENV]", Short: "Show what happened", Example: "  offshoot events -f\n  offshoot events . --json", Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			client := io.client()
+			id := ""
+			if len(args) > 0 {
+				v, err := io.environment(ctx, client, args[0])
+				if err != nil {
+					return err
+				}
+				id = v.ID
+			}
+			all := wire.List[staging.Event]{Items: []staging.Event{}}
+			var after int64
+			retry := patience{}
+			for {
+				wait := time.Duration(0)
+				if follow {
+					wait = eventWait
+				}
+				page, err := client.Events(ctx, after, id, wait)
+				if follow && ctx.Err() != nil {
+					break
+				}
+				if follow && retry.again(ctx, io, err) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				for _, e := range page.Items {
+					if after = e.Seq; io.json {
+						all.Items = append(all.Items, e)
+					} else if io.project == "" || e.Project == io.project {
+						_, _ = fmt.Fprintf(io.out, "%s  %-24s %-10s %s\n", e.At.Format(time.RFC3339), e.Type, e.Actor, e.Message)
+					}
+				}
+				if len(page.Items) == 0 && !follow {
+					break
+				}
+			}
+			if io.json {
+				io.object(all)
+			}
+			return io.interrupted(ctx)
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until interrupted, over restarts of the server")
+	return c
+}
+
+// interrupted is how a command ends that only a person ends.
+func (s *stdio) interrupted(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return &reported{130}
+	}
+	return nil
+}
+
+// patience tries again while a server cannot be reached, as when it starts
+// anew.
+type patience struct {
+	pause time.Duration
+	told  bool
+}
+
+// again is whether err is worth another try, which it waits for.
+func (p *patience) again(ctx context.Context, s *stdio, err error) bool {
+	if staging.CodeOf(err) != staging.CodeUnreachable || ctx.Err() != nil {
+		p.pause = 0
+		return false
+	}
+	if !p.told && !s.quiet {
+		_, _ = fmt.Fprintln(s.err, "note: the connection to the server broke; trying again")
+	}
+	p.told = true
+	p.pause = min(max(2*p.pause, 100*time.Millisecond), 5*time.Second)
+	timer := time.NewTimer(p.pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"offshoot/internal/apiclient"
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+func logsCommand(io *stdio) *cobra.Command {
+	var f logFlags
+	c := &cobra.Command{
+		Use: "logs ENV [SERVICE]", Short: "Show what services wrote", Args: cobra.RangeArgs(1, 2),
+		Example: "  offshoot logs . web -f\n  offshoot logs . --step build\n  offshoot logs staging worker --since 10m --tail 100\n  offshoot logs . web --previous",
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.step != "" && f.step != "build" && f.step != "release" {
+				return staging.Errorf(staging.CodeUsage, "build or release", "--step %q", f.step)
+			}
+			if f.follow && f.previous {
+				return staging.Errorf(staging.CodeUsage, "leave out one of them", "what has ended cannot be followed")
+			}
+			since, err := f.begin(time.Now())
+			if err != nil {
+				return err
+			}
+			client := io.client()
+			v, err := io.environment(c.Context(), client, args[0])
+			if err != nil {
+				return err
+			}
+			q := url.Values{"step": {f.step}, "follow": {strconv.FormatBool(f.follow)}, "previous": {strconv.FormatBool(f.previous)}, "tail": {strconv.Itoa(f.tail)}}
+			if len(args) > 1 {
+				q.Set("service", args[1])
+				if !f.follow && !slices.ContainsFunc(v.Services, func(s wire.Service) bool { return s.Name == args[1] }) {
+					io.hintServices(v, args[1])
+				}
+			}
+			if !since.IsZero() {
+				q.Set("since", since.UTC().Format(time.RFC3339Nano))
+			}
+			return io.logs(c.Context(), client, v.ID, q, f.follow)
+		},
+	}
+	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted, over redeploys and restarts")
+	c.Flags().BoolVar(&f.previous, "previous", false, "of the instances that ran before")
+	c.Flags().IntVar(&f.tail, "tail", -1, "only the last lines")
+	c.Flags().StringVar(&f.since, "since", "", "only lines of the last while (10m), or from a time on (RFC 3339)")
+	c.Flags().StringVar(&f.step, "step", "", "build or release")
+	return c
+}
+
+type logFlags struct {
+	follow, previous bool
+	tail             int
+	since, step      string
+}
+
+// begin is the instant that --since names, zero for none.
+func (f logFlags) begin(now time.Time) (time.Time, error) {
+	if f.since == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339Nano, f.since); err == nil {
+		return at, nil
+	}
+	d, err := duration(f.since)
+	return now.Add(-d), err
+}
+
+// hintServices says which services there are where one is asked for that does
+// not run; its logs of before are shown all the same.
+func (s *stdio) hintServices(v wire.Environment, name string) {
+	var names []string
+	for _, x := range v.Services {
+		names = append(names, x.Name)
+	}
+	if len(names) > 0 && !s.quiet {
+		_, _ = fmt.Fprintf(s.err, "note: %s has no service %s now; it has %s\n", v.Branch, name, strings.Join(names, ", "))
+	}
+}
+
+// logs shows lines. Following, it goes on after the last line of each instance
+// when the connection breaks: none is lost or shown twice.
+func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.Values, follow bool) error {
+	lines := wire.List[wire.LogLine]{Items: []wire.LogLine{}}
+	seen := map[string]string{}
+	retry := patience{}
+	for {
+		err := c.Logs(ctx, id, q, func(l wire.LogLine) error {
+			if len(seen) == 0 && q.Get("since") == "" {
+				q.Set("since", l.At.Format(time.RFC3339Nano)) // where --tail began
+			}
+			seen[l.Name] = l.Position
+			retry = patience{}
+			if s.json {
+				lines.Items = append(lines.Items, l)
+				return nil
+			}
+			_, err := fmt.Fprintf(s.out, "%s %-8s %s\n", l.At.Local().Format("15:04:05.000"), l.Service, strings.TrimRight(l.Text, "\r"))
+			return err
+		})
+		if !follow || ctx.Err() != nil {
+			if s.json && (err == nil || errors.Is(err, context.Canceled)) {
+				s.object(lines)
+			}
+			if ctx.Err() != nil {
+				return &reported{130}
+			}
+			return err
+		}
+		if err == nil {
+			// The server stops, or the environment is gone.
+			v, lost := c.Environment(ctx, id)
+			if lost == nil && v.Phase == string(staging.PhaseDestroyed) {
+				if s.json {
+					s.object(lines)
+				}
+				return nil
+			}
+			err = staging.Errorf(staging.CodeUnreachable, "", "the stream ended")
+		}
+		if !retry.again(ctx, s, err) && ctx.Err() == nil {
+			return err
+		}
+		q.Set("tail", "-1")
+		q.Del("after")
+		for name, position := range seen {
+			q.Add("after", name+"@"+position)
+		}
+	}
+}

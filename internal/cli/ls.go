@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+func lsCommand(io *stdio) *cobra.Command {
+	var all bool
+	var phase, branch string
+	c := &cobra.Command{
+		Use: "ls", Short: "List environments: of -p, else of the checkout's project, else of all", Example: "  offshoot ls --phase ready\n  offshoot ls --branch 'feature/*'\n  offshoot ls --all --json",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := path.Match(branch, ""); err != nil {
+				return staging.Errorf(staging.CodeUsage, "for example --branch 'feature/*'", "pattern %q: %w", branch, err)
+			}
+			if phase != "" && !slices.Contains(phases(), phase) {
+				return staging.Errorf(staging.CodeUsage, fmt.Sprint(phases()), "%q is no phase", phase)
+			}
+			client := io.client()
+			project := io.project
+			if !all {
+				var err error
+				if project, err = io.guessProject(c.Context(), client); err != nil {
+					return err
+				}
+			}
+			v, err := client.Environments(c.Context(), project, all || phase == string(staging.PhaseDestroyed))
+			if err != nil {
+				return err
+			}
+			v.Items = slices.DeleteFunc(v.Items, func(e wire.Environment) bool {
+				return phase != "" && e.Phase != phase || branch != "" && !matches(branch, e.Branch)
+			})
+			slices.SortStableFunc(v.Items, func(a, b wire.Environment) int {
+				return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Branch, b.Branch), a.CreatedAt.Compare(b.CreatedAt))
+			})
+			if io.json {
+				io.object(v)
+				return nil
+			}
+			return io.table(v.Items)
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "of every project, destroyed ones too")
+	c.Flags().StringVar(&phase, "phase", "", "only those in this phase")
+	c.Flags().StringVar(&branch, "branch", "", "only branches that match this pattern")
+	return c
+}
+
+func phases() []string {
+	var list []string
+	for _, p := range []staging.Phase{staging.PhaseQueued, staging.PhaseDeploying, staging.PhaseReady, staging.PhaseDegraded, staging.PhaseAsleep, staging.PhaseWaking,
+		staging.PhaseFailed, staging.PhaseDestroying, staging.PhaseDestroyed} {
+		list = append(list, string(p))
+	}
+	return list
+}
+
+// matches is a pattern in which * also stands for slashes: branches are named
+// like paths, but nobody means their parts.
+func matches(pattern, branch string) bool {
+	if ok, _ := path.Match(pattern, branch); ok {
+		return true
+	}
+	flat := strings.NewReplacer("/", "\x01")
+	ok, _ := path.Match(flat.Replace(pattern), flat.Replace(branch))
+	return ok
+}
+
+// rank puts shared environments first and destroyed ones last.
+func rank(e wire.Environment) int {
+	switch {
+	case e.Phase == string(staging.PhaseDestroyed):
+		return 2
+	case e.Kind == string(staging.KindShared):
+		return 0
+	}
+	return 1
+}
+
+func (s *stdio) table(list []wire.Environment) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(s.err, "no environments: offshoot create makes one of the branch that you are on")
+		return err
+	}
+	t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+	_, _ = fmt.Fprintln(t, "PROJECT\tBRANCH\tPHASE\tREVISION\tACTIVE\tDATA\tEXPIRES\tURL")
+	for _, e := range list {
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Project, e.Branch, e.Phase, short(e.Revision.Desired), ago(e.LastActivityAt), dataAge(e), expiry(e), e.URL)
+	}
+	return t.Flush()
+}
+
+// dataAge is how old the oldest data is that an environment began with.
+func dataAge(e wire.Environment) string {
+	oldest := time.Time{}
+	for _, d := range e.Data {
+		if d.SnapshotTakenAt != nil && (oldest.IsZero() || d.SnapshotTakenAt.Before(oldest)) {
+			oldest = *d.SnapshotTakenAt
+		}
+	}
+	switch {
+	case !oldest.IsZero():
+		return ago(oldest)
+	case len(e.Data) > 0:
+		return "own"
+	}
+	return "-"
+}
+
+func expiry(e wire.Environment) string {
+	switch {
+	case e.ExpiresAt != nil:
+		return until(*e.ExpiresAt)
+	case e.Pinned:
+		return "pinned"
+	}
+	return "-"
+}
