@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"offshoot/internal/cli"
+	"offshoot/internal/demo/emulator"
 	"offshoot/internal/engine/fetch"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/wiring"
@@ -14,5 +15,6 @@ import (
 func main() {
 	shim.Main()
 	fetch.Main()
+	emulator.Main()
 	os.Exit(cli.Main(context.Background(), wiring.Program(), cli.Arguments(os.Args), os.Stdout, os.Stderr))
 }

@@ -23,7 +23,7 @@ type Program struct {
 	// answers a report of it.
 	InitPool func(ctx context.Context, dir string, size int64, tell func(string)) (any, error)
 	// Demo shows the product, once or until ctx ends.
-	Demo func(ctx context.Context, once bool, stdout io.Writer) error
+	Demo func(ctx context.Context, once bool, stdout, stderr io.Writer) error
 }
 
 // stdio is where a command writes.

@@ -10,10 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"offshoot/internal/apiclient"
@@ -25,11 +23,12 @@ import (
 type Options struct {
 	// Once checks both sites, cleans up and ends; else it runs until ctx ends.
 	Once bool
-	// Example is the folder of the shop's sources.
-	Example string
+	// Examples is the folder of the shop's sources and the branch's patches.
+	Examples string
 	// Cache is where everything is kept; what was built once stays there.
 	Cache string
-	Out   io.Writer
+	// Out gets the addresses and the timeline, Err what goes on meanwhile.
+	Out, Err io.Writer
 	// Serve runs a server with its data in dir until ctx ends, and calls ready
 	// with its addresses and token.
 	Serve func(ctx context.Context, dir, listen, edge string, ready func(api, edge, token string)) error
@@ -38,18 +37,20 @@ type Options struct {
 const (
 	project = "shop"
 	feature = "feature/new_cool_page"
-	// firstTime bounds everything, the download of modules too.
+	// firstTime bounds everything, the downloads and the first build too.
 	firstTime = 20 * time.Minute
 	cleanUp   = 2 * time.Minute
 )
 
-// Run shows the demo.
+// Cache is the demo's folder below the user's cache.
+func Cache() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "offshoot", "demo"), err
+}
+
+// Run shows the demo. Nothing runs any more when it returns, also where ctx
+// has ended meanwhile; then its error is the context's.
 func Run(ctx context.Context, o Options) error {
-	repo := filepath.Join(o.Cache, "repository")
-	o.say("making the repository of a small shop")
-	if err := makeRepository(ctx, o.Example, repo); err != nil {
-		return err
-	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	type address struct{ api, edge, token string }
@@ -66,8 +67,9 @@ func Run(ctx context.Context, o Options) error {
 	case at = <-ready:
 	}
 	c := &apiclient.Client{Base: at.api, Token: at.token, HTTP: &http.Client{}}
-	show, cancel := context.WithTimeout(ctx, firstTime)
-	err := o.show(show, c, repo, at.edge)
+	s := show{Options: o, client: c, edge: at.edge, repo: filepath.Join(o.Cache, "repository")}
+	first, cancel := context.WithTimeout(ctx, firstTime)
+	err := s.run(first)
 	cancel()
 	if err == nil && !o.Once {
 		o.say("press Ctrl-C to end; nothing will be left running")
@@ -76,12 +78,16 @@ func Run(ctx context.Context, o Options) error {
 	o.say("cleaning up")
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUp)
 	defer cancel()
-	err = errors.Join(err, o.remove(last, c))
+	removed := remove(last, c)
 	stop()
-	return errors.Join(err, <-ended)
+	if left := errors.Join(removed, <-ended); left != nil {
+		return left
+	}
+	return err
 }
 
-func (o Options) say(format string, args ...any) { _, _ = fmt.Fprintf(o.Out, format+"\n", args...) }
+// say tells what goes on.
+func (o Options) say(format string, args ...any) { _, _ = fmt.Fprintf(o.Err, format+"\n", args...) }
 
 // free is the address, or one with any free port where that is taken.
 func free(address string) string {
@@ -93,78 +99,8 @@ func free(address string) string {
 	return address
 }
 
-func (o Options) show(ctx context.Context, c *apiclient.Client, repo, edge string) error {
-	if err := o.remove(ctx, c); err != nil { // what a demo left that was killed
-		return err
-	}
-	if _, err := c.AddProject(ctx, wire.AddProject{Name: project, Repo: repo}); err != nil {
-		return err
-	}
-	o.say("creating shared staging from main (the first build downloads modules)")
-	shared, err := o.create(ctx, c, "main")
-	if err != nil {
-		return err
-	}
-	o.say("creating an environment for %s", feature)
-	branch, err := o.create(ctx, c, feature)
-	if err != nil {
-		return err
-	}
-	for _, site := range []struct{ url, text string }{{shared.URL, "Fieldhouse"}, {branch.URL, "hand made"}} {
-		if err := visit(ctx, edge, site.url, site.text); err != nil {
-			return err
-		}
-	}
-	o.say("\nshared staging\n%s\n%s\n%s\nthe server\n%s\n", shared.URL, feature, branch.URL, c.Base)
-	for _, e := range []wire.Environment{shared, branch} {
-		o.say("%s: %d ms", e.Branch, e.Deployment.TotalMS)
-		for _, s := range e.Deployment.Steps {
-			o.say("  %-9s %-8s %6d ms", s.Name, s.State, s.DurationMS)
-		}
-	}
-	data := filepath.Join(o.Cache, "data")
-	o.say("\nnext, in another terminal:\n  export OFFSHOOT_SERVER=%s OFFSHOOT_DATA_DIR='%s'\n  cd '%s'\n  bin/offshoot ls\n  bin/offshoot logs %s -f\n  bin/offshoot sleep %s",
-		c.Base, data, repo, feature, feature)
-	return nil
-}
-
-// create makes an environment and waits for it by its events.
-func (o Options) create(ctx context.Context, c *apiclient.Client, branch string) (wire.Environment, error) {
-	v, err := c.Create(ctx, project, wire.CreateEnvironment{Branch: branch})
-	return o.until(ctx, c, v, err, func(v wire.Environment) (bool, error) {
-		if v.Deployment == nil || v.Deployment.Outcome == string(staging.OutcomeRunning) {
-			return false, nil
-		}
-		if v.Deployment.Outcome != string(staging.OutcomeSucceeded) && v.Failure != nil {
-			for _, l := range v.Failure.LogTail {
-				o.say("  | %s", l)
-			}
-			return true, &staging.Error{Code: staging.ClassCode(v.Failure.Class), Message: branch + ": " + v.Failure.Message, Hint: v.Failure.Hint}
-		}
-		return true, nil
-	})
-}
-
-func (o Options) until(ctx context.Context, c *apiclient.Client, v wire.Environment, err error, enough func(wire.Environment) (bool, error)) (wire.Environment, error) {
-	var after int64
-	for err == nil {
-		done := false
-		if done, err = enough(v); done || err != nil {
-			break
-		}
-		var events wire.List[staging.Event]
-		if events, err = c.Events(ctx, after, v.ID, 20*time.Second); err == nil {
-			if n := len(events.Items); n > 0 {
-				after = events.Items[n-1].Seq
-			}
-			v, err = c.Environment(ctx, v.ID)
-		}
-	}
-	return v, err
-}
-
 // remove destroys all that the demo made, and sees it gone.
-func (o Options) remove(ctx context.Context, c *apiclient.Client) error {
+func remove(ctx context.Context, c *apiclient.Client) error {
 	if _, err := c.Project(ctx, project); staging.CodeOf(err) == staging.CodeNotFound {
 		return nil
 	} else if err != nil {
@@ -176,7 +112,7 @@ func (o Options) remove(ctx context.Context, c *apiclient.Client) error {
 	}
 	for _, e := range list.Items {
 		v, err := c.Destroy(ctx, e.ID, project)
-		if _, err = o.until(ctx, c, v, err, func(v wire.Environment) (bool, error) { return v.Phase == string(staging.PhaseDestroyed), nil }); err != nil {
+		if _, err = until(ctx, c, v, err, func(v wire.Environment) (bool, error) { return v.Phase == string(staging.PhaseDestroyed), nil }); err != nil {
 			return err
 		}
 	}
@@ -192,34 +128,21 @@ func (o Options) remove(ctx context.Context, c *apiclient.Client) error {
 	return c.RemoveProject(ctx, project)
 }
 
-// visit asks a site as a browser would, and looks for a text in its page.
-func visit(ctx context.Context, edge, site, text string) error {
-	u, err := url.Parse(site)
-	if err != nil {
-		return err
+// until looks at an environment after each of its events.
+func until(ctx context.Context, c *apiclient.Client, v wire.Environment, err error, enough func(wire.Environment) (bool, error)) (wire.Environment, error) {
+	var after int64
+	for err == nil {
+		done := false
+		if done, err = enough(v); done || err != nil {
+			break
+		}
+		var events wire.List[staging.Event]
+		if events, err = c.Events(ctx, after, v.ID, 20*time.Second); err == nil {
+			if n := len(events.Items); n > 0 {
+				after = events.Items[n-1].Seq
+			}
+			v, err = c.Environment(ctx, v.ID)
+		}
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, edge+"/", nil)
-	if err != nil {
-		return err
-	}
-	r.Host = u.Host
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), text) {
-		return fmt.Errorf("%s answers %s without %q", site, resp.Status, text)
-	}
-	return nil
-}
-
-// Cache is the demo's folder below the user's cache.
-func Cache() (string, error) {
-	dir, err := os.UserCacheDir()
-	return filepath.Join(dir, "offshoot", "demo"), err
+	return v, err
 }

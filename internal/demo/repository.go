@@ -6,75 +6,74 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"offshoot/internal/staging"
 )
 
-// migration is what the feature branch adds to the schema.
-const migration = `ALTER TABLE product ADD COLUMN badge text;
-UPDATE product SET badge = 'hand made' WHERE id % 3 = 1;
-`
-
-// edits are what the feature branch changes: file, old and new text.
-var edits = [][3]string{
-	{"cmd/web/main.go", "SELECT id, name, cents", "SELECT id, name || coalesce(' · ' || badge, ''), cents"},
-	{"cmd/web/page.html", "--leaf: #3f6b4f", "--leaf: #a4502e"},
-	{"cmd/web/page.html", "things for a calm home", "things, newly laid out"},
+// history is how the shop came to be: what each commit of main added.
+var history = []struct {
+	message string
+	paths   []string
+}{
+	{"Start with the assortment", []string{"go.mod", "go.sum", "cmd/migrate", "migrations/001_products.sql"}},
+	{"Show what there is", []string{"internal/shop/shop.go", "cmd/web"}},
+	{"Take orders, and ship them", []string{"internal/shop/order.go", "cmd/worker", "migrations/002_orders.sql"}},
+	{"Say what the shop is made of", []string{"compose.yaml", "Dockerfile"}},
 }
 
-// makeRepository makes the shop's repository anew, with real commits of a
-// fixed time, so that what was built of them once is found again.
-func makeRepository(ctx context.Context, example, repo string) error {
-	if _, err := os.Stat(filepath.Join(example, "compose.yaml")); err != nil {
-		return staging.Errorf(staging.CodeRefused, "run it where the sources are: make demo", "the example is not at %s: %w", example, err)
+// opened is when main's first commit was made. The times are fixed so that the
+// revisions are the same everywhere, and what was built of them is found again.
+var opened = time.Date(2026, time.January, 5, 9, 0, 0, 0, time.UTC)
+
+// makeRepository makes the shop's repository anew with the commits of main,
+// and the feature branch out of its patches.
+func makeRepository(ctx context.Context, examples, repo string) error {
+	shop := filepath.Join(examples, "shop")
+	patches, err := filepath.Glob(filepath.Join(examples, filepath.Base(feature), "*.patch"))
+	if err != nil || len(patches) == 0 {
+		return staging.Refused("run it where the sources are: make demo", "the example is not at %s", examples)
+	}
+	slices.Sort(patches)
+	// Git wants them absolute: it runs in the repository.
+	for i := range patches {
+		if patches[i], err = filepath.Abs(patches[i]); err != nil {
+			return err
+		}
 	}
 	if err := os.RemoveAll(repo); err != nil {
 		return err
 	}
-	if err := os.CopyFS(repo, os.DirFS(example)); err != nil {
+	if err := os.CopyFS(repo, os.DirFS(shop)); err != nil {
 		return err
 	}
-	if err := git(ctx, repo, "init", "-q", "-b", "main", "."); err != nil {
+	if err := git(ctx, repo, opened, "init", "-q", "-b", "main", "."); err != nil {
 		return err
 	}
-	if err := commit(ctx, repo, "Open the shop"); err != nil {
-		return err
-	}
-	if err := git(ctx, repo, "checkout", "-q", "-b", feature); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(repo, "migrations", "002_badge.sql"), []byte(migration), 0o644); err != nil {
-		return err
-	}
-	for _, e := range edits {
-		path := filepath.Join(repo, e[0])
-		text, err := os.ReadFile(path)
-		if err != nil {
+	for i, commit := range history {
+		at := opened.Add(time.Duration(i) * time.Hour)
+		if err := git(ctx, repo, at, append([]string{"add", "--"}, commit.paths...)...); err != nil {
 			return err
 		}
-		if !strings.Contains(string(text), e[1]) {
-			return fmt.Errorf("%s has no %q to change", e[0], e[1])
-		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), e[1], e[2])), 0o644); err != nil {
+		if err := git(ctx, repo, at, "commit", "-q", "-m", commit.message); err != nil {
 			return err
 		}
 	}
-	return commit(ctx, repo, "A page with badges")
-}
-
-func commit(ctx context.Context, repo, message string) error {
-	if err := git(ctx, repo, "add", "-A"); err != nil {
+	at := opened.Add(24 * time.Hour)
+	if err := git(ctx, repo, at, "checkout", "-q", "-b", feature); err != nil {
 		return err
 	}
-	return git(ctx, repo, "commit", "-q", "-m", message)
+	return git(ctx, repo, at, append([]string{"am", "-q"}, patches...)...)
 }
 
-func git(ctx context.Context, dir string, args ...string) error {
+func git(ctx context.Context, dir string, at time.Time, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Offshoot demo", "GIT_AUTHOR_EMAIL=demo@localhost",
-		"GIT_COMMITTER_NAME=Offshoot demo", "GIT_COMMITTER_EMAIL=demo@localhost", "GIT_AUTHOR_DATE=2026-01-05T09:00:00Z", "GIT_COMMITTER_DATE=2026-01-05T09:00:00Z")
+	date := at.Format(time.RFC3339)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Fieldhouse", "GIT_AUTHOR_EMAIL=shop@fieldhouse.example",
+		"GIT_COMMITTER_NAME=Fieldhouse", "GIT_COMMITTER_EMAIL=shop@fieldhouse.example", "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(string(out)))
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 
 	"offshoot/internal/cli"
 	"offshoot/internal/demo"
@@ -21,13 +20,13 @@ func Program() cli.Program {
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 		return Serve(ctx, ServerConfig{Dir: o.Dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Domain: o.Domain, PublicURL: o.PublicURL,
 			Version: cli.Version(), Log: log, Stdout: stdout})
-	}, InitPool: initPool, Demo: func(ctx context.Context, once bool, stdout io.Writer) error {
+	}, InitPool: initPool, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
 		cache, err := demo.Cache()
 		if err != nil {
 			return err
 		}
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-		return demo.Run(ctx, demo.Options{Once: once, Example: filepath.Join("examples", "shop"), Cache: cache, Out: stdout,
+		return demo.Run(ctx, demo.Options{Once: once, Examples: "examples", Cache: cache, Out: stdout, Err: stderr,
 			Serve: func(ctx context.Context, dir, listen, edge string, ready func(api, edge, token string)) error {
 				return Serve(ctx, ServerConfig{Dir: dir, Listen: listen, EdgeListen: edge, Domain: "localhost", Version: cli.Version(), Log: log,
 					Stdout: io.Discard, Ready: ready})

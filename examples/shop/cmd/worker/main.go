@@ -1,33 +1,34 @@
-// Command worker packs what was ordered.
+// Command worker packs and ships what was ordered.
 package main
 
 import (
-	"database/sql"
 	"log"
-	"os"
+	"time"
 
-	"github.com/gomodule/redigo/redis"
-	_ "github.com/lib/pq"
+	"shop/internal/shop"
 )
 
+// handling is how long an order lies on the table before it is packed, and
+// again before it leaves.
+const handling = 1500 * time.Millisecond
+
 func main() {
-	db, err := sql.Open("postgres", os.Getenv("DATABASE_URL"))
-	if err != nil {
-		log.Fatal(err)
-	}
-	c, err := redis.DialURL(os.Getenv("REDIS_URL"))
+	s, err := shop.Open()
 	if err != nil {
 		log.Fatal(err)
 	}
 	log.Print("waiting for orders")
 	for {
-		job, err := redis.Strings(c.Do("BLPOP", "jobs", 0))
+		id, err := s.NextOrder()
 		if err != nil {
 			log.Fatal(err)
 		}
-		if _, err := db.Exec("UPDATE job SET packed_at = now() WHERE id = $1", job[1]); err != nil {
-			log.Fatal(err)
+		for _, state := range []string{"packed", "shipped"} {
+			time.Sleep(handling)
+			if err := s.Advance(id, state); err != nil {
+				log.Fatal(err)
+			}
+			log.Printf("order %d is %s", id, state)
 		}
-		log.Print("packed order ", job[1])
 	}
 }
