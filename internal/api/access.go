@@ -82,6 +82,7 @@ func access() map[string]rule {
 		"GET " + environment + "/deployments": {role: viewer, scope: scopeEnvironment},
 		"GET " + environment + "/logs":        {role: viewer, scope: scopeEnvironment},
 		"GET " + environment + "/resources":   {role: viewer, scope: scopeEnvironment},
+		"GET " + environment + "/variables":   {role: developer, scope: scopeEnvironment},
 		"GET " + environment + "/data":        {role: viewer, scope: scopeEnvironment},
 
 		"GET /api/v1/snapshots/{id}":    {role: viewer, scope: scopeSnapshot},

@@ -32,6 +32,7 @@ type Projects interface {
 type Variables interface {
 	ProjectVariables(ctx context.Context, project string) ([]wire.Variable, error)
 	SetProjectVariables(ctx context.Context, actor, project string, r wire.Variables) error
+	EnvironmentVariables(ctx context.Context, environment string) ([]wire.Variable, error)
 	SetVariables(ctx context.Context, actor, environment string, r wire.Variables) (wire.Environment, error)
 }
 

@@ -53,6 +53,9 @@ func (f *fake) ProjectVariables(context.Context, string) ([]wire.Variable, error
 func (f *fake) SetProjectVariables(context.Context, string, string, wire.Variables) error {
 	return errReached
 }
+func (f *fake) EnvironmentVariables(context.Context, string) ([]wire.Variable, error) {
+	return nil, errReached
+}
 func (f *fake) SetVariables(context.Context, string, string, wire.Variables) (wire.Environment, error) {
 	return wire.Environment{}, errReached
 }

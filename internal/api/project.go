@@ -51,6 +51,13 @@ func variables(api huma.API, c Config) {
 		items, err := c.Variables.ProjectVariables(ctx, in.Project)
 		return paged(items, err, in.Page, func(v wire.Variable) string { return v.Key + "/" + v.Scope })
 	})
+	huma.Register(api, operation("list-environment-variables", http.MethodGet, "/environments/{id}/variables", "An environment's own variables"), func(ctx context.Context, in *struct {
+		Identified
+		Page
+	}) (*struct{ Body wire.List[wire.Variable] }, error) {
+		items, err := c.Variables.EnvironmentVariables(ctx, in.ID)
+		return paged(items, err, in.Page, func(v wire.Variable) string { return v.Key })
+	})
 	huma.Register(api, operation("set-variables", http.MethodPatch, "/projects/{p}/variables", "Set and unset variables and secrets"), func(ctx context.Context, in *struct {
 		Named
 		Body wire.Variables

@@ -188,6 +188,11 @@ func (c *Client) Set(ctx context.Context, id string, r wire.Variables) (v wire.E
 	return v, c.call(ctx, http.MethodPatch, "/environments/"+url.PathEscape(id), nil, r, &v)
 }
 
+// EnvironmentVariables are an environment's own.
+func (c *Client) EnvironmentVariables(ctx context.Context, id string) (wire.List[wire.Variable], error) {
+	return all[wire.Variable](ctx, c, "/environments/"+url.PathEscape(id)+"/variables", nil)
+}
+
 // Destroy takes an environment away.
 func (c *Client) Destroy(ctx context.Context, id, confirm string) (v wire.Environment, err error) {
 	return v, c.call(ctx, http.MethodDelete, "/environments/"+url.PathEscape(id), url.Values{"confirm": {confirm}}, nil, &v)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -47,9 +46,12 @@ func actCommands(io *stdio) []*cobra.Command {
 	return append(list, &cobra.Command{
 		Use: "extend ENV DURATION", Short: "Keep an environment longer", Example: "  offshoot extend . 24h", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := time.ParseDuration(args[1])
-			if err != nil || d <= 0 {
-				return staging.Errorf(staging.CodeUsage, "for example 24h", "%q is no duration", args[1])
+			d, err := duration(args[1])
+			if err != nil {
+				return err
+			}
+			if d <= 0 {
+				return staging.Errorf(staging.CodeUsage, "for example 24h", "%q is no time to extend by", args[1])
 			}
 			client := io.client()
 			v, err := io.environment(c.Context(), client, args[0])
@@ -71,38 +73,4 @@ func (s *stdio) done(v wire.Environment) error {
 	}
 	_, err := fmt.Fprintf(s.out, "%s is %s\n", v.Branch, v.Phase)
 	return err
-}
-
-func envCommand(io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "env", Short: "Variables of one environment", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	change := func(use, short string, read func([]string) (wire.Variables, error)) *cobra.Command {
-		x := &cobra.Command{
-			Use: use, Short: short, Args: cobra.MinimumNArgs(2),
-			RunE: func(c *cobra.Command, args []string) error {
-				r, err := read(args[1:])
-				if err != nil {
-					return err
-				}
-				ctx := c.Context()
-				client := io.client()
-				v, err := io.environment(ctx, client, args[0])
-				if err == nil {
-					v, err = client.Set(ctx, v.ID, r)
-				}
-				if err != nil {
-					return err
-				}
-				return io.deployed(ctx, client, v)
-			},
-		}
-		io.waitFlags(x)
-		return x
-	}
-	c.AddCommand(change("set ENV K=V…", "Set variables and redeploy without a build", func(args []string) (wire.Variables, error) {
-		m, err := pairs(args)
-		return wire.Variables{Set: m}, err
-	}), change("unset ENV K…", "Remove variables and redeploy without a build", func(args []string) (wire.Variables, error) {
-		return wire.Variables{Unset: args}, nil
-	}))
-	return c
 }

@@ -177,3 +177,19 @@ func (s *stdio) failed(e *staging.Error) {
 		_, _ = fmt.Fprintln(s.err, "hint:", e.Hint)
 	}
 }
+
+// Commands are the names of all commands that people see.
+func Commands() []string {
+	var names []string
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		names = append(names, c.CommandPath())
+		for _, sub := range c.Commands() {
+			if !sub.Hidden {
+				walk(sub)
+			}
+		}
+	}
+	walk(newRoot(&stdio{}, Program{}))
+	return names
+}

@@ -1,14 +1,11 @@
 package cli
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"offshoot/internal/apiclient"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -44,17 +41,18 @@ func pairs(list []string) (map[string]string, error) {
 func createCommand(io *stdio) *cobra.Command {
 	var r wire.CreateEnvironment
 	var env, links, images []string
-	var ttl time.Duration
-	var lite, yes, dry bool
-	var moment string
+	var lite, yes bool
+	var moment, ttl string
 	c := &cobra.Command{
 		Use:     "create [BRANCH]",
 		Short:   "Create an environment for a branch, or bring it to the given state",
 		Example: "  offshoot create\n  offshoot create feature/new_cool_page --env DEBUG=1 --ttl 24h",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if lite || moment != "" || len(images) > 0 || dry {
-				return staging.NotBuilt("that option of create")
+			for flag, given := range map[string]bool{"--lite": lite, "--from-moment": moment != "", "--image": len(images) > 0} {
+				if given {
+					return staging.NotBuilt("create " + flag)
+				}
 			}
 			var err error
 			if r.Env, err = pairs(env); err != nil {
@@ -63,23 +61,32 @@ func createCommand(io *stdio) *cobra.Command {
 			if r.Links, err = pairs(links); err != nil {
 				return err
 			}
-			if ttl < 0 || c.Flags().Changed("ttl") && ttl == 0 {
-				return staging.Errorf(staging.CodeUsage, "for example --ttl 24h", "--ttl must be positive")
+			if ttl != "" {
+				d, err := duration(ttl)
+				if err != nil {
+					return err
+				}
+				if r.TTLSeconds = int64(d.Seconds()); r.TTLSeconds <= 0 {
+					return staging.Errorf(staging.CodeUsage, "for example --ttl 24h", "--ttl must be positive")
+				}
 			}
-			r.TTLSeconds = int64(ttl.Seconds())
 			ctx := c.Context()
 			client := io.client()
 			project, err := io.createProject(ctx, client, yes)
 			if err != nil {
 				return err
 			}
-			if r.Branch = currentBranch(ctx); len(args) > 0 {
-				r.Branch = args[0]
+			if r.Branch, err = branchOf(ctx, args); err != nil {
+				return err
 			}
 			v, err := client.Create(ctx, project, r)
 			if err != nil {
-				return err
+				return unpushed(ctx, client, project, r.Branch, err)
 			}
+			if r.DryRun {
+				return io.rehearsed(v)
+			}
+			io.noteUnpushed(ctx, v, r.Commit)
 			return io.deployed(ctx, client, v)
 		},
 	}
@@ -87,33 +94,16 @@ func createCommand(io *stdio) *cobra.Command {
 	c.Flags().StringArrayVar(&env, "env", nil, "a variable K=V of this environment")
 	c.Flags().StringArrayVar(&links, "link", nil, "a link NAME=ENV")
 	c.Flags().StringArrayVar(&images, "image", nil, "an image SERVICE=REF")
-	c.Flags().DurationVar(&ttl, "ttl", 0, "destroy after this time without activity (default 72h)")
+	c.Flags().StringVar(&ttl, "ttl", "", "destroy after this time without activity, such as 24h or 7d (default 72h)")
 	c.Flags().BoolVar(&r.Pin, "pin", false, "never destroy it for being idle")
 	c.Flags().StringVar(&r.Size, "size", "", "small, medium or large")
 	c.Flags().StringVar(&r.Snapshot, "snapshot", "", "a snapshot's id, latest or none")
 	c.Flags().StringVar(&moment, "from-moment", "", "a moment's id")
 	c.Flags().BoolVar(&lite, "lite", false, "share the data of shared staging")
 	c.Flags().BoolVar(&yes, "yes", false, "add the project where it is not known yet")
-	c.Flags().BoolVar(&dry, "dry-run", false, "say what would happen")
+	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "say what would happen, and change nothing")
 	io.waitFlags(c)
 	return c
-}
-
-// createProject is the checkout's project, added where a person says so.
-func (s *stdio) createProject(ctx context.Context, c *apiclient.Client, yes bool) (string, error) {
-	name, err := s.guessProject(ctx, c)
-	if err != nil || name != "" {
-		return name, err
-	}
-	r := guessAdd(ctx)
-	if r.Repo == "" {
-		return s.needProject(ctx, c)
-	}
-	if !yes {
-		return "", staging.NotFound("offshoot create --yes adds it as "+r.Name+" from "+r.Repo, "this checkout is no project yet")
-	}
-	p, err := c.AddProject(ctx, r)
-	return p.Name, err
 }
 
 func deployCommand(io *stdio) *cobra.Command {
@@ -130,31 +120,30 @@ func deployCommand(io *stdio) *cobra.Command {
 			if len(images) > 0 {
 				return staging.NotBuilt("--image")
 			}
+			if into != "" && into != "staging" {
+				return staging.Errorf(staging.CodeUsage, "--into staging", "a branch can be put on shared staging only, not on %q", into)
+			}
 			ctx := c.Context()
 			client := io.client()
-			branch := currentBranch(ctx)
-			if len(args) > 0 {
-				branch = args[0]
+			branch, err := branchOf(ctx, args)
+			if err != nil {
+				return err
 			}
 			name := branch
 			if into != "" {
 				name, r.Branch = into, branch
 			}
 			v, err := io.environment(ctx, client, name)
-			if staging.CodeOf(err) == staging.CodeNotFound && ifExists {
-				if !io.json {
-					_, _ = fmt.Fprintf(io.out, "no environment of %s: nothing to do\n", branch)
-					return nil
-				}
-				io.object(map[string]any{"environment": nil, "message": "no environment of " + branch})
-				return nil
+			if staging.CodeOf(err) == staging.CodeNotFound {
+				return io.nothingToDeployTo(ctx, client, name, ifExists)
 			}
 			if err == nil {
 				v, err = client.Act(ctx, v.ID, "deploy", r)
 			}
 			if err != nil {
-				return err
+				return unpushed(ctx, client, v.Project, branch, err)
 			}
+			io.noteUnpushed(ctx, v, r.Commit)
 			return io.deployed(ctx, client, v)
 		},
 	}

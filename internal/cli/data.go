@@ -57,7 +57,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 	}
 	create.Flags().StringVar(&from, "from", "", "an environment (default: the shared one)")
 	io.waitFlags(create)
-	ls := &cobra.Command{Use: "ls", Short: "List snapshots", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	ls := &cobra.Command{Use: "ls", Short: "List snapshots", Example: "  offshoot snapshot ls --json", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		client := io.client()
 		project, err := io.needProject(c.Context(), client)
 		if err != nil {
@@ -76,7 +76,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		}
 		return nil
 	}}
-	show := &cobra.Command{Use: "show ID", Short: "Show a snapshot", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+	show := &cobra.Command{Use: "show ID", Short: "Show a snapshot", Example: "  offshoot snapshot show snap_…", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		v, err := io.client().Snapshot(c.Context(), args[0])
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		}
 		return nil
 	}}
-	rm := &cobra.Command{Use: "rm ID", Short: "Delete a snapshot that nothing uses", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+	rm := &cobra.Command{Use: "rm ID", Short: "Delete a snapshot that nothing uses", Example: "  offshoot snapshot rm snap_…", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		if err := io.client().RemoveSnapshot(c.Context(), args[0]); err != nil {
 			return err
 		}

@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"bufio"
+	"context"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
+	"offshoot/internal/apiclient"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -31,60 +29,35 @@ func destroyCommand(io *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !yes && confirm == "" && v.Kind != string(staging.KindShared) && term.IsTerminal(int(os.Stdin.Fd())) {
-				_, _ = fmt.Fprintf(io.err, "Destroy %s of %s with its data? [y/N] ", v.Branch, v.Project)
-				answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
-				if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-					return staging.Errorf(staging.CodeCancelled, "nothing was changed", "not destroyed")
-				}
+			asks := !yes && confirm == "" && v.Kind != string(staging.KindShared) && io.terminal()
+			if asks && !io.agrees(fmt.Sprintf("Destroy %s of %s with its data?", v.Branch, v.Project)) {
+				return staging.Errorf(staging.CodeCancelled, "nothing was changed", "not destroyed")
 			}
+			io.goesOn = "it goes on: offshoot wait " + v.ID + " --for destroyed watches it"
 			if v, err = client.Destroy(ctx, v.ID, confirm); err != nil {
 				return err
 			}
+			var late error
 			if io.waits() {
-				if v, err = io.until(ctx, client, v.ID, func(v wire.Environment) bool { return v.Phase == string(staging.PhaseDestroyed) }); err != nil {
+				gone, err := io.until(ctx, client, v.ID, func(v wire.Environment) bool { return v.Phase == string(staging.PhaseDestroyed) })
+				if err != nil && staging.CodeOf(err) != staging.CodeTimeout {
 					return err
 				}
+				v, late = gone, err
 			}
-			report := wire.DestroyReport{Environment: v.ID, Removed: []wire.Removed{}, Remaining: []wire.Remaining{}}
-			var after int64
-			for {
-				events, err := client.Events(ctx, after, v.ID, 0)
-				if err != nil {
-					return err
-				}
-				if len(events.Items) == 0 {
-					break
-				}
-				for _, e := range events.Items {
-					after = e.Seq
-					if e.Type == "resource.removed" {
-						report.Removed = append(report.Removed, wire.Removed{Kind: fmt.Sprint(e.Detail["kind"]), Name: fmt.Sprint(e.Detail["name"]),
-							VerifiedBy: fmt.Sprint(e.Detail["verified_by"])})
-					}
-				}
-			}
-			left, err := client.Resources(ctx, v.ID)
+			report, err := removal(ctx, client, v.ID)
 			if err != nil {
 				return err
 			}
-			for _, r := range left.Items {
-				report.Remaining = append(report.Remaining, wire.Remaining{Kind: r.Kind, Name: r.Name, Reason: r.Reason})
+			if late != nil {
+				io.remains(report)
+				return late
 			}
 			if io.json {
 				io.object(report)
 				return nil
 			}
-			for _, r := range report.Removed {
-				_, _ = fmt.Fprintf(io.out, "removed %-9s %s\n", r.Kind, r.Name)
-			}
-			for _, r := range report.Remaining {
-				_, _ = fmt.Fprintf(io.out, "remains %-9s %s %s\n", r.Kind, r.Name, r.Reason)
-			}
-			if v.Phase == string(staging.PhaseDestroyed) {
-				_, _ = fmt.Fprintf(io.out, "%s is destroyed; nothing is left\n", v.Branch)
-			}
-			return nil
+			return io.removed(v, report)
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "ask no question")
@@ -92,4 +65,49 @@ func destroyCommand(io *stdio) *cobra.Command {
 	c.Flags().BoolVar(&abandon, "abandon", false, "give up on what a platform will not remove")
 	io.waitFlags(c)
 	return c
+}
+
+// removal is what was seen gone of an environment, and what is not gone yet.
+func removal(ctx context.Context, c *apiclient.Client, id string) (wire.DestroyReport, error) {
+	report := wire.DestroyReport{Environment: id, Removed: []wire.Removed{}, Remaining: []wire.Remaining{}}
+	var after int64
+	for {
+		events, err := c.Events(ctx, after, id, 0)
+		if err != nil {
+			return report, err
+		}
+		if len(events.Items) == 0 {
+			break
+		}
+		for _, e := range events.Items {
+			if after = e.Seq; e.Type == "resource.removed" {
+				report.Removed = append(report.Removed, wire.Removed{Kind: fmt.Sprint(e.Detail["kind"]), Name: fmt.Sprint(e.Detail["name"]), VerifiedBy: fmt.Sprint(e.Detail["verified_by"])})
+			}
+		}
+	}
+	left, err := c.Resources(ctx, id)
+	for _, r := range left.Items {
+		report.Remaining = append(report.Remaining, wire.Remaining{Kind: r.Kind, Name: r.Name, Reason: r.Reason})
+	}
+	return report, err
+}
+
+// removed shows the report of a destroyed environment.
+func (s *stdio) removed(v wire.Environment, report wire.DestroyReport) error {
+	for _, r := range report.Removed {
+		_, _ = fmt.Fprintf(s.out, "removed %-9s %s\n", r.Kind, r.Name)
+	}
+	if v.Phase == string(staging.PhaseDestroyed) && len(report.Remaining) == 0 {
+		_, err := fmt.Fprintf(s.out, "%s is destroyed; nothing is left\n", v.Branch)
+		return err
+	}
+	s.remains(report)
+	_, err := fmt.Fprintf(s.out, "%s is %s\n", v.Branch, v.Phase)
+	return err
+}
+
+func (s *stdio) remains(report wire.DestroyReport) {
+	for _, r := range report.Remaining {
+		_, _ = fmt.Fprintf(s.err, "remains %-9s %s  %s\n", r.Kind, r.Name, r.Reason)
+	}
 }

@@ -46,7 +46,7 @@ func projectSet(io *stdio) *cobra.Command {
 		}}
 	f := c.Flags()
 	text := func(to **string, name, usage string) { f.Var(&optional[string]{to, readText}, name, usage) }
-	text(&r.Repo, "repo", "URL or path")
+	f.Var(&optional[string]{&r.Repo, abs}, "repo", "URL or path")
 	text(&r.DefaultBranch, "default-branch", "the branch that others begin from")
 	text(&r.StagingBranch, "staging-branch", "branch of the shared environment")
 	text(&r.Domain, "domain", "host suffix; empty for NAME.SERVER-DOMAIN")

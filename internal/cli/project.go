@@ -65,15 +65,13 @@ func projectAdd(io *stdio) *cobra.Command {
 			if r.Repo == "" {
 				guess := guessAdd(c.Context())
 				r.Repo, r.DefaultBranch = guess.Repo, first(r.DefaultBranch, guess.DefaultBranch)
-			} else if !strings.Contains(r.Repo, ":") {
-				abs, err := filepath.Abs(r.Repo)
-				if err != nil {
-					return err
-				}
-				r.Repo = abs
 			}
 			if r.Repo == "" {
 				return staging.Errorf(staging.CodeUsage, "--repo URL-OR-PATH, or run it in a checkout", "no repository is given")
+			}
+			var err error
+			if r.Repo, err = abs(r.Repo); err != nil {
+				return err
 			}
 			if r.Name = projectName(r.Repo); len(args) > 0 {
 				r.Name = args[0]

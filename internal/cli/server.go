@@ -49,6 +49,7 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().StringVar(&o.Platform, "platform", "auto", "where workloads run: auto or process")
 	c.Flags().StringVar(&o.TLS, "tls", "off", "TLS of the edge: off")
 	c.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "log what is done")
+	c.AddCommand(notBuilt("install"))
 	return c
 }
 

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"offshoot/internal/staging"
@@ -31,6 +32,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 		return wire.Environment{}, err
 	}
 	var id string
+	var rehearsed rehearsal
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		env, fresh, err := s.find(ctx, t, p, r.Branch, actor)
 		if err != nil {
@@ -54,8 +56,15 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 			env.TTL = time.Duration(r.TTLSeconds) * time.Second
 		}
 		env.LastActivityAt = s.Now()
-		return s.want(ctx, t, env, want, rev, request{cause: "create", actor: actor, retry: true})
+		err = s.want(ctx, t, env, want, rev, request{cause: "create", actor: actor, retry: true})
+		if err == nil && r.DryRun {
+			err = rehearsed.note(ctx, t, env, fresh, rev)
+		}
+		return err
 	})
+	if errors.Is(err, errRehearsed) {
+		return s.shown(ctx, rehearsed)
+	}
 	if err != nil {
 		return wire.Environment{}, err
 	}

@@ -101,3 +101,17 @@ func (s *Service) ProjectVariables(ctx context.Context, name string) ([]wire.Var
 	}
 	return items, err
 }
+
+// EnvironmentVariables are those that one environment was given itself.
+func (s *Service) EnvironmentVariables(ctx context.Context, id string) ([]wire.Variable, error) {
+	env, err := s.Store.Environment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	items := []wire.Variable{}
+	for _, k := range slices.Sorted(maps.Keys(env.Desired.Env)) {
+		value := env.Desired.Env[k]
+		items = append(items, wire.Variable{Key: k, Value: &value})
+	}
+	return items, nil
+}

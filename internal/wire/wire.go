@@ -177,6 +177,8 @@ type CreateEnvironment struct {
 	Pin        bool              `json:"pin,omitempty"`
 	Size       string            `json:"size,omitempty"`
 	Snapshot   string            `json:"snapshot,omitempty"`
+	// DryRun changes nothing: the answer's reason says what would happen.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Deploy asks for a revision in an existing environment.
