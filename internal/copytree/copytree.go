@@ -47,6 +47,9 @@ type Options struct {
 	// Unsynced leaves writing out to the caller, who publishes what this copy
 	// is a part of.
 	Unsynced bool
+	// Copied is called, at most once, when the source is not needed any more:
+	// what is left to do is on the copy alone.
+	Copied func()
 	// Finish is called on the finished copy under its temporary name, before
 	// it is made durable and renamed.
 	Finish func(dir string) error
@@ -101,7 +104,11 @@ func CopyFile(ctx context.Context, src, dst string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("copy %s: not a regular file", src)
 	}
-	return newRun(ctx, src, dst, Reflink, Options{}).regular(ctx, src, dst, info)
+	r := newRun(ctx, src, dst, Reflink, Options{})
+	if err := r.regular(ctx, src, dst, info); err != nil {
+		return err
+	}
+	return r.finish(dst, info)
 }
 
 // Partial is the temporary name under which dst is made.

@@ -58,13 +58,3 @@ func (r *run) finish(path string, info fs.FileInfo) error {
 	}
 	return os.Chtimes(path, time.Time{}, info.ModTime())
 }
-
-func (r *run) finishFile(file *os.File, info fs.FileInfo) error {
-	if r.root {
-		uid, gid := r.owners(info)
-		if err := file.Chown(uid, gid); err != nil {
-			return err
-		}
-	}
-	return file.Chmod(r.modeOf(info))
-}

@@ -64,7 +64,13 @@ func (r *run) tree() error {
 			return err
 		}
 	}
-	if err := r.copyAll(); err != nil {
+	if err := r.each(r.one); err != nil {
+		return err
+	}
+	if r.options.Copied != nil {
+		r.options.Copied()
+	}
+	if err := r.each(r.attributes); err != nil {
 		return err
 	}
 	for i := len(r.dirs) - 1; i >= 0; i-- {
@@ -125,7 +131,8 @@ func (r *run) list() error {
 // gone is whether something of a source that may change went meanwhile.
 func (r *run) gone(err error) bool { return r.options.Live && errors.Is(err, fs.ErrNotExist) }
 
-func (r *run) copyAll() error {
+// each does something with every path that is no directory, in parallel.
+func (r *run) each(do func(context.Context, entry) error) error {
 	group, ctx := errgroup.WithContext(r.ctx)
 	var next atomic.Int64
 	for range min(workers, max(1, len(r.work))) {
@@ -138,7 +145,7 @@ func (r *run) copyAll() error {
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}
-				if err := r.one(ctx, r.work[i]); err != nil {
+				if err := do(ctx, r.work[i]); err != nil {
 					return fmt.Errorf("%s: %w", r.work[i].rel, err)
 				}
 			}
@@ -160,17 +167,11 @@ func (r *run) one(ctx context.Context, e entry) error {
 		if err != nil {
 			return err
 		}
-		if err := os.Symlink(target, to); err != nil {
-			return err
-		}
-		return r.own(to, e.info)
+		return os.Symlink(target, to)
 	case mode&fs.ModeSocket != 0:
 		return nil
 	case mode&fs.ModeNamedPipe != 0:
-		if err := makePipe(to); err != nil {
-			return err
-		}
-		return r.finish(to, e.info)
+		return makePipe(to)
 	default:
 		return fmt.Errorf("is a device (%s), which is not copied", mode.Type())
 	}
@@ -194,16 +195,25 @@ func (r *run) regular(ctx context.Context, from, to string, info fs.FileInfo) er
 	if info.Size() > 0 {
 		err = r.content(ctx, in, out, info.Size())
 	}
-	if err == nil {
-		err = r.finishFile(out, info)
+	return errors.Join(err, out.Close())
+}
+
+// attributes gives a copied path its owner, mode and time.
+func (r *run) attributes(_ context.Context, e entry) error {
+	to := filepath.Join(r.dst, e.rel)
+	var err error
+	switch mode := e.info.Mode(); {
+	case mode&fs.ModeSocket != 0:
+		return nil
+	case mode&fs.ModeSymlink != 0:
+		err = r.own(to, e.info)
+	default:
+		err = r.finish(to, e.info)
 	}
-	if closing := out.Close(); err == nil {
-		err = closing
+	if r.gone(err) {
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return os.Chtimes(to, time.Time{}, info.ModTime())
+	return err
 }
 
 func (r *run) content(ctx context.Context, in, out *os.File, size int64) error {

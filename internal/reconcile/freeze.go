@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -115,33 +116,45 @@ func (a *actor) copyAll(ctx context.Context, dep *staging.Deployment, sources []
 			return time.Time{}, fmt.Errorf("copy %s: %w", s.name, err)
 		}
 	}
-	at := a.Now()
 	if len(paused) == 0 {
-		return at, nil
+		return a.Now(), nil
 	}
 	a.quiet(ctx, paused)
-	if len(live) > 0 {
-		pauser, ok := a.Platform.(platform.Pauser)
-		if !ok {
-			return at, errors.New("the platform cannot pause")
-		}
-		began := time.Now()
-		defer func() { a.Log.DebugContext(ctx, "held", "environment", a.id, "ms", time.Since(began).Milliseconds()) }()
-		// What is paused goes on whatever becomes of the copy.
-		defer func() { _ = a.resume(ctx, pauser, live) }()
-		if err := pauser.Pause(ctx, a.id, live); err != nil {
-			return at, err
-		}
-		at = a.Now()
+	return a.copyPaused(ctx, paused, live, to)
+}
+
+// copyPaused copies while all that is live stands still; it goes on as soon as
+// nothing is read of the sources any more, whatever becomes of the copies.
+func (a *actor) copyPaused(ctx context.Context, sources []source, live []string, to string) (time.Time, error) {
+	pauser, ok := a.Platform.(platform.Pauser)
+	if !ok && len(live) > 0 {
+		return time.Time{}, errors.New("the platform cannot pause")
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, s := range paused {
+	began := time.Now()
+	if len(live) > 0 {
+		if err := pauser.Pause(ctx, a.id, live); err != nil {
+			return time.Time{}, errors.Join(err, a.resume(ctx, pauser, live))
+		}
+	}
+	at := a.Now()
+	var copied sync.WaitGroup
+	group, copying := errgroup.WithContext(ctx)
+	for _, s := range sources {
+		copied.Add(1)
+		done := sync.OnceFunc(copied.Done)
 		group.Go(func() error {
-			_, err := copytree.Copy(ctx, s.clone.Dir, filepath.Join(to, s.name), copytree.Options{Unsynced: true})
+			defer done()
+			_, err := copytree.Copy(copying, s.clone.Dir, filepath.Join(to, s.name), copytree.Options{Unsynced: true, Copied: done})
 			return err
 		})
 	}
-	return at, group.Wait()
+	copied.Wait()
+	var err error
+	if len(live) > 0 {
+		err = a.resume(ctx, pauser, live)
+		a.Log.DebugContext(ctx, "held", "environment", a.id, "ms", time.Since(began).Milliseconds())
+	}
+	return at, errors.Join(group.Wait(), err)
 }
 
 // copiesRunning is whether a source is better copied while its server runs.
