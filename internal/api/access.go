@@ -90,6 +90,7 @@ func access() map[string]rule {
 
 		"GET /api/v1/events":   {role: viewer, scope: scopeQuery},
 		"GET /api/v1/status":   {role: viewer},
+		"POST /api/v1/sweep":   {role: admin},
 		"GET /api/v1/runtime":  {role: viewer},
 		"POST /api/v1/runtime": {role: admin},
 		"GET /api/v1/whoami":   {role: viewer, scope: scopeQuery},

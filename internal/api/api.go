@@ -135,6 +135,7 @@ type Config struct {
 	Views        Views
 	Data         Data
 	Feed         Feed
+	Sweeper      Sweeper
 	Sessions     Sessions
 	Upkeep       Upkeep
 	Runtime      Runtime
@@ -164,6 +165,7 @@ func New(c Config) http.Handler {
 	actions(api, c)
 	upkeep(api, c)
 	looks(api, c)
+	sweep(api, c)
 	events(api, c)
 	data(api, c)
 	tokens(api, c)

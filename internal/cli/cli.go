@@ -134,6 +134,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		showCommand(io),
 		snapshotCommand(io),
 		statusCommand(io),
+		sweepCommand(io),
 		tokenCommand(io),
 		urlCommand(io),
 		versionCommand(io),

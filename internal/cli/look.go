@@ -23,27 +23,3 @@ func urlCommand(io *stdio) *cobra.Command {
 		},
 	}
 }
-
-func statusCommand(io *stdio) *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: "Show the server's health", Example: "  offshoot status --json", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			v, err := io.client().Status(c.Context())
-			if err != nil {
-				return err
-			}
-			if io.json {
-				io.object(v)
-			} else {
-				_, _ = fmt.Fprintf(io.out, "offshoot %s, ready: %t, disk free: %d GB\n", v.Version, v.Ready, v.Capacity.DiskFreeBytes>>30)
-				for phase, n := range v.Environments {
-					_, _ = fmt.Fprintf(io.out, "%4d %s\n", n, phase)
-				}
-			}
-			if v.Late {
-				return &reported{1}
-			}
-			return nil
-		},
-	}
-}

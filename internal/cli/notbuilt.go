@@ -14,7 +14,6 @@ var documented = []string{
 	"mask",
 	"freeze",
 	"moment",
-	"sweep",
 	"doctor",
 	"share",
 	"user",

@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"offshoot/internal/staging"
 )
@@ -15,7 +19,13 @@ import (
 type ServerOptions struct {
 	Dir, Listen, EdgeListen, Domain, PublicURL, Platform, TLS string
 	Verbose                                                   bool
+	// TTL, Sleep and SnapshotAt hold for projects that say nothing.
+	TTL, Sleep, UpkeepEvery time.Duration
+	SnapshotAt              string
 }
+
+// timeOfDay is an hour and minute.
+var timeOfDay = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)
 
 func serverCommand(p Program, io *stdio) *cobra.Command {
 	var o ServerOptions
@@ -26,12 +36,8 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 		Example: "  offshoot server --data-dir /var/lib/offshoot --domain staging.example.com",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			for name, value := range map[string]*string{"data-dir": &o.Dir, "listen": &o.Listen, "edge-listen": &o.EdgeListen, "domain": &o.Domain,
-				"public-url": &o.PublicURL, "platform": &o.Platform, "tls": &o.TLS} {
-				env := "OFFSHOOT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-				if v := os.Getenv(env); v != "" && !c.Flags().Changed(name) {
-					*value = v
-				}
+			if err := fromEnvironment(c.LocalFlags()); err != nil {
+				return err
 			}
 			if err := o.check(); err != nil {
 				return err
@@ -48,9 +54,27 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().StringVar(&o.PublicURL, "public-url", "", "pattern of the environments' URLs, with {host} (default: the edge's own address)")
 	c.Flags().StringVar(&o.Platform, "platform", "auto", "where workloads run: auto or process")
 	c.Flags().StringVar(&o.TLS, "tls", "off", "TLS of the edge: off")
+	c.Flags().DurationVar(&o.TTL, "ttl", 72*time.Hour, "destroy an environment this long after its last activity (projects may say otherwise)")
+	c.Flags().DurationVar(&o.Sleep, "sleep", 30*time.Minute, "let an environment sleep after this time without requests; negative for never")
+	c.Flags().StringVar(&o.SnapshotAt, "snapshot-at", "03:00", `time of day, by this machine's clock, of the daily snapshot of shared staging, or "off"`)
+	c.Flags().DurationVar(&o.UpkeepEvery, "upkeep-every", 15*time.Second, "how soon it is looked for environments that are idle, or due")
 	c.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "log what is done")
 	c.AddCommand(notBuilt("install"))
 	return c
+}
+
+// fromEnvironment sets the flags that were not given from their variables.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "OFFSHOOT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v := os.Getenv(name); v != "" && !f.Changed {
+			if err := f.Value.Set(v); err != nil {
+				failed = errors.Join(failed, staging.Errorf(staging.CodeUsage, "see offshoot server --help", "%s: %w", name, err))
+			}
+		}
+	})
+	return failed
 }
 
 func (o ServerOptions) check() error {
@@ -58,6 +82,10 @@ func (o ServerOptions) check() error {
 		return err
 	}
 	switch {
+	case o.TTL < 0 || o.UpkeepEvery <= 0:
+		return staging.Errorf(staging.CodeUsage, "for example 72h", "--ttl and --upkeep-every are durations above nothing")
+	case o.SnapshotAt != "off" && !timeOfDay.MatchString(o.SnapshotAt):
+		return staging.Errorf(staging.CodeUsage, `for example 03:00, or "off"`, "--snapshot-at %q is no time of day", o.SnapshotAt)
 	case o.TLS != "off":
 		return staging.NotBuilt("--tls " + o.TLS)
 	case o.PublicURL != "" && !strings.Contains(o.PublicURL, "{host}"):

@@ -21,14 +21,7 @@ func (s *Service) Destroy(ctx context.Context, actor, id, confirm string) (wire.
 		if env.Kind == staging.KindShared && confirm != env.Project {
 			return staging.Refused("offshoot destroy "+env.Slug+" --confirm "+env.Project, "%s is the shared environment of %s: its data would be gone", env.Slug, env.Project)
 		}
-		env.DeleteRequestedAt, env.DeleteCause, env.Phase = s.Now(), "asked for by "+actor, staging.PhaseDestroying
-		if err := t.PutEnvironment(ctx, env); err != nil {
-			return err
-		}
-		if err := errors.Join(s.cancel(ctx, t, env), s.unlink(ctx, t, env)); err != nil {
-			return err
-		}
-		return s.event(ctx, t, env, actor, "environment.destroying", env.Branch+" is being destroyed", nil)
+		return s.destroying(ctx, t, env, actor, "asked for by "+actor)
 	})
 	if err != nil {
 		return wire.Environment{}, err
@@ -36,6 +29,18 @@ func (s *Service) Destroy(ctx context.Context, actor, id, confirm string) (wire.
 	s.Links.Forget()
 	s.Work.Kick(id)
 	return s.Environment(ctx, id)
+}
+
+// destroying writes down that an environment goes, which is never taken back.
+func (s *Service) destroying(ctx context.Context, t *store.Tx, env staging.Environment, actor, cause string) error {
+	env.DeleteRequestedAt, env.DeleteCause, env.Phase = s.Now(), cause, staging.PhaseDestroying
+	if err := t.PutEnvironment(ctx, env); err != nil {
+		return err
+	}
+	if err := errors.Join(s.cancel(ctx, t, env), s.unlink(ctx, t, env)); err != nil {
+		return err
+	}
+	return s.event(ctx, t, env, actor, "environment.destroying", env.Branch+" is being destroyed: "+cause, nil)
 }
 
 // history is how many deployments can still run; all but the newest are on
@@ -88,7 +93,15 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 			if seconds <= 0 {
 				return staging.Errorf(staging.CodeUsage, "give a duration such as 24h", "extend by nothing")
 			}
-			env.ExtendedTo, env.LastActivityAt, env.WarnedAt = now.Add(time.Duration(seconds)*time.Second), now, time.Time{}
+			p, err := t.Project(ctx, env.Project)
+			if err != nil {
+				return err
+			}
+			from := now
+			if at := s.Upkeep.Expires(p, env); at.After(now) {
+				from = at
+			}
+			env.ExtendedTo, env.LastActivityAt, env.WarnedAt = from.Add(time.Duration(seconds)*time.Second), now, time.Time{}
 		default:
 			return staging.Errorf(staging.CodeUsage, "", "nothing is called %q", action)
 		}

@@ -16,6 +16,7 @@ import (
 	"offshoot/internal/source"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
+	"offshoot/internal/upkeep"
 	"offshoot/internal/wire"
 )
 
@@ -37,6 +38,9 @@ type Config struct {
 	Links    Links
 	Platform platform.Driver
 	Space    Space
+	Upkeep   Upkeep
+	Breaker  upkeep.Breaker
+	Disk     upkeep.Disk
 	Key      *seal.Key
 	Site     staging.Site
 	Dir      string

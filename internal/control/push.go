@@ -69,8 +69,11 @@ func (s *Service) missed(ctx context.Context, e staging.Environment, missing map
 	if left := goneFor - s.Now().Sub(since); left > 0 {
 		return left, nil
 	}
+	err := s.unasked(ctx, e.ID, staging.CauseBranchDeleted, func(e staging.Environment) bool { return !e.Pinned })
+	if staging.CodeOf(err) == staging.CodeLimit {
+		return goneFor, nil // it waits for a person, and is looked at again
+	}
 	delete(missing, e.ID)
-	_, err := s.Destroy(ctx, "branch deleted", e.ID, "")
 	return 0, err
 }
 

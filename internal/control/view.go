@@ -2,16 +2,12 @@ package control
 
 import (
 	"context"
-	"syscall"
 	"time"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
 	"offshoot/internal/wire"
 )
-
-// defaultTTL is how long an environment lives after its last activity.
-const defaultTTL = 72 * time.Hour
 
 // Environment is one environment as everyone sees it.
 func (s *Service) Environment(ctx context.Context, id string) (wire.Environment, error) {
@@ -41,7 +37,7 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 	if !env.DestroyedAt.IsZero() {
 		v.DestroyedAt = &env.DestroyedAt
 	}
-	if at := Expires(p, env); !at.IsZero() {
+	if at := s.Upkeep.Expires(p, env); !at.IsZero() {
 		v.ExpiresAt = &at
 	}
 	stack, err := s.describe(ctx, env, &v, live)
@@ -103,26 +99,6 @@ func deployment(d staging.Deployment) wire.Deployment {
 		w.Steps = append(w.Steps, wire.Step{Name: string(s.Name), State: string(s.State), DurationMS: s.DurationMS, Detail: s.Detail})
 	}
 	return w
-}
-
-// Expires is when an environment will be swept if nobody uses it, zero for
-// never.
-func Expires(p staging.Project, e staging.Environment) time.Time {
-	if e.Pinned || e.Kind == staging.KindShared || !e.DeleteRequestedAt.IsZero() {
-		return time.Time{}
-	}
-	ttl := defaultTTL
-	if p.Policy.TTL > 0 {
-		ttl = p.Policy.TTL
-	}
-	if e.TTL > 0 {
-		ttl = e.TTL
-	}
-	at := e.LastActivityAt.Add(ttl)
-	if e.ExtendedTo.After(at) {
-		at = e.ExtendedTo
-	}
-	return at
 }
 
 // Environments are those of a project, "" for all; destroyed ones too if asked.
@@ -189,25 +165,4 @@ func (s *Service) Events(ctx context.Context, f store.EventFilter, patience time
 			return nil, ctx.Err()
 		}
 	}
-}
-
-// Status is the server's health.
-func (s *Service) Status(ctx context.Context) (wire.Status, error) {
-	st := wire.Status{Version: s.Version, Ready: true, Environments: map[string]int{}, Queue: []string{}, Tasks: []wire.Task{}}
-	list, err := s.Store.Environments(ctx, store.EnvironmentFilter{})
-	if err != nil {
-		return st, err
-	}
-	for _, e := range list {
-		st.Environments[string(e.Phase)]++
-		if e.Phase == staging.PhaseQueued {
-			st.Queue = append(st.Queue, e.ID)
-		}
-	}
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(s.Dir, &disk); err != nil {
-		return st, err
-	}
-	st.Capacity = wire.Capacity{DiskFreeBytes: int64(disk.Bavail) * int64(disk.Bsize), DiskTotalBytes: int64(disk.Blocks) * int64(disk.Bsize)}
-	return st, nil
 }

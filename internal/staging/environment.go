@@ -59,6 +59,12 @@ type Environment struct {
 // AsleepIdle says that an environment sleeps because nobody used it.
 const AsleepIdle = "idle"
 
+// Why environments go that no person asked to destroy.
+const (
+	CauseExpired       = "nobody used it"
+	CauseBranchDeleted = "its branch was deleted"
+)
+
 // Desired is what an environment was asked to be.
 type Desired struct {
 	// Revision is a full commit id.

@@ -248,7 +248,7 @@ type Status struct {
 	Version      string         `json:"version"`
 	Ready        bool           `json:"ready"`
 	Environments map[string]int `json:"environments"`
-	Queue        []string       `json:"queue"`
+	Queue        []Queued       `json:"queue"`
 	Capacity     Capacity       `json:"capacity"`
 	Tasks        []Task         `json:"tasks"`
 	Late         bool           `json:"late"`
@@ -258,6 +258,8 @@ type Status struct {
 type Capacity struct {
 	DiskFreeBytes  int64 `json:"disk_free_bytes"`
 	DiskTotalBytes int64 `json:"disk_total_bytes"`
+	// Scarce is why nothing new is begun, "" where there is room.
+	Scarce string `json:"scarce"`
 }
 
 // Task is one of the server's regular duties.
@@ -267,6 +269,8 @@ type Task struct {
 	LastSuccessAt *time.Time `json:"last_success_at"`
 	NextAt        *time.Time `json:"next_at"`
 	Late          bool       `json:"late"`
+	// Problem is why it did not succeed, "" where it did.
+	Problem string `json:"problem"`
 }
 
 // List is a page of items.

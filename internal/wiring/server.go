@@ -38,6 +38,7 @@ import (
 	"offshoot/internal/staging"
 	"offshoot/internal/storage"
 	"offshoot/internal/store"
+	"offshoot/internal/upkeep"
 )
 
 // ServerConfig is what a person says of a server.
@@ -52,7 +53,8 @@ type ServerConfig struct {
 	Log       *slog.Logger
 	Stdout    io.Writer
 	// Ready is called with the addresses and the administrator's token.
-	Ready func(api, edge, token string)
+	Ready  func(api, edge, token string)
+	Upkeep Upkeep
 }
 
 // stopLimit is how long a stopping server finishes what is under way.
@@ -121,6 +123,7 @@ type server struct {
 	links   *edge.Links
 	runtime *engine.Runtime
 	control *control.Service
+	upkeep  *upkeep.Service
 	api     http.Handler
 	// warm makes ahead what no environment shall wait for.
 	warm   func(context.Context) error
@@ -175,11 +178,12 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		Password: func(owner, datastore string) string {
 			return hex.EncodeToString(key.Derive("data " + owner + "/" + datastore)[:16])
 		}})
-	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
+	s.upkeep = s.newUpkeep(c)
+	s.control = control.New(control.Config{Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Disk: disk(c.Dir), Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
 	closing, cancel := context.WithCancel(context.Background())
 	s.closing = cancel
-	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
+	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Sweeper: s.control, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
 		Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
 		Keeper: auth.NewKeeper(token, db, key.Derive("session"), now)})
 	return s, nil
@@ -278,14 +282,17 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 			}
 		})
 	}
-	upkeep, stopUpkeep := context.WithCancel(ctx)
-	all.Go(func() { s.upkeep(upkeep) })
+	working, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	if err := s.upkeep.Start(ctx); err != nil {
+		return err
+	}
 	all.Go(func() {
-		if err := s.warm(upkeep); err != nil && upkeep.Err() == nil {
+		if err := s.warm(working); err != nil && working.Err() == nil {
 			s.log.Warn("empty clusters", "error", err)
 		}
 	})
-	all.Go(func() { s.watchAll(upkeep) })
+	all.Go(func() { s.watchAll(working) })
 	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
 	if c.Ready != nil {
 		c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)
@@ -296,7 +303,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		case err = <-failed:
 		}
 	}
-	stopUpkeep()
+	stopWork()
 	s.closing()
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 	defer cancel()
@@ -305,6 +312,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 			_ = server.Close()
 		}
 	}
+	s.upkeep.Stop()
 	s.engine.Stop()
 	s.links.Stop()
 	all.Wait()

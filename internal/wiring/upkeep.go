@@ -1,103 +1,114 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
+	"syscall"
 	"time"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
+	"offshoot/internal/upkeep"
 )
 
+// Upkeep is what a person says of upkeep; zero values are the defaults.
+type Upkeep struct {
+	// TTL, Sleep and SnapshotAt hold for projects that say nothing.
+	TTL, Sleep time.Duration
+	SnapshotAt string
+	// Every is how soon it is looked for what is due.
+	Every time.Duration
+}
+
+// The defaults of upkeep.
 const (
-	// upkeepEvery is how often activity is written and idleness looked at.
-	upkeepEvery = 15 * time.Second
-	// defaultSleep is how long an environment may be idle before it sleeps.
-	defaultSleep = 30 * time.Minute
+	defaultTTL        = 72 * time.Hour
+	defaultSleep      = 30 * time.Minute
+	defaultSnapshotAt = "03:00"
+	defaultEvery      = 15 * time.Second
 )
 
-// upkeep writes activity down and lets idle environments sleep, one pass for
-// all of them.
-func (s *server) upkeep(ctx context.Context) {
-	tick := time.NewTicker(upkeepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.pass(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("upkeep", "error", err)
-		}
+func (s *server) newUpkeep(c ServerConfig) *upkeep.Service {
+	u := c.Upkeep
+	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Disk: disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
+		Defaults:   upkeep.Defaults{TTL: cmp.Or(u.TTL, defaultTTL), Sleep: cmp.Or(u.Sleep, defaultSleep)},
+		SnapshotAt: cmp.Or(u.SnapshotAt, defaultSnapshotAt), Every: cmp.Or(u.Every, defaultEvery),
+		Changed: s.store.Subscribe})
+}
+
+// disk is how much is free where a folder lies.
+func disk(dir string) upkeep.Disk {
+	return func() (free, total int64, err error) {
+		var s syscall.Statfs_t
+		err = syscall.Statfs(dir, &s)
+		return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize), err //nolint:unconvert // the types differ by system
 	}
 }
 
-func (s *server) pass(ctx context.Context) error {
-	for id, at := range s.edge.Activity() {
-		if err := s.touch(ctx, id, at); err != nil {
-			return err
-		}
-	}
-	if err := s.engine.KickDue(ctx); err != nil {
-		return err
-	}
-	projects, err := s.store.Projects(ctx)
-	if err != nil {
-		return err
-	}
-	byName := map[string]staging.Project{}
-	for _, p := range projects {
-		byName[p.Name] = p
-	}
-	list, err := s.store.Environments(ctx, store.EnvironmentFilter{})
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if e.Awake && (e.Phase == staging.PhaseReady || e.Phase == staging.PhaseDegraded) {
-			s.engine.Kick(e.ID) // sees what has crashed, or stands again
-		}
-		if !s.idle(ctx, byName[e.Project], e) {
-			continue
-		}
-		if _, err := s.control.Act(ctx, "idle", e.ID, "sleep", 0); err != nil && staging.CodeOf(err) != staging.CodeConflict {
-			return err
-		}
-	}
-	return nil
+// memories is the store as upkeep sees it.
+type memories struct{ *store.Store }
+
+func (m memories) Write(ctx context.Context, do func(upkeep.Writer) error) error {
+	return m.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
 }
 
-func (s *server) touch(ctx context.Context, id string, at time.Time) error {
-	err := s.store.Write(ctx, func(t *store.Tx) error {
-		e, err := t.Environment(ctx, id)
-		if err != nil || !e.LastActivityAt.Before(at) {
-			return err
+func (m memories) Live(ctx context.Context) ([]staging.Environment, error) {
+	const page = 500
+	var all []staging.Environment
+	for after := ""; ; {
+		list, err := m.Environments(ctx, store.EnvironmentFilter{After: after, Limit: page})
+		all = append(all, list...)
+		if err != nil || len(list) < page {
+			return all, err
 		}
-		e.LastActivityAt = at
-		return t.PutEnvironment(ctx, e)
-	})
-	if staging.CodeOf(err) == staging.CodeNotFound {
-		return nil
+		after = list[page-1].ID
 	}
+}
+
+func (m memories) Stack(ctx context.Context, e staging.Environment) (*staging.Stack, error) {
+	if e.Deployed.Deployment == "" {
+		return nil, nil
+	}
+	d, err := m.Deployment(ctx, e.Deployed.Deployment)
+	return d.Stack, err
+}
+
+// chores are what upkeep has done, through the doors that people use.
+type chores struct{ s *server }
+
+func (c chores) Sleep(ctx context.Context, id string) error {
+	_, err := c.s.control.Act(ctx, staging.AsleepIdle, id, "sleep", 0)
 	return err
 }
 
-// idle is whether an awake environment was used by nobody for its time.
-func (s *server) idle(ctx context.Context, p staging.Project, e staging.Environment) bool {
-	if !e.Awake || e.Phase != staging.PhaseReady || e.Kind == staging.KindShared || s.edge.InFlight(e.ID) > 0 || len(s.engine.Sessions(e.ID)) > 0 {
-		return false
-	}
-	after := defaultSleep
-	if p.Policy.Sleep != 0 {
-		after = p.Policy.Sleep
-	}
-	if d, err := s.store.Deployment(ctx, e.Deployed.Deployment); err == nil && d.Stack != nil {
-		if d.Stack.Sleep.Never {
-			return false
-		}
-		if d.Stack.Sleep.After > 0 {
-			after = d.Stack.Sleep.After
-		}
-	}
-	return after > 0 && now().Sub(e.LastActivityAt) > after
+func (c chores) Expire(ctx context.Context, seen staging.Environment) error {
+	return c.s.control.Expire(ctx, seen)
 }
+
+func (c chores) Snapshot(ctx context.Context, id string) error {
+	_, run, err := c.s.engine.BeginSnapshot(ctx, id, "server", true)
+	if err != nil {
+		return err
+	}
+	return run(ctx)
+}
+
+func (c chores) RemoveSnapshot(ctx context.Context, id string) error {
+	return c.s.control.RemoveSnapshot(ctx, id)
+}
+
+func (c chores) Look(ctx context.Context, awake []string) error {
+	for _, id := range awake {
+		c.s.engine.Kick(id) // sees what has crashed, or stands again
+	}
+	return c.s.engine.KickDue(ctx)
+}
+
+// use is who uses environments now.
+type use struct{ s *server }
+
+func (u use) Activity() map[string]time.Time { return u.s.edge.Activity() }
+
+func (u use) Open(id string) int { return u.s.edge.InFlight(id) + len(u.s.engine.Sessions(id)) }
+
+func (u use) Session(id string) bool { return len(u.s.engine.Sessions(id)) > 0 }
