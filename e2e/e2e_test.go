@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 	}
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serve, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
+		"serve": serve, "fixture": fixture, "post": post, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
 		"unmount-pool": unmountPool,
 	})
 	testscript.Run(t, testscript.Params{

@@ -71,6 +71,7 @@ func (r *reader) datastore(p *types.Project, s types.ServiceConfig, kind string)
 		d.Limits = staging.Limits{CPUs: float64(s.Deploy.Resources.Limits.NanoCPUs), Memory: int64(s.Deploy.Resources.Limits.MemoryBytes)}
 	}
 	d.File, d.Line = r.where([]string{"services", s.Name})
+	r.published(s, "use `offshoot tunnel`")
 	switch kind {
 	case "postgres":
 		d.Port = 5432

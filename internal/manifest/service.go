@@ -161,12 +161,8 @@ func (r *reader) ports(s types.ServiceConfig, v *staging.Service) {
 	}
 	for _, p := range s.Ports {
 		add(int(p.Target), p.Protocol)
-		if p.Published != "" {
-			at := []string{"services", s.Name, "ports"}
-			file, line, _ := r.item(at, p.Published)
-			r.note(staging.NoteIgnored, file, line, strings.Join(at, "."), "host port "+p.Published+" is ignored: it becomes a route", "")
-		}
 	}
+	r.published(s, "it becomes a route")
 	for _, e := range s.Expose {
 		text, protocol, _ := strings.Cut(e, "/")
 		first, last, ranged := strings.Cut(text, "-")
@@ -181,6 +177,17 @@ func (r *reader) ports(s types.ServiceConfig, v *staging.Service) {
 		}
 		for ; from <= to; from++ {
 			add(from, protocol)
+		}
+	}
+}
+
+// published notes the ports of the host that a service asks for.
+func (r *reader) published(s types.ServiceConfig, instead string) {
+	for _, p := range s.Ports {
+		if p.Published != "" {
+			at := []string{"services", s.Name, "ports"}
+			file, line, _ := r.item(at, p.Published)
+			r.note(staging.NoteIgnored, file, line, strings.Join(at, "."), "host port "+p.Published+" is ignored: "+instead, "")
 		}
 	}
 }
