@@ -220,6 +220,7 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome st
 			after = b.setAside(dep, old, after)
 		}
 	}
+	after = b.announceHooks(dep, after)
 	if !b.in.Environment.Awake {
 		after = append(after, b.sleep(dep, after)...)
 		after = append(after, b.dropAll(func(r staging.Resource) bool { return r.Kind == staging.ResourceWorkload }, "asleep", after)...)

@@ -82,6 +82,9 @@ type Plan struct {
 	Ops []Op
 	// Phase is what people see while this plan is executed.
 	Phase staging.Phase
+	// Again is after how long the plan is another one although nothing changed,
+	// 0 for never.
+	Again time.Duration
 	// Waiting is why something is left undone although it is wanted.
 	Waiting []string
 }

@@ -28,7 +28,9 @@ func stack(version string) *staging.Stack {
 		Release:    []staging.Task{{Name: "migrate"}, {Name: "index"}},
 		Seed:       &seed,
 		Links:      []staging.Link{{Name: "billing", Project: "billing"}, {Name: "fixed", URL: "https://example.com"}},
-		Primary:    "web",
+		Hooks: staging.Hooks{AfterCreate: []staging.Command{{Shell: "a"}}, AfterDeploy: []staging.Command{{Shell: "b"}, {Shell: "c"}},
+			BeforeDestroy: []staging.Command{{Shell: "d"}}},
+		Primary: "web",
 	}
 }
 

@@ -83,6 +83,9 @@ func (a *actor) run() {
 		}
 		a.abandon(p)
 		next := a.start(view, p)
+		if p.Again > 0 && (next == 0 || p.Again < next) {
+			next = p.Again
+		}
 		if len(a.running) == 0 && next == 0 && len(p.Waiting) == 0 {
 			if a.retire(a) {
 				return
@@ -211,6 +214,11 @@ func (a *actor) ended(r result) {
 		return
 	}
 	a.Log.WarnContext(a.ctx, "failed", "environment", a.id, "operation", r.op.ID, "error", r.err)
+	if hook, ok := plan.HookOf(r.op.Service); ok {
+		if err := a.hookFailed(a.ctx, r, hook); err == nil {
+			return
+		}
+	}
 	if failing(r) {
 		if err := a.fail(a.ctx, r); err == nil {
 			return

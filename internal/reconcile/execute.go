@@ -98,7 +98,10 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 	if err != nil {
 		return err
 	}
-	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) { d.Stack, d.Notes = stack, notes })
+	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
+		d.Stack, d.Notes = stack, notes
+		d.Steps = append(d.Steps, hookSteps(stack, v.Serving == nil)...)
+	})
 }
 
 // route switches in the store and then in memory: a crash between the two

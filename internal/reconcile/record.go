@@ -54,12 +54,7 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 		if err != nil {
 			return err
 		}
-		for i, s := range v.Current.Steps { // what was noted meanwhile stays
-			if i < len(dep.Steps) && s.Detail == "" {
-				v.Current.Steps[i].Detail = dep.Steps[i].Detail
-			}
-		}
-		dep.Steps = v.Current.Steps
+		a.track(&dep, p) // on what is stored: steps were added or failed meanwhile
 		if err := w.PutDeployment(ctx, dep); err != nil {
 			return err
 		}

@@ -55,7 +55,9 @@ func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op 
 
 func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation, reason string) error {
 	what := "the " + op.Service + " task"
-	if op.Kind == staging.ResourceBuild {
+	if hook, ok := plan.HookOf(op.Service); ok {
+		what = "hook " + string(hook)
+	} else if op.Kind == staging.ResourceBuild {
 		what = "the build"
 	}
 	class := stepClass[op.Step]

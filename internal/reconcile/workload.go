@@ -133,6 +133,9 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		return spec, err
 	}
 	if op.Kind == staging.ResourceTask {
+		if left := v.farewell(); left > 0 {
+			timeout = left
+		}
 		spec.Service, spec.Role, spec.Timeout = op.Service, staging.RoleTask, timeout
 		spec.Command = command.ExpandLate(func(name string) string { return spec.Env[name] })
 		return spec, nil
@@ -153,6 +156,8 @@ func taskOf(stack *staging.Stack, op plan.Op) (staging.Task, error) {
 	switch {
 	case op.Service == "release" && op.Instance < len(stack.Release):
 		return stack.Release[op.Instance], nil
+	case len(hookCommands(stack, op)) > op.Instance:
+		return staging.Task{Service: stack.Primary, Command: hookCommands(stack, op)[op.Instance]}, nil
 	case op.Service == "seed" && stack.Seed != nil:
 		return *stack.Seed, nil
 	}
