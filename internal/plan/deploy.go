@@ -34,7 +34,7 @@ func (b *builder) deploy() {
 	addresses := b.addresses(dep, within)
 	built := b.built(dep, files, within)
 	data := b.data(dep, within, addresses)
-	released := b.release(dep, built, data)
+	released := b.release(dep, built, addresses, data)
 	healthy := b.start(dep, built, addresses, data, released)
 	b.takeOver(dep, healthy, staging.OutcomeSucceeded)
 	b.leave(dep)

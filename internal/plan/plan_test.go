@@ -50,6 +50,8 @@ type world struct {
 	version string
 	failing string
 	blind   bool
+	// backwards does first what a plan names last.
+	backwards bool
 }
 
 func newWorld(t *rapid.T) *world {
@@ -238,6 +240,17 @@ func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
 	if op.Kind == staging.ResourceWorkload && !dep.Progress.ReleaseDone {
 		w.t.Fatalf("%s began before the release ended", op.Resource)
 	}
+	// The variables of the one name the addresses of all.
+	for _, s := range dep.Stack.Services {
+		for i := range s.Replicas {
+			for _, p := range s.Ports {
+				name := plan.Name(w.env.ID, staging.ResourceEndpoint, fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, i, p.Target))
+				if w.rows[name].State != staging.ResourcePresent {
+					w.t.Fatalf("%s began before %s was allotted", op.Resource, name)
+				}
+			}
+		}
+	}
 	for _, d := range dep.Stack.Datastores {
 		prefix := w.env.ID + "/workload/data." + d.Name + "."
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(w.ready)), func(n string) bool { return strings.HasPrefix(n, prefix) }) {
@@ -270,7 +283,11 @@ func (w *world) settle() {
 			}
 			return
 		}
-		w.do(rapid.SampledFrom(ops).Draw(w.t, "op"), 0)
+		op := rapid.SampledFrom(ops).Draw(w.t, "op")
+		if w.backwards {
+			op = ops[len(ops)-1]
+		}
+		w.do(op, 0)
 		w.stillServing()
 	}
 	w.t.Fatalf("does not converge: %+v", plan.Next(w.input()).Startable())
@@ -279,6 +296,7 @@ func (w *world) settle() {
 func TestPlannerConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
+		w.backwards = rapid.Bool().Draw(t, "backwards")
 		w.settle()
 		for range rapid.IntRange(0, 6).Draw(t, "events") {
 			w.failing = rapid.SampledFrom([]string{"", "", "build", "release", "health"}).Draw(t, "failing")

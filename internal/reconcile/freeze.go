@@ -188,10 +188,11 @@ func (a *actor) quiet(ctx context.Context, sources []source) {
 // resumeLimit bounds letting go what was paused.
 const resumeLimit = 30 * time.Second
 
+// resume tries until it is done: what stays paused serves nobody.
 func (a *actor) resume(ctx context.Context, pauser platform.Pauser, names []string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), resumeLimit)
 	defer cancel()
-	err := pauser.Resume(ctx, a.id, names)
+	err := datastore.Poll(ctx, func(ctx context.Context) error { return pauser.Resume(ctx, a.id, names) })
 	if err != nil {
 		a.Log.ErrorContext(ctx, "resume", "environment", a.id, "error", err)
 	}

@@ -1,0 +1,76 @@
+package reconcile_test
+
+import (
+	"testing"
+
+	"offshoot/internal/staging"
+)
+
+// scenario is something that an environment goes through, from one rest to the
+// next.
+type scenario struct {
+	name string
+	// before brings the world to where it begins; do asks for what is tested.
+	before, do func(*world)
+	// then holds what must have come of it where nothing went wrong but the
+	// server, which may have been killed and started again.
+	then func(*world)
+}
+
+func scenarios() []scenario {
+	created := func(w *world) { w.deploy("revA"); w.phase(staging.PhaseReady) }
+	return []scenario{
+		{"create", func(*world) {}, func(w *world) { w.deploy("revA") }, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
+		{"redeploy", created, func(w *world) { w.deploy("revB") }, func(w *world) { w.serves("revB", staging.PhaseReady); w.holds("B") }},
+		{"failing release", created, func(w *world) { w.bad["revB"] = "migrate"; w.deploy("revB") },
+			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
+		{"failing build", created, func(w *world) { w.bad["revB"] = "build"; w.deploy("revB") },
+			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
+		{"failing start", created, func(w *world) { w.bad["revB"] = "web"; w.deploy("revB") },
+			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
+		{"failing create", func(*world) {}, func(w *world) { w.bad["revA"] = "migrate"; w.deploy("revA") },
+			func(w *world) { w.serves("", staging.PhaseFailed) }},
+		{"superseded", created, func(w *world) { w.deploy("revB"); w.deploy("revC") }, func(w *world) { w.serves("revC", staging.PhaseReady); w.holds("C") }},
+		{"reset", created, func(w *world) {
+			w.change(func(e *staging.Environment) { e.Desired.DataReset = "none"; e.Desired.DataResets++ }, "revA")
+		}, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
+		{"sleep", created, func(w *world) { w.edit(func(e *staging.Environment) { e.Awake = false }) }, func(w *world) { w.serves("revA", staging.PhaseAsleep); w.holds("A") }},
+		{"wake", func(w *world) {
+			created(w)
+			w.edit(func(e *staging.Environment) { e.Awake = false })
+			w.phase(staging.PhaseAsleep)
+		}, func(w *world) { w.edit(func(e *staging.Environment) { e.Awake = true }) }, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
+		{"destroy", created, (*world).destroy, func(w *world) { w.phase(staging.PhaseDestroyed) }},
+		{"destroy in the middle", created, func(w *world) { w.deploy("revB"); w.destroy() }, func(w *world) { w.phase(staging.PhaseDestroyed) }},
+	}
+}
+
+// serves holds which revision serves, "" for none, and the phase.
+func (w *world) serves(sha string, phase staging.Phase) {
+	w.Helper()
+	if e := w.env(); e.Deployed.Revision != sha || e.Phase != phase {
+		w.Errorf("%q serves, and it is %s (%s); want %q and %s; the deployment: %+v", e.Deployed.Revision, e.Phase, e.Reason, sha, phase, w.deployment(e.Current))
+	}
+}
+
+// holds holds what the data is.
+func (w *world) holds(text string) {
+	w.Helper()
+	if got := w.content(); got != text {
+		w.Errorf("the data is %q, want %q", got, text)
+	}
+}
+
+func TestNothingGoesWrong(t *testing.T) {
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			w := newWorld(t)
+			s.before(w)
+			s.do(w)
+			w.rested()
+			s.then(w)
+			w.sound()
+			w.gone()
+		})
+	}
+}
