@@ -242,7 +242,7 @@ func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
 	}
 	// The variables of the one name the addresses of all.
 	for _, s := range dep.Stack.Services {
-		for i := range s.Replicas {
+		for i := range dep.Options.Replicas(dep.Stack, s) {
 			for _, p := range s.Ports {
 				name := plan.Name(w.env.ID, staging.ResourceEndpoint, fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, i, p.Target))
 				if w.rows[name].State != staging.ResourcePresent {

@@ -11,7 +11,7 @@ import (
 )
 
 // tries bounds how many calls of one method are made to go wrong one by one.
-const tries = 8
+const tries = 5
 
 // one is one way in which one call goes wrong.
 type one struct {
@@ -119,6 +119,18 @@ func TestOneCallHangs(t *testing.T) {
 	}
 }
 
+// TestALookHangs holds that one look which never ends holds up nothing for
+// good: its deadline makes it unknown.
+func TestALookHangs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.platform.Break(fault.Fault{Method: fakeplatform.Observe, Nth: 3, Effect: fault.Hang})
+	w.deploy("revA")
+	w.phase(staging.PhaseReady)
+	w.sound()
+	w.gone()
+}
+
 // met waits until the fault was met, or nothing is left that could meet it.
 func (w *world) met(o one) {
 	w.Helper()
@@ -129,7 +141,7 @@ func (w *world) met(o one) {
 				n++
 			}
 		}
-		return n >= o.Nth
+		return n >= o.Nth || !w.server.Busy(envID)
 	})
 }
 

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"time"
 
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
@@ -113,6 +114,9 @@ func (a *actor) deployments(ctx context.Context, r Reader, v *view) error {
 	return err
 }
 
+// lookLimit bounds looking at one thing; what does not answer is unknown.
+const lookLimit = 10 * time.Second
+
 func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observation {
 	switch row.Kind {
 	case staging.ResourceRoute:
@@ -130,6 +134,8 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 	case staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark, staging.ResourceAside, staging.ResourceSnapshot:
 		return a.Folders.Observe(ctx, row)
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
 	o, err := a.Platform.Observe(ctx, ref(row))
 	if err != nil {
 		return staging.Observation{Kind: row.Kind, Name: row.Name, Owner: row.Owner, Presence: staging.Unknown, Reason: err.Error()}

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	envID = "env_aaaaaaaaaaaaaaaa"
 	// limit bounds waiting for what must come about.
-	limit = 30 * time.Second
+	limit = time.Minute
 )
 
 // world is everything that a server's death leaves: the store, what runs, what
