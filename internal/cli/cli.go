@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"offshoot/internal/staging"
+	"offshoot/internal/wire"
 )
 
 // Program is what the commands cannot do themselves.
@@ -22,6 +23,8 @@ type Program struct {
 	// InitPool makes a pool of that many bytes in a server's data folder, and
 	// answers a report of it.
 	InitPool func(ctx context.Context, dir string, size int64, tell func(string)) (any, error)
+	// Doctor looks at this host.
+	Doctor func(ctx context.Context, o DoctorOptions) ([]wire.Check, error)
 	// Demo shows the product, once or until ctx ends.
 	Demo func(ctx context.Context, once bool, stdout, stderr io.Writer) error
 }
@@ -128,7 +131,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		lsCommand(io),
 		openCommand(io),
 		projectCommand(io),
-		runtimeCommand(io),
+		runtimeCommand(io), doctorCommand(p, io),
 		scaleCommand(io),
 		serverCommand(p, io),
 		showCommand(io),

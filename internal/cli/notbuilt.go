@@ -14,7 +14,6 @@ var documented = []string{
 	"mask",
 	"freeze",
 	"moment",
-	"doctor",
 	"share",
 	"user",
 	"backup",

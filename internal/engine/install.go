@@ -77,6 +77,19 @@ func (r *Runtime) Provide(ctx context.Context, kind, major string, tell datastor
 	return r.join(ctx, b, tell)
 }
 
+// Fetchable says why a program of that kind could not be fetched on this host,
+// with what to do instead; nil where it can be tried.
+func Fetchable(ctx context.Context, kind string) error {
+	b, ok := build(kind, "")
+	if !ok {
+		return staging.Refused("install it with the system's packages: "+packages(kind, ""), "no build of %s is known for %s", kind, here())
+	}
+	if err := fetch.Able(ctx, b.From[here()].Way); err != nil {
+		return refused(b, err)
+	}
+	return nil
+}
+
 // Available are the names that Install knows on this host.
 func Available() []string {
 	var names []string

@@ -12,6 +12,15 @@ import (
 var networks = map[int64]string{unix.NFS_SUPER_MAGIC: "NFS", unix.SMB_SUPER_MAGIC: "SMB", unix.SMB2_SUPER_MAGIC: "SMB", unix.CIFS_SUPER_MAGIC: "SMB",
 	unix.AFS_SUPER_MAGIC: "AFS", unix.CODA_SUPER_MAGIC: "Coda"}
 
+// Local refuses a data directory on another machine's disk, by name.
+func Local(dir string) error {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return err
+	}
+	return local(dir, int64(disk.Type))
+}
+
 // local refuses a data directory on another machine's disk, by name.
 func local(dir string, magic int64) error {
 	if name, ok := networks[magic]; ok {

@@ -21,7 +21,7 @@ func Program() cli.Program {
 		return Serve(ctx, ServerConfig{Dir: o.Dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Domain: o.Domain, PublicURL: o.PublicURL,
 			Version: cli.Version(), Log: log, Stdout: stdout,
 			Upkeep: Upkeep{TTL: o.TTL, Sleep: o.Sleep, SnapshotAt: o.SnapshotAt, Every: o.UpkeepEvery}})
-	}, InitPool: initPool, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
+	}, InitPool: initPool, Doctor: examine, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
 		cache, err := demo.Cache()
 		if err != nil {
 			return err

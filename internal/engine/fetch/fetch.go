@@ -61,6 +61,15 @@ type Missing struct{ Tool string }
 
 func (m *Missing) Error() string { return m.Tool + " is not on this machine" }
 
+// Able says what a way lacks on this host, nil where it can be tried.
+func Able(ctx context.Context, way string) error {
+	if way == Wheel {
+		_, err := python(ctx)
+		return err
+	}
+	return nil
+}
+
 // report is a line that the fetching process writes.
 type report struct {
 	Done    int64  `json:"done,omitempty"`

@@ -1,0 +1,74 @@
+package doctor
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+func (h Host) ports(context.Context) []Check {
+	var all []Check
+	for _, p := range []struct{ name, flag, address string }{{"API's port", "--listen", h.Listen}, {"edge's port", "--edge-listen", h.EdgeListen}} {
+		l, err := net.Listen("tcp", p.address)
+		switch {
+		case err == nil:
+			_ = l.Close()
+			all = append(all, ok(p.name, p.address+" is free")...)
+		case h.Running:
+			all = append(all, ok(p.name, p.address+": a server of Offshoot runs")...)
+		default:
+			all = append(all, warn(p.name, p.address+": "+err.Error(), "end what uses it, or give the server another: "+p.flag+" 127.0.0.1:PORT")...)
+		}
+	}
+	return all
+}
+
+// names is whether programs of this host find environments by their names.
+// Browsers do below localhost, whatever the system says.
+func (h Host) names(ctx context.Context) []Check {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	host := "offshoot-doctor." + h.Domain
+	addresses, err := lookup(ctx, host)
+	if err == nil && len(addresses) > 0 {
+		return ok("names", "*."+h.Domain+" leads to "+strings.Join(addresses, ", "))
+	}
+	if h.Domain != "localhost" {
+		return fail("names", "*."+h.Domain+" leads nowhere", "add a wildcard record for *."+h.Domain+" with this host's address")
+	}
+	return warn("names", "*.localhost does not resolve for programs such as curl; browsers find it anyway",
+		"install nss-myhostname (Debian: libnss-myhostname), or ask with the name given: curl -H 'Host: NAME.shop.localhost' http://"+h.EdgeListen)
+}
+
+// lookup asks as the system's own programs do, where it can.
+func lookup(ctx context.Context, host string) ([]string, error) {
+	if path, err := exec.LookPath("getent"); err == nil {
+		out, err := exec.CommandContext(ctx, path, "hosts", host).Output()
+		if fields := strings.Fields(string(out)); err == nil && len(fields) > 0 {
+			return fields[:1], nil
+		}
+		return nil, err
+	}
+	return net.DefaultResolver.LookupHost(ctx, host)
+}
+
+// resolver is whether a closed view can look up names: it has a /run of its
+// own, in which a resolv.conf that leads there is not found.
+func (h Host) resolver(context.Context) []Check {
+	const file = "/etc/resolv.conf"
+	target, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return warn("resolver", err.Error(), "builds that download need "+file)
+	}
+	if !strings.HasPrefix(target, "/run/") {
+		return ok("resolver", file+" is seen by builds and services")
+	}
+	const upstream = "/run/systemd/resolve/resolv.conf"
+	if _, err := os.Stat(upstream); err == nil && strings.Contains(target, "systemd") {
+		return warn("resolver", file+" leads to "+target+" (systemd-resolved), which builds and services do not see", "make it a file: cp --remove-destination "+upstream+" "+file)
+	}
+	return warn("resolver", file+" leads to "+target+", which builds and services do not see", "make it a file: cp --remove-destination "+target+" "+file)
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"offshoot/internal/staging"
+)
+
+// program puts a program on PATH that says what it is.
+func program(t *testing.T, dir, name, says string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\necho '"+says+"'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// majors no distribution has keep the host's own out of the way.
+func finder(t *testing.T) *Finder {
+	runtime, path := t.TempDir(), t.TempDir()
+	t.Setenv("PATH", path+":/usr/bin:/bin")
+	program(t, filepath.Join(runtime, "postgres-98.2.0", "bin"), "postgres", "postgres (PostgreSQL) 98.2")
+	program(t, path, "postgres", "postgres (PostgreSQL) 97.4 (Debian 97.4-1.pgdg120+1)")
+	program(t, path, "valkey-server", "Valkey server v=99.1.2 sha=00000000:1 malloc=libc bits=64 build=1")
+	return New(runtime)
+}
+
+func TestFindsByKindAndMajor(t *testing.T) {
+	f := finder(t)
+	for _, c := range []struct{ kind, major, version, program string }{
+		{"postgres", "98", "98.2", "postgres"}, {"postgres", "97", "97.4", "postgres"}, {"postgres", "", "98.2", "postgres"},
+		{"redis", "99", "99.1.2", "valkey-server"},
+	} {
+		e, err := f.Find(t.Context(), c.kind, c.major)
+		if err != nil || e.Version != c.version || e.Program != c.program {
+			t.Errorf("Find(%s, %s) = %+v, %v; want %s", c.kind, c.major, e, err, c.version)
+		}
+	}
+	// Any Redis does for any, a Postgres only for its own major.
+	if e, err := f.Find(t.Context(), "redis", "98"); err != nil || e.Major != "99" {
+		t.Errorf("redis 98: %+v, %v", e, err)
+	}
+	_, err := f.Find(t.Context(), "postgres", "96")
+	var refused *staging.Error
+	if refused, _ = err.(*staging.Error); refused == nil || refused.Code != "data" || !strings.HasPrefix(refused.Hint, "offshoot runtime install postgres@96") { //nolint:errorlint // bare
+		t.Errorf("postgres 96: %v", err)
+	}
+}
+
+func TestAFetchedBuildIsSeenWhole(t *testing.T) {
+	f := finder(t)
+	e, err := f.Find(t.Context(), "postgres", "98")
+	if err != nil || !f.Fetched(e) || len(e.Mounts()) != 1 || e.Mounts()[0].Source != e.Root || filepath.Base(e.Root) != "postgres-98.2.0" {
+		t.Errorf("%+v, %v, %v", e, e.Mounts(), err)
+	}
+}
+
+func TestDataOutlivesAnUpdateOfItsServer(t *testing.T) {
+	f := finder(t)
+	for name, want := range map[string]string{
+		"postgres (PostgreSQL) 97.4 (Debian 97.4-1.pgdg120+1)": "97.4",
+		"postgres (PostgreSQL) 97.1 (Debian 97.1-2.pgdg120+3)": "97.4", // before an update
+		"postgres (PostgreSQL) 97.1 (Debian 97.1-2.pgdg130+3)": "",     // another system, another collation
+		"postgres (PostgreSQL) 96.4 (Debian 96.4-1.pgdg120+1)": "",
+		"postgres (PostgreSQL) 97.1":                           "",
+	} {
+		e, err := f.ByName(t.Context(), "postgres", name)
+		if e.Version != want || (err == nil) != (want != "") {
+			t.Errorf("ByName(%s) = %q, %v; want %q", name, e.Version, err, want)
+		}
+	}
+}
+
+func TestWhatIsInstalledLaterIsFound(t *testing.T) {
+	r := NewRuntime(t.TempDir())
+	defer r.Close()
+	path := t.TempDir()
+	t.Setenv("PATH", path+":/usr/bin:/bin")
+	if _, err := r.Provide(t.Context(), "postgres", "96", nil); err == nil {
+		t.Fatal("a postgres 96 came out of nothing")
+	}
+	program(t, path, "postgres", "postgres (PostgreSQL) 96.1")
+	if e, err := r.Provide(t.Context(), "postgres", "96", nil); err != nil || e.Version != "96.1" {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func TestNamesOfPeople(t *testing.T) {
+	r := NewRuntime(t.TempDir())
+	defer r.Close()
+	path := t.TempDir()
+	t.Setenv("PATH", path+":/usr/bin:/bin")
+	program(t, path, "valkey-server", "Valkey server v=99.1.2")
+	program(t, path, "valkey-cli", "valkey-cli 99.1.2")
+	for name, want := range map[string]string{"valkey": "redis", "VALKEY@latest": "redis", "valkey-server": "redis", "valkey-cli": "redis-cli", "redis@99": "redis"} {
+		if e, err := r.Install(t.Context(), name, nil); err != nil || e.Kind != want || e.Version != "99.1.2" {
+			t.Errorf("Install(%s) = %+v, %v", name, e, err)
+		}
+	}
+	for name, code := range map[string]staging.Code{"mysql": staging.CodeUsage, "": staging.CodeUsage, "postgres@9": staging.CodeRefused, "postgresql@1": staging.CodeRefused} {
+		if _, err := r.Install(t.Context(), name, nil); staging.CodeOf(err) != code {
+			t.Errorf("Install(%s): %v, want %s", name, err, code)
+		}
+	}
+}
+
+func TestEachBuildIsPinned(t *testing.T) {
+	for _, b := range Builds() {
+		if !slices.Contains(Kinds(), b.Kind) || b.Major == "" || len(b.From) == 0 {
+			t.Errorf("%+v", b)
+		}
+		for at, r := range b.From {
+			if len(r.SHA256) != 64 || r.Size < 1<<20 || r.Version == "" || r.Platform == "" {
+				t.Errorf("%s for %s: %+v", b.Title, at, r)
+			}
+		}
+	}
+}
