@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serve, "fixture": fixture, "post": post, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
-		"unmount-pool": unmountPool,
+		"unmount-pool": unmountPool, "small-disk": smallDisk,
 	})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,

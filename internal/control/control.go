@@ -26,7 +26,7 @@ type Work interface {
 	Redactor(ctx context.Context, environment string) *redact.Redactor
 	BeginSnapshot(ctx context.Context, environment, actor string, automatic bool) (staging.Snapshot, func(context.Context) error, error)
 	RemoveSnapshot(ctx context.Context, id string) error
-	Go(work func(ctx context.Context))
+	Go(work func(ctx context.Context)) bool
 	Run(ctx context.Context, s reconcile.Session) (int, error)
 }
 

@@ -59,6 +59,11 @@ func (r *run) tree() error {
 	if err := r.list(); err != nil {
 		return err
 	}
+	if r.strategy == Plain {
+		if err := Room(filepath.Dir(r.dst), r.total); err != nil {
+			return err
+		}
+	}
 	for _, dir := range r.dirs {
 		if err := os.Mkdir(filepath.Join(r.dst, dir.rel), 0o700); err != nil {
 			return err

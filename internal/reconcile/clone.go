@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
@@ -124,7 +126,7 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	}
 	made, err := driver.Make(ctx, c, a.progress(dep, op))
 	if err != nil {
-		return diskFull(err)
+		return diskFull(err, filepath.Dir(c.Dir))
 	}
 	if made.Strategy != kept {
 		origin.Strategy, origin.SizeBytes = made.Strategy, made.Observation.SizeBytes
@@ -183,8 +185,12 @@ func (a *actor) source(ctx context.Context, v *view, dep *staging.Deployment) (s
 	if err != nil || now.Progress.Source != "" {
 		return now.Progress.Source, err
 	}
+	if now.Failure != nil || a.mem.sourceless == dep.ID {
+		return "", errStale // said already, for another part of its data
+	}
 	source, err := a.chooseSource(ctx, v, dep)
 	if err != nil {
+		a.mem.sourceless = dep.ID
 		return "", err
 	}
 	return source, a.change(ctx, v, dep.ID, func(d *staging.Deployment) { d.Progress.Source = source })
@@ -211,7 +217,12 @@ func (a *actor) chooseSource(ctx context.Context, v *view, dep *staging.Deployme
 		return fromNothing, nil // its own data is what is to be replaced
 	}
 	if err := a.firstSnapshot(ctx, v); err != nil {
-		return "", staging.Errorf(staging.ClassCode(staging.ClassData), "offshoot create --snapshot none starts empty", "snapshot of shared staging: %w", err)
+		code, hint := staging.ClassCode(staging.ClassData), "offshoot create --snapshot none starts empty"
+		var known *staging.Error
+		if errors.As(err, &known) {
+			code, hint = known.Code, known.Hint+"; "+hint
+		}
+		return "", staging.Errorf(code, hint, "snapshot of shared staging: %w", err)
 	}
 	if newest, err = a.newest(ctx, v); err != nil || newest != "" {
 		return newest, err
@@ -263,12 +274,22 @@ func (a *actor) from(ctx context.Context, w Writer, dep *staging.Deployment, sou
 	return "", nil
 }
 
-// diskFull says in plain words what the kernel says in its own.
-func diskFull(err error) error {
-	if strings.Contains(err.Error(), "no space left on device") || errors.Is(err, os.ErrPermission) && strings.Contains(err.Error(), "quota") {
-		return staging.Errorf(staging.ClassCode(staging.ClassCapacity), "free space on the server's data folder, then try again; nothing was left behind", "the disk is full: %w", err)
+// diskFull says in plain words what the kernel says in its own; dir is where
+// the space was lacking.
+func diskFull(err error, dir string) error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return err
 	}
-	return err
+	message := "the disk is full"
+	var disk syscall.Statfs_t
+	for ; dir != "/" && dir != "."; dir = filepath.Dir(dir) { // the nearest that is there
+		if syscall.Statfs(dir, &disk) == nil {
+			message += fmt.Sprintf(": %s are free in %s", amount(int64(disk.Bavail)*int64(disk.Bsize)), dir)
+			break
+		}
+	}
+	return &staging.Error{Code: staging.ClassCode(staging.ClassCapacity), Message: message, Err: err,
+		Hint: "free space on the server's data folder, then try again; nothing was left behind"}
 }
 
 // size is the logical size of the files below a folder.

@@ -47,14 +47,21 @@ func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, na
 	if err := os.MkdirAll(partial, 0o711); err != nil {
 		return time.Time{}, err
 	}
-	at, err := a.copyAll(ctx, dep, sources, live, partial)
+	reads, need, err := a.reads(sources, partial)
+	if err == nil && reads {
+		err = copytree.Room(partial, need) // before a server is asked to help
+	}
+	var at time.Time
+	if err == nil {
+		at, err = a.copyAll(ctx, dep, sources, live, partial)
+	}
 	if err == nil {
 		// By reading alone something is left to write out; a reflink is an
 		// entry of the journal that the rename follows.
-		err = copytree.Publish(partial, dir, a.reads(sources, partial))
+		err = copytree.Publish(partial, dir, reads)
 	}
 	if err != nil {
-		return at, errors.Join(diskFull(err), copytree.Remove(partial))
+		return at, errors.Join(diskFull(err, filepath.Dir(dir)), copytree.Remove(partial))
 	}
 	return at, nil
 }
@@ -90,13 +97,20 @@ func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, n
 	return sources, live, nil
 }
 
-func (a *actor) reads(sources []source, to string) bool {
+// reads is whether anything is copied by reading, and how much.
+func (a *actor) reads(sources []source, to string) (bool, int64, error) {
+	reads, total := false, int64(0)
 	for _, s := range sources {
-		if copytree.Between(s.clone.Dir, to) == copytree.Plain {
-			return true
+		if copytree.Between(s.clone.Dir, to) != copytree.Plain {
+			continue
 		}
+		n, err := size(s.clone.Dir)
+		if err != nil {
+			return false, 0, err
+		}
+		reads, total = true, total+n
 	}
-	return false
+	return reads, total, nil
 }
 
 // copyAll copies what must be read first and with its server running, then all

@@ -35,6 +35,9 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 		return errors.Join(err, a.marked(ctx, v, dep, func(p *staging.Progress) { p.NoMark = reason }))
 	}
 	at, err := a.freeze(ctx, v, dep, dataNames(dep.Stack), dir)
+	if staging.CodeOf(err) == staging.ClassCode(staging.ClassCapacity) {
+		return err
+	}
 	if err != nil {
 		return staging.Errorf(staging.ClassCode(staging.ClassData), "free disk space, or see the server's log", "keep the data as it is before the release: %w", err)
 	}

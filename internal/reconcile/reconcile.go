@@ -130,6 +130,9 @@ type memory struct {
 	// data is held while folders of data are copied, made or moved, and shared
 	// by what starts or ends something that may write to them.
 	data sync.RWMutex
+	// sourceless is a deployment for whose data no source could be had; data is
+	// held where it is read or written.
+	sourceless string
 	// ended is closed, and made anew, when a deployment has ended.
 	ended chan struct{}
 	// first is held while the first snapshot is taken.
@@ -206,11 +209,14 @@ func (e *Engine) Busy(environment string) bool {
 	return e.actors[environment] != nil
 }
 
-// Go runs work that outlives a request, until it ends or the engine stops.
-func (e *Engine) Go(work func(ctx context.Context)) {
+// Go runs work that outlives a request, until it ends or the engine stops; it
+// answers false, and runs nothing, where the engine has stopped.
+func (e *Engine) Go(work func(ctx context.Context)) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.closed {
-		e.all.Go(func() { work(e.ctx) })
+	if e.closed {
+		return false
 	}
+	e.all.Go(func() { work(e.ctx) })
+	return true
 }

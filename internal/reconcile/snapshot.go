@@ -12,6 +12,9 @@ import (
 	"offshoot/internal/staging"
 )
 
+// errStopped is why a snapshot has failed that nobody goes on with.
+var errStopped = errors.New("the server was stopped meanwhile")
+
 // settleLimit bounds how long a snapshot waits for a release to end.
 const settleLimit = time.Hour
 
@@ -34,7 +37,9 @@ func (e *Engine) BeginSnapshot(ctx context.Context, environment, actor string, a
 	if len(s.Parts) == 0 {
 		return s, nil, staging.Refused("", "environment %s has no data to take a snapshot of", env.Slug)
 	}
-	return s, func(ctx context.Context) error { return e.take(ctx, s) }, e.written(ctx, s)
+	// Whoever asked may go away: what is written is also taken, or said to have
+	// failed.
+	return s, func(ctx context.Context) error { return e.take(ctx, s) }, e.written(context.WithoutCancel(ctx), s)
 }
 
 // written keeps a snapshot, with a row for each of its folders.
@@ -75,20 +80,23 @@ func (e *Engine) take(ctx context.Context, s staging.Snapshot) error {
 		return e.announced(ctx, s)
 	}
 	if e.ctx.Err() != nil {
-		err = errors.New("the server was stopped meanwhile")
+		err = errStopped
 	}
 	return errors.Join(err, e.failSnapshot(context.WithoutCancel(ctx), s, err))
 }
 
 // failSnapshot keeps why there is no snapshot, and none of its files.
 func (e *Engine) failSnapshot(ctx context.Context, s staging.Snapshot, cause error) error {
-	hint := "free disk space, or see the server's log; then try again"
+	class, hint := staging.ClassData, "see the server's log, then try again"
 	var known *staging.Error
 	if errors.As(cause, &known) && known.Hint != "" {
 		hint = known.Hint
 	}
+	if staging.CodeOf(cause) == staging.ClassCode(staging.ClassCapacity) {
+		class = staging.ClassCapacity
+	}
 	s.State, s.SizeBytes = staging.SnapshotFailed, 0
-	s.Failure = &staging.Failure{Class: staging.ClassData, Step: staging.StepData, Message: e.Redactor(ctx, s.Source).String(cause.Error()), Hint: hint,
+	s.Failure = &staging.Failure{Class: class, Step: staging.StepData, Message: e.Redactor(ctx, s.Source).String(cause.Error()), Hint: hint,
 		Retryable: true, LogTail: []string{}, Problems: []staging.Problem{}, Next: []staging.NextCommand{}}
 	return errors.Join(e.dropSnapshot(ctx, s.ID), e.announced(ctx, s))
 }
@@ -150,7 +158,10 @@ func (e *Engine) copySettled(ctx context.Context, s *staging.Snapshot, dir strin
 		names = append(names, p.Name)
 	}
 	v := &view{Input: plan.Input{Environment: env}, project: staging.Project{Name: env.Project}}
-	s.TakenAt, err = a.freeze(ctx, v, &dep, names, dir)
+	at, err := a.freeze(ctx, v, &dep, names, dir)
+	if err == nil {
+		s.TakenAt = at
+	}
 	return dep, err
 }
 
@@ -261,7 +272,7 @@ func (e *Engine) RecoverSnapshots(ctx context.Context, projects []staging.Projec
 		for _, s := range list {
 			known[s.ID] = s.State != staging.SnapshotFailed
 			if s.State == staging.SnapshotTaking || s.State == staging.SnapshotVerifying {
-				if err := e.failSnapshot(ctx, s, errors.New("the server was stopped meanwhile")); err != nil {
+				if err := e.failSnapshot(ctx, s, errStopped); err != nil {
 					return err
 				}
 			}
@@ -301,12 +312,23 @@ func (a *actor) firstSnapshot(ctx context.Context, v *view) error {
 	if newest, err := a.newest(ctx, v); err != nil || newest != "" {
 		return err // taken while this one waited
 	}
-	_, run, err := a.BeginSnapshot(ctx, shared.ID, "server", true)
+	s, run, err := a.BeginSnapshot(ctx, shared.ID, "server", true)
 	if staging.CodeOf(err) == staging.CodeRefused {
 		return nil // it has no data either
 	}
 	if err != nil {
 		return err
 	}
-	return run(ctx)
+	// It is shared staging's: others wait for it too, whatever becomes of the
+	// branch that asked first.
+	ended := make(chan error, 1)
+	if !a.Go(func(ctx context.Context) { ended <- run(ctx) }) {
+		return errors.Join(context.Canceled, a.failSnapshot(context.WithoutCancel(ctx), s, errStopped))
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
