@@ -68,11 +68,15 @@ func (c Config) run(ctx context.Context, id string, r wire.Run) (wire.RunResult,
 	if len(r.Command) == 0 && r.Client == "" {
 		return wire.RunResult{}, staging.Errorf(staging.CodeUsage, `for example {"command":["./bin/report"]}`, "no command is given")
 	}
+	return c.collect(ctx, id, wire.Session{Service: r.Service, Beside: r.Beside, Client: r.Client, Data: r.Data, Command: r.Command}, r.Stdin)
+}
+
+// collect runs a session to its end and keeps what it writes.
+func (c Config) collect(ctx context.Context, id string, s wire.Session, stdin string) (wire.RunResult, error) {
 	ctx, cancel := c.untilClosing(ctx)
 	defer cancel()
 	var stdout, stderr bounded
-	code, err := c.Sessions.Attach(ctx, id, wire.Session{Service: r.Service, Beside: r.Beside, Client: r.Client, Data: r.Data, Command: r.Command},
-		Attached{Stdin: strings.NewReader(r.Stdin), Stdout: &stdout, Stderr: &stderr})
+	code, err := c.Sessions.Attach(ctx, id, s, Attached{Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr})
 	return wire.RunResult{ExitCode: code, Stdout: stdout.text(), Stderr: stderr.text(), Truncated: stdout.more || stderr.more}, err
 }
 

@@ -22,6 +22,12 @@ func upkeep(api huma.API, c Config) {
 	}) (*struct{ Body wire.Environment }, error) {
 		return reply(c.Upkeep.Scale(ctx, actor(ctx), in.ID, in.Body.Services))
 	})
+	huma.Register(api, operation("run-job", http.MethodPost, "/environments/{id}/cron", "Run a cron job once, to its end"), func(ctx context.Context, in *struct {
+		Identified
+		Body wire.RunJob
+	}) (*struct{ Body wire.RunResult }, error) {
+		return reply(c.collect(ctx, in.ID, wire.Session{Job: in.Body.Job}, ""))
+	})
 	huma.Register(api, operation("link-environment", http.MethodPost, "/environments/{id}/link", "Point links at other environments; nothing restarts"), func(ctx context.Context, in *struct {
 		Identified
 		Body wire.Relink

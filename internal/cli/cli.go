@@ -117,6 +117,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		aliasesCommand(io),
 		checkCommand(io),
 		createCommand(io),
+		cronCommand(io),
 		dataCommand(io),
 		storageCommand(p, io),
 		demoCommand(p, io),

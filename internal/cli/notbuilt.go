@@ -10,7 +10,6 @@ import (
 // They are refused by name rather than called unknown.
 var documented = []string{
 	"mail",
-	"cron",
 	"mask",
 	"freeze",
 	"moment",

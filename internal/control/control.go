@@ -28,6 +28,7 @@ type Work interface {
 	RemoveSnapshot(ctx context.Context, id string) error
 	Go(work func(ctx context.Context)) bool
 	Run(ctx context.Context, s reconcile.Session) (int, error)
+	RunJob(ctx context.Context, environment, job string, tell func(platform.LogLine) error) (int, error)
 }
 
 // Config is what the service works with.

@@ -38,9 +38,3 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 	}
 	return w
 }
-
-// CronOn is whether a cron job runs by itself here: everywhere where the stack
-// turns it on, and in shared staging.
-func CronOn(env staging.Environment, x staging.Service) bool {
-	return x.Schedule != "" && (x.ScheduleEnabled || env.Kind == staging.KindShared)
-}

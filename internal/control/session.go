@@ -75,6 +75,9 @@ func (s *Service) Attach(ctx context.Context, id string, r wire.Session, at Atta
 	if err != nil {
 		return 0, err
 	}
+	if r.Job != "" {
+		return s.runJob(ctx, id, r.Job, at)
+	}
 	resize := make(chan platform.TerminalSize)
 	go func() {
 		for {

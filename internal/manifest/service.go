@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/adhocore/gronx"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 
@@ -76,6 +77,9 @@ func (r *reader) service(p *types.Project, s types.ServiceConfig, x serviceExten
 	v := staging.Service{Name: s.Name, Image: s.Image, Replicas: 1, Schedule: x.Schedule, ScheduleEnabled: x.Enabled,
 		Entrypoint: s.Entrypoint, ImageCommand: s.Command, StopSignal: s.StopSignal, Aliases: aliases(p, s)}
 	v.File, v.Line = r.where([]string{"services", s.Name})
+	if v.Schedule != "" && !gronx.IsValid(v.Schedule) {
+		r.refuse([]string{"services", s.Name, extensionKey, "schedule"}, "the schedule "+strconv.Quote(v.Schedule)+" is no cron expression", `for example "*/15 * * * *"`)
+	}
 	if s.Scale != nil {
 		v.Replicas = *s.Scale
 	}

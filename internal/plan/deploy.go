@@ -169,7 +169,8 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 			after = append(after, up[d.Name]...)
 		}
 		if len(s.Ports) == 0 {
-			after = append(after, b.stopOld(dep, s.Name, flat)...)
+			stopped := b.stopOld(dep, s.Name, flat)
+			after, all = append(after, stopped...), append(all, stopped...)
 		}
 		for _, it := range instances(dep, s) {
 			if b.there(it.name) && b.in.Ready[it.name] {
@@ -185,6 +186,8 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 	return append(all, flat...)
 }
 
+// stopOld ends what the revision before runs of a service that has no route,
+// runs of a cron job too.
 func (b *builder) stopOld(dep *staging.Deployment, service string, after []string) []string {
 	old := b.in.Serving
 	if old == nil || old.ID == dep.ID || old.Stack == nil {
@@ -197,6 +200,11 @@ func (b *builder) stopOld(dep *staging.Deployment, service string, after []strin
 	var ids []string
 	for _, it := range instances(old, s) {
 		ids = append(ids, b.drop(it.name, service+" has no route and must not run twice", after)...)
+	}
+	for _, name := range b.names {
+		if strings.HasPrefix(name, JobName(old, service)) {
+			ids = append(ids, b.drop(name, "a newer "+service+" is being deployed", after)...)
+		}
 	}
 	return ids
 }

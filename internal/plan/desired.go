@@ -75,6 +75,19 @@ func links(dep *staging.Deployment) []item {
 	return items
 }
 
+// JobName is what the ledger names of a cron job's runs begin with.
+func JobName(dep *staging.Deployment, job string) string {
+	return Name(dep.Environment, staging.ResourceTask, dep.ID+jobMark+job+".")
+}
+
+// IsJob is whether a row is a run of a cron job: it ends by itself, by sleep,
+// by a deployment, or with the environment.
+func IsJob(r staging.Resource) bool {
+	return r.Kind == staging.ResourceTask && strings.Contains(r.Name, jobMark)
+}
+
+const jobMark = ".cron-"
+
 // LinkEndpoint is the ledger name of a link's address: it stays the same as
 // long as the environment lives, since running services know it.
 func LinkEndpoint(environment, link string) string {

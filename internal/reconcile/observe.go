@@ -54,6 +54,11 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	}
 	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })
 	v.Sessions = a.Sessions(env.ID)
+	for _, row := range v.Ledger { // an earlier server began it
+		if plan.IsJob(row) && v.Observed[row.Name].Run == staging.RunRunning {
+			v.Sessions[row.Name] = true
+		}
+	}
 	v.Holding = a.Edge.Holding(env.ID)
 	if row, ok := v.row(plan.Name(env.ID, staging.ResourceRoute, "0")); ok {
 		v.Drained = a.mem.drained == row.SpecHash

@@ -36,28 +36,16 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 	if !ok {
 		return 0, staging.Refused("", "the platform cannot attach")
 	}
-	env, err := e.Store.Environment(ctx, s.Environment)
+	a, v, dep, err := e.standing(ctx, s.Environment)
 	if err != nil {
 		return 0, err
 	}
-	if env.Deployed.Deployment == "" {
-		return 0, staging.Refused("offshoot show "+env.Slug, "nothing is deployed in %s", env.Slug)
-	}
-	dep, err := e.Store.Deployment(ctx, env.Deployed.Deployment)
-	if err != nil {
-		return 0, err
-	}
-	project, err := e.Store.Project(ctx, env.Project)
-	if err != nil {
-		return 0, err
-	}
-	a := newActor(e, env.ID, e.remembered(env.ID))
-	v := &view{Input: plan.Input{Environment: env}, project: project}
+	env := v.Environment
 	service, err := sessionService(dep.Stack, s)
 	if err != nil {
 		return 0, err
 	}
-	spec, _, err := a.base(ctx, v, &dep, service)
+	spec, _, err := a.base(ctx, v, dep, service)
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +59,7 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 		x.Command = staging.Command{Shell: "if command -v bash >/dev/null; then exec bash -l; else exec sh; fi"}
 	}
 	if s.Client != "" {
-		if err := a.client(ctx, v, &dep, s, &x); err != nil {
+		if err := a.client(ctx, v, dep, s, &x); err != nil {
 			return 0, err
 		}
 	}

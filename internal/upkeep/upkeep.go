@@ -62,6 +62,14 @@ type Use interface {
 	Session(environment string) bool
 }
 
+// Crons runs cron jobs.
+type Crons interface {
+	// On is whether a job runs by itself in an environment.
+	On(e staging.Environment, job staging.Service) bool
+	// Run starts a job unless it runs. It does not block.
+	Run(environment, job string)
+}
+
 // Disk is how much of the data folder's disk is free, in bytes.
 type Disk func() (free, total int64, err error)
 
@@ -70,6 +78,7 @@ type Config struct {
 	Store    Store
 	Work     Work
 	Use      Use
+	Crons    Crons
 	Disk     Disk
 	Defaults Defaults
 	// SnapshotAt is the time of day of the daily snapshot for projects that
@@ -101,7 +110,10 @@ type Service struct {
 	done    chan struct{}
 	// sweeping is held by one sweep at a time.
 	sweeping sync.Mutex
-	low      bool
+	// cronsAt is when it was last looked for cron jobs that are due; only that
+	// duty uses it.
+	cronsAt time.Time
+	low     bool
 }
 
 // New makes a service that does nothing until it is started.
@@ -129,6 +141,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.schedule.add(TaskSweeper, s.sweepDue)
 	s.schedule.add(TaskSnapshots, s.snapshots)
 	s.schedule.add("disk", s.disk)
+	s.schedule.add(taskCrons, s.crons)
 	go func() {
 		defer close(s.done)
 		s.run(run)
@@ -143,6 +156,7 @@ func (s *Service) run(ctx context.Context) {
 	s.schedule.run(ctx, changed, func() {
 		s.schedule.soon(TaskSweeper, s.Every)
 		s.schedule.soon(taskIdle, s.Every)
+		s.schedule.soon(taskCrons, s.Every)
 	})
 }
 

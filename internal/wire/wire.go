@@ -338,6 +338,8 @@ type Reset struct {
 
 // Session asks for a command in an environment.
 type Session struct {
+	// Job is the cron job to run, "" for the command.
+	Job     string       `json:"job"`
 	Service string       `json:"service"`
 	Beside  bool         `json:"beside"`
 	Client  string       `json:"client"`

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"time"
 
+	"offshoot/internal/control"
+	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
 	"offshoot/internal/upkeep"
@@ -30,7 +32,7 @@ const (
 
 func (s *server) newUpkeep(c ServerConfig) *upkeep.Service {
 	u := c.Upkeep
-	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Disk: disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
+	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Crons: crons{s}, Disk: disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
 		Defaults:   upkeep.Defaults{TTL: cmp.Or(u.TTL, defaultTTL), Sleep: cmp.Or(u.Sleep, defaultSleep)},
 		SnapshotAt: cmp.Or(u.SnapshotAt, defaultSnapshotAt), Every: cmp.Or(u.Every, defaultEvery),
 		Changed: s.store.Subscribe})
@@ -91,6 +93,23 @@ func (c chores) Snapshot(ctx context.Context, id string) error {
 		return err
 	}
 	return run(ctx)
+}
+
+// crons runs cron jobs that are due.
+type crons struct{ s *server }
+
+func (c crons) On(e staging.Environment, job staging.Service) bool { return control.CronOn(e, job) }
+
+func (c crons) Run(id, job string) {
+	c.s.engine.Go(func(ctx context.Context) {
+		code, err := c.s.engine.RunJob(ctx, id, job, func(platform.LogLine) error { return nil })
+		switch {
+		case staging.CodeOf(err) == staging.CodeConflict || ctx.Err() != nil:
+			c.s.log.Debug("cron job", "environment", id, "job", job, "error", err)
+		case err != nil || code != 0:
+			c.s.log.Warn("cron job", "environment", id, "job", job, "exit", code, "error", err)
+		}
+	})
 }
 
 func (c chores) RemoveSnapshot(ctx context.Context, id string) error {
