@@ -41,6 +41,14 @@ func access() map[string]rule {
 		"GET /healthz": {open: true},
 		"GET /readyz":  {open: true},
 
+		"GET /{$}":               {role: viewer, scope: scopeQuery, page: true},
+		"GET /environments/{id}": {role: viewer, scope: scopeEnvironment, page: true},
+		"GET /live":              {role: viewer, scope: scopeQuery, page: true},
+		"GET /sign-in":           {open: true},
+		"POST /sign-in":          {open: true},
+		"POST /sign-out":         {open: true},
+		"GET /assets/{file}":     {open: true},
+
 		"GET /openapi.json": {role: viewer, scope: scopeQuery},
 		"GET /metrics":      {role: viewer},
 

@@ -98,6 +98,8 @@ type Site interface {
 	Session(r *http.Request) string
 	// SignIn answers a browser that is not signed in.
 	SignIn(w http.ResponseWriter, r *http.Request)
+	// Problem shows an error to a browser.
+	Problem(w http.ResponseWriter, r *http.Request, p wire.Problem)
 }
 
 // Attached is a person's end of a session.

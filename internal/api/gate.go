@@ -27,6 +27,10 @@ func (g *gate) HandleFunc(pattern string, handle func(http.ResponseWriter, *http
 	need := g.rules[pattern] // the zero rule lets administrators in alone
 	g.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		if err := g.check(need, r); err != nil {
+			if need.page {
+				g.c.Page.Problem(w, r, problemOf(err).Problem)
+				return
+			}
 			writeProblem(w, problemOf(err))
 			return
 		}
@@ -93,7 +97,7 @@ func (g *gate) who(r *http.Request) (auth.Principal, error) {
 	if given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return g.c.Keeper.Token(r.Context(), given)
 	}
-	if _, pattern := g.mux.Handler(r); g.rules[pattern].page && g.c.Page != nil {
+	if _, pattern := g.mux.Handler(r); g.rules[pattern].page {
 		return g.c.Keeper.InSession(r.Context(), g.c.Page.Session(r))
 	}
 	return g.c.Keeper.Token(r.Context(), "")

@@ -39,6 +39,7 @@ import (
 	"offshoot/internal/storage"
 	"offshoot/internal/store"
 	"offshoot/internal/upkeep"
+	"offshoot/internal/web"
 )
 
 // ServerConfig is what a person says of a server.
@@ -181,11 +182,12 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s.upkeep = s.newUpkeep(c)
 	s.control = control.New(control.Config{Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Disk: disk(c.Dir), Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
 		Version: c.Version, Log: c.Log, Now: now})
+	keeper := auth.NewKeeper(token, db, key.Derive("session"), now)
 	closing, cancel := context.WithCancel(context.Background())
 	s.closing = cancel
 	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Sweeper: s.control, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
 		Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
-		Keeper: auth.NewKeeper(token, db, key.Derive("session"), now)})
+		Keeper: keeper, Page: web.New(web.Config{Views: s.control, Keeper: keeper, Subscribe: db.Subscribe, Closing: closing, Version: c.Version, Now: now})})
 	return s, nil
 }
 

@@ -1,0 +1,167 @@
+package web
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"offshoot/internal/staging"
+	"offshoot/internal/wire"
+)
+
+// mostShown bounds the list; more are found from the command line.
+const mostShown = 500
+
+// group is one project's environments.
+type group struct {
+	Project string
+	Items   []wire.Environment
+}
+
+// listed is what the list shows.
+type listed struct {
+	Groups []group
+	Counts []count
+	Total  int
+	More   bool
+}
+
+type count struct {
+	Phase string
+	N     int
+}
+
+func (p *Page) list(w http.ResponseWriter, r *http.Request) {
+	items, err := p.c.Views.Environments(r.Context(), r.URL.Query().Get("project"), false, "", mostShown+1)
+	if err != nil {
+		p.Problem(w, r, problemOf(err))
+		return
+	}
+	l := listed{More: len(items) > mostShown}
+	items = items[:min(len(items), mostShown)]
+	l.Total = len(items)
+	slices.SortStableFunc(items, func(a, b wire.Environment) int {
+		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(rank(a), rank(b)), b.LastActivityAt.Compare(a.LastActivityAt))
+	})
+	counts := map[string]int{}
+	for _, e := range items {
+		counts[e.Phase]++
+		if n := len(l.Groups); n == 0 || l.Groups[n-1].Project != e.Project {
+			l.Groups = append(l.Groups, group{Project: e.Project})
+		}
+		g := &l.Groups[len(l.Groups)-1]
+		g.Items = append(g.Items, e)
+	}
+	for phase, n := range counts {
+		l.Counts = append(l.Counts, count{phase, n})
+	}
+	slices.SortFunc(l.Counts, func(a, b count) int { return cmp.Or(b.N-a.N, cmp.Compare(a.Phase, b.Phase)) })
+	p.render(w, r, http.StatusOK, "list.html", frame{Title: "Environments", Live: true, Body: l})
+}
+
+// rank puts shared environments first.
+func rank(e wire.Environment) int {
+	if e.Kind == string(staging.KindShared) {
+		return 0
+	}
+	return 1
+}
+
+// shown is what an environment's page shows.
+type shown struct {
+	wire.Environment
+	Steps   []step
+	History []wire.Deployment
+}
+
+// step is a line of a timeline; the bar's length is its part of the longest.
+type step struct {
+	wire.Step
+	Part int
+}
+
+// mostHistory bounds the deployments on an environment's page.
+const mostHistory = 12
+
+func (p *Page) environment(w http.ResponseWriter, r *http.Request) {
+	e, err := p.c.Views.Environment(r.Context(), r.PathValue("id"))
+	if err != nil {
+		p.Problem(w, r, problemOf(err))
+		return
+	}
+	history, err := p.c.Views.Deployments(r.Context(), e.ID)
+	if err != nil {
+		p.Problem(w, r, problemOf(err))
+		return
+	}
+	s := shown{Environment: e, History: history[:min(len(history), mostHistory)]}
+	if e.Deployment != nil {
+		longest := int64(1)
+		for _, x := range e.Deployment.Steps {
+			longest = max(longest, x.DurationMS)
+		}
+		for _, x := range e.Deployment.Steps {
+			s.Steps = append(s.Steps, step{x, int(x.DurationMS * 100 / longest)})
+		}
+	}
+	p.render(w, r, http.StatusOK, "environment.html", frame{Title: e.Branch, Live: true, Body: s})
+}
+
+// span is a time in the one unit that says enough.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+func (p *Page) ago(t time.Time) string   { return span(p.c.Now().Sub(t)) + " ago" }
+func (p *Page) until(t time.Time) string { return "in " + span(t.Sub(p.c.Now())) }
+
+func rfc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func took(ms int64) string {
+	switch {
+	case ms < 1000:
+		return fmt.Sprintf("%d ms", ms)
+	case ms < 60_000:
+		return fmt.Sprintf("%.1f s", float64(ms)/1000)
+	}
+	return fmt.Sprintf("%d min %02d s", ms/60_000, ms/1000%60)
+}
+
+func size(n int64) string {
+	for _, unit := range []string{"B", "KB", "MB", "GB"} {
+		if n < 1024 {
+			return fmt.Sprintf("%d %s", n, unit)
+		}
+		n /= 1024
+	}
+	return fmt.Sprintf("%d TB", n)
+}
+
+func short(sha string) string { return sha[:min(10, len(sha))] }
+
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	return u.Host
+}
+
+// phaseText is what a phase means to who looks at it.
+func phaseText(phase string) string {
+	return map[string]string{"asleep": "asleep, wakes on a request", "failed": "failed, serves nothing", "degraded": "degraded, serves what it can"}[phase]
+}
+
+// share is a step's bar as one of the widths that the style sheet knows.
+func share(part int) int { return (part + 4) / 5 * 5 }
