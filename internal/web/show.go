@@ -77,6 +77,17 @@ type shown struct {
 	History []wire.Deployment
 }
 
+// Serves says what serves where that is not what is wanted.
+func (s shown) Serves() string {
+	switch d := s.Revision.Deployed; {
+	case d == nil:
+		return "nothing serves"
+	case *d != s.Revision.Desired:
+		return short(*d) + " serves"
+	}
+	return ""
+}
+
 // step is a line of a timeline; the bar's length is its part of the longest.
 type step struct {
 	wire.Step
@@ -123,6 +134,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
+func (p *Page) age(t time.Time) string   { return span(p.c.Now().Sub(t)) }
 func (p *Page) ago(t time.Time) string   { return span(p.c.Now().Sub(t)) + " ago" }
 func (p *Page) until(t time.Time) string { return "in " + span(t.Sub(p.c.Now())) }
 

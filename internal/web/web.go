@@ -50,7 +50,7 @@ type Page struct {
 func New(c Config) *Page {
 	p := &Page{c: c}
 	p.templates = template.Must(template.New("").Funcs(template.FuncMap{
-		"ago": p.ago, "until": p.until, "took": took, "size": size, "short": short, "rfc": rfc, "phase": phaseText, "host": host, "share": share,
+		"age": p.age, "ago": p.ago, "until": p.until, "took": took, "size": size, "short": short, "rfc": rfc, "phase": phaseText, "host": host, "share": share,
 	}).ParseFS(files, "template/*.html"))
 	return p
 }
