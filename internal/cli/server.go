@@ -22,6 +22,7 @@ type ServerOptions struct {
 	// TTL, Sleep and SnapshotAt hold for projects that say nothing.
 	TTL, Sleep, UpkeepEvery time.Duration
 	SnapshotAt              string
+	Slots                   int
 }
 
 // timeOfDay is an hour and minute.
@@ -58,6 +59,7 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().DurationVar(&o.Sleep, "sleep", 30*time.Minute, "let an environment sleep after this time without requests; negative for never")
 	c.Flags().StringVar(&o.SnapshotAt, "snapshot-at", "03:00", `time of day, by this machine's clock, of the daily snapshot of shared staging, or "off"`)
 	c.Flags().DurationVar(&o.UpkeepEvery, "upkeep-every", 15*time.Second, "how soon it is looked for environments that are idle, or due")
+	c.Flags().IntVar(&o.Slots, "slots", 0, "how many environments are deployed at a time (default: twice the processors, 4 at least)")
 	c.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "log what is done")
 	c.AddCommand(notBuilt("install"))
 	return c
@@ -82,6 +84,8 @@ func (o ServerOptions) check() error {
 		return err
 	}
 	switch {
+	case o.Slots < 0:
+		return staging.Errorf(staging.CodeUsage, "for example 8", "--slots %d", o.Slots)
 	case o.TTL < 0 || o.UpkeepEvery <= 0:
 		return staging.Errorf(staging.CodeUsage, "for example 72h", "--ttl and --upkeep-every are durations above nothing")
 	case o.SnapshotAt != "off" && !timeOfDay.MatchString(o.SnapshotAt):

@@ -29,6 +29,7 @@ type Work interface {
 	Go(work func(ctx context.Context)) bool
 	Run(ctx context.Context, s reconcile.Session) (int, error)
 	RunJob(ctx context.Context, environment, job string, tell func(platform.LogLine) error) (int, error)
+	Queue() (waiting []reconcile.Waiting, running, slots int)
 }
 
 // Config is what the service works with.

@@ -11,6 +11,7 @@ import (
 // Status is the server's health.
 func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 	st := wire.Status{Version: s.Version, Ready: true, Environments: map[string]int{}, Queue: []wire.Queued{}, Tasks: []wire.Task{}}
+	byID := map[string]staging.Environment{}
 	for after := ""; ; {
 		const page = 500
 		list, err := s.Store.Environments(ctx, store.EnvironmentFilter{After: after, Limit: page})
@@ -20,19 +21,22 @@ func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 		for _, e := range list {
 			after = e.ID
 			st.Environments[string(e.Phase)]++
-			if e.Phase == staging.PhaseQueued {
-				st.Queue = append(st.Queue, wire.Queued{Environment: e.ID, Project: e.Project, Branch: e.Branch, Reason: e.Reason, Since: e.CreatedAt})
-			}
+			byID[e.ID] = e
 		}
 		if len(list) < page {
 			break
 		}
 	}
+	waiting, running, slots := s.Work.Queue()
+	for _, x := range waiting {
+		e := byID[x.Environment]
+		st.Queue = append(st.Queue, wire.Queued{Environment: x.Environment, Project: e.Project, Branch: e.Branch, Reason: x.Reason, Place: x.Place, Since: x.Since})
+	}
 	free, total, err := s.Disk()
 	if err != nil {
 		return st, err
 	}
-	st.Capacity = wire.Capacity{DiskFreeBytes: free, DiskTotalBytes: total, Scarce: s.Disk.Scarce()}
+	st.Capacity = wire.Capacity{DiskFreeBytes: free, DiskTotalBytes: total, Scarce: s.Disk.Scarce(), Running: running, Slots: slots}
 	tasks, err := s.Upkeep.Tasks(ctx)
 	if err != nil {
 		return st, err
@@ -51,4 +55,22 @@ func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 		st.Tasks, st.Late = append(st.Tasks, w), st.Late || t.Late
 	}
 	return st, nil
+}
+
+// waitsFor is why an environment that waits for its turn waits, and at which
+// place; "" for others. One that sleeps says what for.
+func (s *Service) waitsFor(env staging.Environment) string {
+	if env.Phase == staging.PhaseAsleep && env.AsleepBy == staging.AsleepIdle {
+		return "nobody used it for a while"
+	}
+	if env.Phase != staging.PhaseQueued && env.Phase != staging.PhaseWaking && env.Phase != staging.PhaseDestroying && env.Phase != staging.PhaseDeploying {
+		return ""
+	}
+	waiting, _, _ := s.Work.Queue()
+	for _, x := range waiting {
+		if x.Environment == env.ID {
+			return x.Reason
+		}
+	}
+	return ""
 }

@@ -28,6 +28,9 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 		Reason: env.Reason, URL: s.Site.PrimaryURL(p, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
 		Generation: env.Generation, Pinned: env.Pinned, Size: env.Desired.Size, Platform: env.Platform, CreatedAt: env.CreatedAt, CreatedBy: env.CreatedBy,
 		LastActivityAt: env.LastActivityAt, Services: []wire.Service{}, Data: []wire.Data{}, Links: []wire.Link{}, Notes: []staging.Note{}}
+	if why := s.waitsFor(env); why != "" {
+		v.Reason = why
+	}
 	if v.Size == "" {
 		v.Size = staging.DefaultSize
 	}

@@ -77,9 +77,13 @@ func (a *actor) run() {
 			a.wait(time.Until(a.retry["observe"].at))
 			continue
 		}
-		p := plan.Next(view.Input)
+		p, admitted := a.admit(view, plan.Next(view.Input))
 		if err := a.record(a.ctx, view, p); err != nil && !errors.Is(err, errStale) {
 			a.Log.ErrorContext(a.ctx, "record", "environment", a.id, "error", err)
+		}
+		if !admitted {
+			a.wait(readmit)
+			continue
 		}
 		a.abandon(p)
 		next := a.start(view, p)
@@ -106,6 +110,7 @@ func (a *actor) end() {
 		r := <-a.done
 		delete(a.running, r.op.ID)
 	}
+	a.admission.leave(a.id)
 	a.mu.Lock()
 	delete(a.actors, a.id)
 	a.mu.Unlock()

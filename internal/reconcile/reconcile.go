@@ -8,6 +8,7 @@ package reconcile
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -104,9 +105,21 @@ type Config struct {
 	Ahead func(ctx context.Context, project, data, revision string, migrations []string) *staging.Ahead
 	// Password is an environment's own for a datastore.
 	Password func(owner, datastore string) string
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Slots is how many environments are deployed at a time, 0 for what suits
+	// the machine. Scarce is why nothing new may be begun, "" where it may; it
+	// may be nil.
+	Slots  int
+	Scarce func() string
+	Log    *slog.Logger
+	Now    func() time.Time
 }
+
+// slotsPerCPU and fewestSlots make the usual number of slots: deployments wait
+// more than they compute.
+const (
+	slotsPerCPU = 2
+	fewestSlots = 4
+)
 
 // Engine runs one actor for each environment that has work, and none for those
 // that have not.
@@ -120,7 +133,8 @@ type Engine struct {
 	closed bool
 	all    sync.WaitGroup
 	// memory outlives an actor: what was seen to answer since it started.
-	memory map[string]*memory
+	memory    map[string]*memory
+	admission *admission
 }
 
 // memory is what this server saw of one environment.
@@ -145,7 +159,15 @@ type memory struct {
 // New makes an engine that does nothing until it is kicked.
 func New(c Config) *Engine {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Engine{Config: c, ctx: ctx, stop: stop, actors: map[string]*actor{}, memory: map[string]*memory{}}
+	if c.Slots == 0 {
+		c.Slots = max(fewestSlots, slotsPerCPU*runtime.NumCPU())
+	}
+	if c.Scarce == nil {
+		c.Scarce = func() string { return "" }
+	}
+	e := &Engine{Config: c, ctx: ctx, stop: stop, actors: map[string]*actor{}, memory: map[string]*memory{}}
+	e.admission = newAdmission(c.Slots, c.Scarce, c.Now, e.Kick)
+	return e
 }
 
 // Kick says that something about an environment has changed. It never blocks.

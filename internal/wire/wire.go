@@ -260,6 +260,9 @@ type Capacity struct {
 	DiskTotalBytes int64 `json:"disk_total_bytes"`
 	// Scarce is why nothing new is begun, "" where there is room.
 	Scarce string `json:"scarce"`
+	// Running is how many environments are worked on, out of Slots at a time.
+	Running int `json:"running"`
+	Slots   int `json:"slots"`
 }
 
 // Task is one of the server's regular duties.

@@ -20,7 +20,7 @@ func Program() cli.Program {
 		log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 		return Serve(ctx, ServerConfig{Dir: o.Dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Domain: o.Domain, PublicURL: o.PublicURL,
 			Version: cli.Version(), Log: log, Stdout: stdout,
-			Upkeep: Upkeep{TTL: o.TTL, Sleep: o.Sleep, SnapshotAt: o.SnapshotAt, Every: o.UpkeepEvery}})
+			Upkeep: Upkeep{TTL: o.TTL, Sleep: o.Sleep, SnapshotAt: o.SnapshotAt, Every: o.UpkeepEvery}, Slots: o.Slots})
 	}, InitPool: initPool, Doctor: examine, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
 		cache, err := demo.Cache()
 		if err != nil {

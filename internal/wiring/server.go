@@ -56,6 +56,9 @@ type ServerConfig struct {
 	// Ready is called with the addresses and the administrator's token.
 	Ready  func(api, edge, token string)
 	Upkeep Upkeep
+	// Slots is how many environments are deployed at a time, 0 for what suits
+	// the machine.
+	Slots int
 }
 
 // stopLimit is how long a stopping server finishes what is under way.
@@ -169,7 +172,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 			return s.control.LinkURL(ctx, e, l)
 		},
 		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": clusters},
-		Read: s.read(mirrors), Log: c.Log, Now: now,
+		Read: s.read(mirrors), Log: c.Log, Now: now, Slots: c.Slots, Scarce: disk(c.Dir).Scarce,
 		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
 			return s.control.Variables(ctx, p, e)
 		},
