@@ -35,6 +35,8 @@ func (b *builder) add(op Op, after ...[]string) []string {
 		op.ID = string(op.Action) + " " + op.Deployment + op.Service
 	case op.Action == Route: // the same hosts, to another revision
 		op.ID += " " + op.Deployment
+	case op.Contents != "": // the same bundle, another order
+		op.ID += " " + op.Contents
 	}
 	if b.has(op.ID) {
 		return []string{op.ID}
@@ -129,10 +131,12 @@ var dropOrder = []func(staging.Resource) bool{
 	func(r staging.Resource) bool { return r.Kind == staging.ResourceRoute },
 	func(r staging.Resource) bool {
 		return r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
-			r.Kind == staging.ResourceBundle || r.Kind == staging.ResourceWorkload && !isData(r.Name)
+			r.Kind == staging.ResourceBundle && !isDataBundle(r.Name) || r.Kind == staging.ResourceWorkload && !isData(r.Name)
 	},
 	func(r staging.Resource) bool { return r.Kind == staging.ResourceLink },
-	func(r staging.Resource) bool { return r.Kind == staging.ResourceWorkload && isData(r.Name) },
+	func(r staging.Resource) bool {
+		return r.Kind == staging.ResourceWorkload && isData(r.Name) || r.Kind == staging.ResourceBundle && isDataBundle(r.Name)
+	},
 	func(r staging.Resource) bool {
 		return r.Kind == staging.ResourceClone || r.Kind == staging.ResourceMark ||
 			r.Kind == staging.ResourceAside || r.Kind == staging.ResourceSnapshot

@@ -42,7 +42,7 @@ func (b *builder) deploy() {
 
 // leave lets go of what earlier deployments left.
 func (b *builder) leave(dep *staging.Deployment) {
-	mine, serving := keep(dep, true), keep(b.in.Serving, true)
+	mine, serving := b.keep(dep, true), b.keep(b.in.Serving, true)
 	b.dropAll(func(r staging.Resource) bool {
 		return !mine[r.Name] && !serving[r.Name] && !ran(r, b.in.Serving) && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r)
 	}, "nothing needs it")
@@ -54,7 +54,7 @@ func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
 		ids = append(ids, b.ensure(serverEndpoint(dep, d), dep, "", d.Name+" needs an address", within)...)
 	}
 	for _, s := range dep.Stack.Services {
-		for _, it := range endpoints(dep, s) {
+		for _, it := range b.endpoints(dep, s) {
 			ids = append(ids, b.ensure(it, dep, "", s.Name+" needs an address", within)...)
 		}
 	}
@@ -83,6 +83,9 @@ func (b *builder) data(dep *staging.Deployment, within, addresses []string) []st
 	for _, it := range clones(dep) {
 		made[it.service] = b.ensure(it, dep, staging.StepData, "the environment has data of its own", within)
 		ids = append(ids, made[it.service]...)
+	}
+	if b.in.Bundles {
+		return append(ids, b.serveBundle(dep, within, addresses, ids)...)
 	}
 	for _, d := range dep.Stack.Datastores {
 		ids = append(ids, b.serve(dep, d, made[d.Name], addresses)...)
@@ -161,6 +164,9 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 	if dep.Progress.Healthy {
 		return flat
 	}
+	if b.in.Bundles {
+		return b.startBundle(dep, dep.Cause, flat)
+	}
 	up := map[string][]string{}
 	var all []string
 	for _, s := range startOrder(dep.Stack) {
@@ -231,6 +237,9 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome st
 	after = b.announceHooks(dep, after)
 	if !b.in.Environment.Awake {
 		after = append(after, b.sleep(dep, after)...)
+		if b.in.Bundles {
+			after = append(after, b.rest(dep, after)...)
+		}
 		after = append(after, b.dropAll(func(r staging.Resource) bool { return r.Kind == staging.ResourceWorkload }, "asleep", after)...)
 	}
 	b.finish(dep, outcome, after)

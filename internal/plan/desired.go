@@ -148,12 +148,11 @@ func Destination(dep *staging.Deployment) string {
 }
 
 // endpoints are the addresses of a service's instances, one a port.
-func endpoints(dep *staging.Deployment, s staging.Service) []item {
+func (b *builder) endpoints(dep *staging.Deployment, s staging.Service) []item {
 	var items []item
 	for _, it := range instances(dep, s) {
 		for _, p := range s.Ports {
-			items = append(items, item{name: Name(dep.Environment, staging.ResourceEndpoint,
-				fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, it.instance, p.Target)),
+			items = append(items, item{name: EndpointName(b.in.Bundles, dep, s.Name, it.instance, p.Target),
 				kind: staging.ResourceEndpoint, service: s.Name, instance: it.instance})
 		}
 	}
@@ -161,7 +160,7 @@ func endpoints(dep *staging.Deployment, s staging.Service) []item {
 }
 
 // keep are the names of all that a deployment which serves stands on.
-func keep(dep *staging.Deployment, awake bool) map[string]bool {
+func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
 	names := map[string]bool{}
 	if dep == nil || dep.Stack == nil {
 		return names
@@ -172,6 +171,9 @@ func keep(dep *staging.Deployment, awake bool) map[string]bool {
 		}
 	}
 	add(scope(dep.Environment), route(dep.Environment), checkout(dep))
+	if b.in.Bundles {
+		add(dataBundle(dep), appBundle(dep))
+	}
 	add(clones(dep)...)
 	for _, it := range links(dep) {
 		names[LinkEndpoint(dep.Environment, it.service)] = true
@@ -186,7 +188,7 @@ func keep(dep *staging.Deployment, awake bool) map[string]bool {
 		}
 	}
 	for _, s := range dep.Stack.Services {
-		add(endpoints(dep, s)...)
+		add(b.endpoints(dep, s)...)
 		if awake {
 			add(instances(dep, s)...)
 		}

@@ -66,6 +66,10 @@ type Op struct {
 	Deployment string
 	// Step is the line of the timeline that it belongs to, "" for none.
 	Step staging.StepName
+	// Contents identifies what a bundle is to hold, Asleep whether nothing of it
+	// is to run.
+	Contents string
+	Asleep   bool
 	// Outcome is how a deployment ends, Phase what the environment is then ("":
 	// what it was).
 	Outcome staging.Outcome
@@ -112,6 +116,9 @@ type Input struct {
 	// alone. Observed is by name; a row that has no observation is unknown.
 	Ledger   []staging.Resource
 	Observed map[string]staging.Observation
+	// Bundles is whether the platform takes whole sets of workloads (its grain
+	// is bundle) instead of one at a time.
+	Bundles bool
 	// Empty is whether new data starts without a snapshot, so that seed runs.
 	Empty bool
 	// Ready names the workloads that were seen to answer since they started. It

@@ -50,13 +50,17 @@ type world struct {
 	version string
 	failing string
 	blind   bool
+	// grain is whether the platform takes bundles, which are these.
+	grain   bool
+	bundles map[string]*bundle
 	// backwards does first what a plan names last.
 	backwards bool
 }
 
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, env: staging.Environment{ID: "env_a", Awake: true}, rows: map[string]staging.Resource{},
-		exists: map[string]bool{}, ready: map[string]bool{}, started: map[string]int{}, version: "15"}
+		exists: map[string]bool{}, ready: map[string]bool{}, started: map[string]int{}, version: "15",
+		bundles: map[string]*bundle{}, grain: rapid.Bool().Draw(t, "bundles")}
 	w.rows["env_b/workload/web"] = staging.Resource{Name: "env_b/workload/web", Owner: "env_b", Kind: staging.ResourceWorkload}
 	w.exists["env_b/workload/web"] = true
 	w.deploy()
@@ -96,13 +100,13 @@ func (w *world) input() plan.Input {
 		d.Options.Scale = w.env.Desired.Scale
 	}
 	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
-		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true}
+		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain}
 	for name, row := range w.rows {
 		in.Ledger = append(in.Ledger, row)
 		switch {
 		case w.blind:
 		case w.exists[name]:
-			in.Observed[name] = staging.Observation{Presence: staging.Present, Run: staging.RunRunning}
+			in.Observed[name] = w.observed(name)
 		default:
 			in.Observed[name] = staging.Observation{Presence: staging.Absent}
 		}
@@ -119,7 +123,10 @@ func (w *world) do(op plan.Op, crash int) {
 	}
 	switch op.Action {
 	case plan.Apply:
-		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourceIntended}
+		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourceIntended, SpecHash: op.Contents}
+		if w.grain && op.Kind == staging.ResourceWorkload {
+			w.t.Fatalf("the platform takes bundles, not %s", op.Resource)
+		}
 		if crash == 1 {
 			return
 		}
@@ -130,6 +137,9 @@ func (w *world) do(op plan.Op, crash int) {
 			if w.started[op.Resource]++; w.started[op.Resource] > 1 && !w.exists[op.Resource] {
 				w.t.Fatalf("started twice: %s", op.Resource)
 			}
+		}
+		if op.Kind == staging.ResourceBundle {
+			w.order(op, dep)
 		}
 		w.exists[op.Resource] = true
 		w.oneServerEach()
@@ -143,6 +153,14 @@ func (w *world) do(op plan.Op, crash int) {
 	case plan.Read:
 		dep.Stack = stack(w.version)
 	case plan.Await:
+		if op.Kind == staging.ResourceBundle {
+			// What is started again for a deployment that failed does start.
+			failed := w.failing != "" && w.failing == string(op.Step) && dep.Outcome == staging.OutcomeRunning && dep.Failure == nil && op.Service == plan.PhaseApp
+			if w.done(op.Resource, failed); failed {
+				dep.Failure = &staging.Failure{Step: op.Step}
+			}
+			return
+		}
 		if w.failing == string(op.Step) {
 			dep.Failure = &staging.Failure{Step: op.Step}
 			return
@@ -165,6 +183,7 @@ func (w *world) do(op plan.Op, crash int) {
 		}
 		w.ready[op.Resource] = true
 	case plan.Delete:
+		w.remove(op.Resource)
 		delete(w.exists, op.Resource)
 		delete(w.ready, op.Resource)
 		if crash == 0 {
@@ -244,7 +263,7 @@ func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
 	for _, s := range dep.Stack.Services {
 		for i := range dep.Options.Replicas(dep.Stack, s) {
 			for _, p := range s.Ports {
-				name := plan.Name(w.env.ID, staging.ResourceEndpoint, fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, i, p.Target))
+				name := plan.EndpointName(w.grain, dep, s.Name, i, p.Target)
 				if w.rows[name].State != staging.ResourcePresent {
 					w.t.Fatalf("%s began before %s was allotted", op.Resource, name)
 				}
@@ -262,6 +281,10 @@ func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
 // stillServing holds invariant 8: what has a route runs, or requests are held.
 func (w *world) stillServing() {
 	if w.routed == "" || w.holding || !w.env.DeleteRequestedAt.IsZero() {
+		return
+	}
+	if w.grain {
+		w.inPlace()
 		return
 	}
 	_, count, _ := strings.Cut(w.rows[w.env.ID+"/route/0"].SpecHash, "web=")
@@ -299,7 +322,7 @@ func TestPlannerConverges(t *testing.T) {
 		w.backwards = rapid.Bool().Draw(t, "backwards")
 		w.settle()
 		for range rapid.IntRange(0, 6).Draw(t, "events") {
-			w.failing = rapid.SampledFrom([]string{"", "", "build", "release", "health"}).Draw(t, "failing")
+			w.failing = rapid.SampledFrom([]string{"", "", "build", "release", "start", "health"}).Draw(t, "failing")
 			switch rapid.SampledFrom([]string{"deploy", "sleep", "wake", "reset", "upgrade", "scale", "blind"}).Draw(t, "event") {
 			case "deploy":
 				w.deploy()
@@ -344,6 +367,7 @@ func TestPlannerConverges(t *testing.T) {
 				if p := plan.Next(w.input()); len(p.Ops) != 0 {
 					t.Fatalf("a second plan is not empty: %+v", p)
 				}
+				w.serving()
 			}
 		}
 		w.env.DeleteRequestedAt = w.env.DeleteRequestedAt.AddDate(1, 0, 0)

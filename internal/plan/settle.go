@@ -13,13 +13,16 @@ import (
 func (b *builder) settle() {
 	env, dep := b.in.Environment, b.in.Serving
 	b.plan.Phase = b.restingPhase()
-	kept := keep(dep, env.Awake)
+	kept := b.keep(dep, env.Awake)
 	var before []string
 	if dep != nil && dep.Stack != nil {
 		if env.Awake {
 			before = b.wake(dep)
 		} else {
 			before = b.sleep(dep)
+			if b.in.Bundles {
+				before = append(before, b.rest(dep, before)...)
+			}
 		}
 	}
 	if env.Awake && !b.in.Drained && b.parts(kept) {
@@ -71,6 +74,9 @@ func (b *builder) up(it item) (reason string, up bool) {
 	if o.Reason != "" {
 		reason = ": " + o.Reason
 	}
+	if b.in.Bundles {
+		return reason, b.in.Ready[it.name]
+	}
 	return reason, b.there(it.name) && b.in.Ready[it.name] && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
 }
 
@@ -108,6 +114,9 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 // wakeServices starts what has code of dep, and routes to it again.
 func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []string {
 	before := flatten(ready)
+	if b.in.Bundles {
+		return b.reroute(dep, b.startBundle(dep, "waking", before))
+	}
 	up := map[string][]string{}
 	// A request waits for what it may ask, not for workers.
 	var routed, workers []string
@@ -130,12 +139,16 @@ func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []str
 			workers = append(workers, up[s.Name]...)
 		}
 	}
-	routed = append(routed, before...)
+	return append(b.reroute(dep, append(routed, before...)), workers...)
+}
+
+// reroute leads the hosts to dep unless they do already.
+func (b *builder) reroute(dep *staging.Deployment, up []string) []string {
 	if name := route(dep.Environment).name; b.in.Holding || !b.there(name) || b.rows[name].SpecHash != Destination(dep) {
-		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: name, Deployment: dep.ID,
-			Step: staging.StepRoute, Cause: "awake"}, routed)
+		return b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: name, Deployment: dep.ID,
+			Step: staging.StepRoute, Cause: "awake"}, up)
 	}
-	return append(routed, workers...)
+	return up
 }
 
 // sleep lets nothing stop before the edge holds what comes.
@@ -185,14 +198,17 @@ func (b *builder) recover(outcome staging.Outcome) {
 		return
 	}
 	cause := "the deployment " + string(outcome)
-	kept := keep(old, b.in.Environment.Awake || !b.in.Holding)
+	kept := b.keep(old, b.in.Environment.Awake || !b.in.Holding)
 	for _, name := range b.names {
 		kept[name] = kept[name] || !b.in.Holding && ran(b.rows[name], old)
 	}
 	stopped := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
-			r.Kind == staging.ResourceWorkload)
+			r.Kind == staging.ResourceWorkload || r.Kind == staging.ResourceBundle && isDataBundle(r.Name))
 	}, cause)
+	if b.in.Bundles {
+		stopped = append(stopped, b.revert(dep, old, cause)...)
+	}
 	stopped = b.goBack(dep, stopped)
 	gone := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside
@@ -216,9 +232,7 @@ func (b *builder) goBack(dep *staging.Deployment, stopped []string) []string {
 		stopped = b.add(Op{Action: Compare, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 			Step: staging.StepRelease, Cause: "data goes back only where the schema was changed"}, stopped)
 	}
-	for _, d := range dep.Stack.Datastores {
-		stopped = append(stopped, b.drop(server(dep, d).name, "its data goes back to where it was", stopped)...)
-	}
+	stopped = b.stopServers(dep, "its data goes back to where it was", stopped)
 	return b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 		Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
 }
@@ -231,9 +245,7 @@ func keepsOnFailure(dep *staging.Deployment) bool {
 
 func (b *builder) setAside(dep, old *staging.Deployment, after []string) []string {
 	var ids []string
-	for _, d := range old.Stack.Datastores {
-		after = append(after, b.drop(server(old, d).name, "its data is set aside", after)...)
-	}
+	after = b.stopServers(old, "its data is set aside", after)
 	for _, it := range clones(old) {
 		if _, ok := b.rows[it.name]; ok {
 			ids = append(ids, b.add(Op{Action: SetAside, Kind: staging.ResourceClone, Resource: it.name, Service: it.service,

@@ -30,6 +30,12 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	}
 	row := staging.Resource{Name: op.Resource, Kind: op.Kind, Driver: a.Platform.Traits().Name, Owner: a.id, Project: v.project.Name,
 		Generation: v.Environment.Generation, SpecHash: r.SpecHash, State: staging.ResourceIntended, CreatedAt: a.Now()}
+	if r.Bundle != nil {
+		var err error
+		if row.Spec, err = handedOver(r.Bundle); err != nil {
+			return err
+		}
+	}
 	err := a.Store.Write(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
@@ -86,6 +92,12 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 			return err
 		}
 		r.Build, r.SpecHash = spec, spec.Key
+	case staging.ResourceBundle:
+		b, err := a.bundle(ctx, v, dep, op)
+		if err != nil {
+			return err
+		}
+		r.Bundle, r.SpecHash = b, op.Contents
 	case staging.ResourceWorkload, staging.ResourceTask:
 		var spec staging.WorkloadSpec
 		var err error

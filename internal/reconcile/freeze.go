@@ -73,10 +73,7 @@ func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, n
 		return nil, nil, err
 	}
 	var live []string
-	for _, row := range rows {
-		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceTask {
-			continue
-		}
+	for _, row := range workloads(rows) {
 		if o := a.look(ctx, row); o.Presence != staging.Absent && o.Run != staging.RunExited {
 			live = append(live, row.Name)
 		}
@@ -225,10 +222,8 @@ func (e *Engine) Thaw(ctx context.Context, environment string) error {
 		return err
 	}
 	var names []string
-	for _, row := range rows {
-		if row.Kind == staging.ResourceWorkload || row.Kind == staging.ResourceTask {
-			names = append(names, row.Name)
-		}
+	for _, row := range workloads(rows) {
+		names = append(names, row.Name)
 	}
 	if len(names) == 0 {
 		return nil

@@ -36,7 +36,7 @@ func (v *view) row(name string) (staging.Resource, bool) {
 
 // observe reads what is wanted and looks at everything that the ledger names.
 func (a *actor) observe(ctx context.Context) (*view, error) {
-	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}}}
+	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}, Bundles: a.bundles()}}
 	// What is wanted and what was done must be of one instant: a deployment
 	// that is seen to have ended while what serves is not seen yet would let
 	// go of everything.
@@ -48,8 +48,13 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		o := a.look(ctx, row)
 		v.Observed[row.Name] = o
 		live := o.Run == staging.RunRunning || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
-		if row.Kind == staging.ResourceWorkload && a.isReady(row.Name) && live {
-			v.Ready[row.Name] = true
+		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceBundle || !live {
+			continue
+		}
+		for _, w := range workloads([]staging.Resource{row}) {
+			if a.isReady(w.Name) {
+				v.Ready[w.Name] = true
+			}
 		}
 	}
 	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })

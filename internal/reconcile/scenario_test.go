@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"testing"
 
+	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
 
@@ -62,15 +63,17 @@ func (w *world) holds(text string) {
 }
 
 func TestNothingGoesWrong(t *testing.T) {
-	for _, s := range scenarios() {
-		t.Run(s.name, func(t *testing.T) {
-			w := newWorld(t)
-			s.before(w)
-			s.do(w)
-			w.rested()
-			s.then(w)
-			w.sound()
-			w.gone()
-		})
+	for _, grain := range []platform.Grain{platform.GrainWorkload, platform.GrainBundle} {
+		for _, s := range scenarios() {
+			t.Run(string(grain)+" "+s.name, func(t *testing.T) {
+				w := newWorldOf(t, grain)
+				s.before(w)
+				s.do(w)
+				w.rested()
+				s.then(w)
+				w.sound()
+				w.gone()
+			})
+		}
 	}
 }

@@ -19,6 +19,9 @@ import (
 
 // await blocks until a build or task has ended, and records that.
 func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	if op.Kind == staging.ResourceBundle {
+		return a.settled(ctx, op)
+	}
 	ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
 	o, err := a.Platform.Observe(ctx, ref)
 	for err == nil && o.Presence == staging.Present && o.Run != staging.RunExited && ctx.Err() == nil {

@@ -55,7 +55,7 @@ func (a *actor) upstreams(ctx context.Context, v *view, dep *staging.Deployment,
 }
 
 func (a *actor) portName(dep *staging.Deployment, s staging.Service, instance, port int) string {
-	return plan.Name(a.id, staging.ResourceEndpoint, fmt.Sprintf("%s.%s.%d.%d", s.Name, dep.ID, instance, port))
+	return plan.EndpointName(a.bundles(), dep, s.Name, instance, port)
 }
 
 // variables is the environment of a service's code.

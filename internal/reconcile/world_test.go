@@ -22,6 +22,7 @@ import (
 	"offshoot/internal/edge"
 	"offshoot/internal/fault"
 	"offshoot/internal/plan"
+	"offshoot/internal/platform"
 	fakeplatform "offshoot/internal/platform/fake"
 	"offshoot/internal/reconcile"
 	"offshoot/internal/staging"
@@ -98,7 +99,9 @@ func memoryDir(t *testing.T) string {
 	return dir
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newWorldOf(t, platform.GrainWorkload) }
+
+func newWorldOf(t *testing.T, grain platform.Grain) *world {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -114,7 +117,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}()
 	w.folders = storage.New(w.dir)
-	w.platform = fakeplatform.NewWorld(fakeplatform.Options{Address: w.at, Behave: w.behave})
+	w.platform = fakeplatform.NewWorld(fakeplatform.Options{Grain: grain, Address: w.at, Behave: w.behave})
 	up := func(c datastore.Clone) bool {
 		rest := c.Name[strings.LastIndexByte(c.Name, '/')+1:]
 		return slices.ContainsFunc(w.platform.Inventory(), func(n string) bool {
@@ -380,6 +383,10 @@ func (w *world) rows() []string {
 func (w *world) things() []string {
 	w.Helper()
 	names := w.platform.Inventory()
+	if w.server.Platform.Traits().Grain == platform.GrainBundle {
+		// What belongs to a bundle is there as that.
+		names = slices.DeleteFunc(names, func(n string) bool { return strings.Contains(n, "/workload/") })
+	}
 	found, err := w.folders.List(w.ctx, envID)
 	if err != nil {
 		w.Fatal(err)
@@ -415,7 +422,7 @@ func (w *world) sound() {
 			w.Errorf("%s, and %s does not run: %v", e.Phase, web, w.things())
 		}
 	}
-	if e.Phase == staging.PhaseAsleep && slices.ContainsFunc(w.things(), func(n string) bool { return strings.Contains(n, "/workload/") || strings.Contains(n, "/task/") }) {
+	if e.Phase == staging.PhaseAsleep && slices.ContainsFunc(w.platform.Inventory(), func(n string) bool { return strings.Contains(n, "/workload/") || strings.Contains(n, "/task/") }) {
 		w.Errorf("asleep, and there is %v", w.things())
 	}
 }
