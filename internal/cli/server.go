@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"errors"
-	"os"
 	"os/signal"
 	"regexp"
 	"strings"
@@ -10,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"offshoot/internal/staging"
 )
@@ -30,15 +27,20 @@ var timeOfDay = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d$`)
 
 func serverCommand(p Program, io *stdio) *cobra.Command {
 	var o ServerOptions
+	var file string
 	c := &cobra.Command{
 		Use:     "server",
 		Short:   "Run the server",
-		Long:    "Run the server until SIGTERM. Environments go on running without it.\nEach flag is also an environment variable: OFFSHOOT_DATA_DIR for --data-dir.",
-		Example: "  offshoot server --data-dir /var/lib/offshoot --domain staging.example.com",
+		Example: "  offshoot server --data-dir /var/lib/offshoot --domain staging.example.com\n  offshoot server --config /etc/offshoot.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := fromEnvironment(c.LocalFlags()); err != nil {
 				return err
+			}
+			if file != "" {
+				if err := fromFile(c.LocalFlags(), file); err != nil {
+					return err
+				}
 			}
 			if err := o.check(); err != nil {
 				return err
@@ -61,22 +63,10 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().DurationVar(&o.UpkeepEvery, "upkeep-every", 15*time.Second, "how soon it is looked for environments that are idle, or due")
 	c.Flags().IntVar(&o.Slots, "slots", 0, "how many environments are deployed at a time (default: twice the processors, 4 at least)")
 	c.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "log what is done")
+	c.Flags().StringVar(&file, configFlag, "", "a YAML file with these flags as keys")
+	c.Long = settingsHelp(c.Flags())
 	c.AddCommand(notBuilt("install"))
 	return c
-}
-
-// fromEnvironment sets the flags that were not given from their variables.
-func fromEnvironment(flags *pflag.FlagSet) error {
-	var failed error
-	flags.VisitAll(func(f *pflag.Flag) {
-		name := "OFFSHOOT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v := os.Getenv(name); v != "" && !f.Changed {
-			if err := f.Value.Set(v); err != nil {
-				failed = errors.Join(failed, staging.Errorf(staging.CodeUsage, "see offshoot server --help", "%s: %w", name, err))
-			}
-		}
-	})
-	return failed
 }
 
 func (o ServerOptions) check() error {

@@ -59,6 +59,7 @@ type Edge struct {
 
 	proxy   *proxy
 	sources *buckets
+	stats   stats
 	done    chan struct{}
 	stop    sync.Once
 }

@@ -16,9 +16,11 @@ const (
 
 // ServeHTTP sends the request where its host leads.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.stats.requests.Add(1)
 	host := staging.NormalizeHost(r.Host)
 	g := e.table.Load().find(host)
 	if g == nil {
+		e.stats.unknown.Add(1)
 		unknown(w, r)
 		return
 	}
@@ -38,6 +40,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if !wait.tried {
 			wait.tried, wait.failures = true, at.failures
+			e.stats.held.Add(1)
 		}
 		if !e.await(w, r, g, at, &wait) {
 			return
@@ -77,6 +80,8 @@ type waiting struct {
 // await blocks until the environment may be asked again; it answers itself,
 // and false, when the request has waited enough.
 func (e *Edge) await(w http.ResponseWriter, r *http.Request, g *gate, at entry, wait *waiting) bool {
+	e.stats.holding.Add(1)
+	defer e.stats.holding.Add(-1)
 	limit := maxWait
 	if navigates(r) {
 		limit = patience

@@ -36,6 +36,9 @@ func (r Readers) Events(ctx context.Context, f EventFilter) ([]staging.Event, er
 	return events, nil
 }
 
+// LastEvent is the newest event's number, 0 where there is none.
+func (r Readers) LastEvent(ctx context.Context) (int64, error) { return r.q.LastEvent(ctx) }
+
 // AppendEvent stores e under the next number, which it answers; e.Seq is
 // ignored. Numbers are never used twice, also not after pruning.
 func (t *Tx) AppendEvent(ctx context.Context, e staging.Event) (int64, error) {

@@ -38,6 +38,7 @@ import (
 	"offshoot/internal/staging"
 	"offshoot/internal/storage"
 	"offshoot/internal/store"
+	"offshoot/internal/telemetry"
 	"offshoot/internal/upkeep"
 	"offshoot/internal/web"
 )
@@ -130,10 +131,11 @@ type server struct {
 	upkeep  *upkeep.Service
 	api     http.Handler
 	// warm makes ahead what no environment shall wait for.
-	warm   func(context.Context) error
-	site   staging.Site
-	log    *slog.Logger
-	loaded atomic.Bool
+	warm    func(context.Context) error
+	site    staging.Site
+	log     *slog.Logger
+	loaded  atomic.Bool
+	metrics *telemetry.Metrics
 	// closing ends the API's streams.
 	closing context.CancelFunc
 	token   string
@@ -188,8 +190,13 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	keeper := auth.NewKeeper(token, db, key.Derive("session"), now)
 	closing, cancel := context.WithCancel(context.Background())
 	s.closing = cancel
+	s.metrics = telemetry.New(telemetry.Config{Status: s.control.Status, Deployments: s.control.Deployments, LastEvent: db.LastEvent, Log: c.Log, Now: now,
+		Edge: func() telemetry.Edge { return telemetry.Edge(s.edge.Stats()) },
+		Events: func(ctx context.Context, after int64, patience time.Duration) ([]staging.Event, error) {
+			return s.control.Events(ctx, store.EventFilter{After: after}, patience)
+		}})
 	s.api = api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control}, Sweeper: s.control, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
-		Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
+		Metrics: s.metrics, Credentials: s.control, Tokens: s.control, Version: c.Version, Ready: s.ready, Closing: closing,
 		Keeper: keeper, Page: web.New(web.Config{Views: s.control, Keeper: keeper, Subscribe: db.Subscribe, Closing: closing, Version: c.Version, Now: now})})
 	return s, nil
 }
@@ -298,6 +305,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		}
 	})
 	all.Go(func() { s.watchAll(working) })
+	all.Go(func() { s.metrics.Follow(working) })
 	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
 	if c.Ready != nil {
 		c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)

@@ -93,3 +93,6 @@ INSERT INTO token (id, hash, document) VALUES (?, ?, ?);
 DELETE FROM token WHERE id = ?;
 -- name: DeleteCredential :exec
 DELETE FROM credential WHERE project = ? AND kind = ?;
+
+-- name: LastEvent :one
+SELECT CAST(COALESCE(MAX(seq), 0) AS INTEGER) FROM event;

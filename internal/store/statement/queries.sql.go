@@ -295,6 +295,17 @@ func (q *Queries) Events(ctx context.Context, arg EventsParams) ([]EventsRow, er
 	return items, nil
 }
 
+const lastEvent = `-- name: LastEvent :one
+SELECT CAST(COALESCE(MAX(seq), 0) AS INTEGER) FROM event
+`
+
+func (q *Queries) LastEvent(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastEvent)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const project = `-- name: Project :one
 SELECT document FROM project WHERE name = ?
 `

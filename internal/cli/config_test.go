@@ -1,0 +1,53 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"offshoot/internal/cli"
+)
+
+func TestTheServersFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		name, file, env, flags string
+		code                   int
+		said                   string
+	}{
+		{"file", "domain: file.example\nsleep: 10m\nverbose: true\n", "", "", 0, "file.example"},
+		{"variable before file", "domain: file.example", "env.example", "", 0, "env.example"},
+		{"flag before both", "domain: file.example", "env.example", "--domain flag.example", 0, "flag.example"},
+		{"empty", "", "", "", 0, "localhost"},
+		{"unknown key", "domain: x.example\n\ndomian: y\n", "", "", 2, "c.yaml:3: domian: unknown key"},
+		{"no duration", "domain: x\nsleep: soon\n", "", "", 2, "c.yaml:2: sleep: "},
+		{"no value", "domain: [a]\n", "", "", 2, "c.yaml:1: domain: not one value"},
+		{"no keys", "- domain\n", "", "", 2, "c.yaml:1: not a list of keys"},
+		{"no YAML", "domain: \"x\n", "", "", 2, "c.yaml: "},
+		{"the file itself", "config: other.yaml\n", "", "", 2, "config: unknown key"},
+	} {
+		path := filepath.Join(dir, "c.yaml")
+		if err := os.WriteFile(path, []byte(tt.file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("OFFSHOOT_DOMAIN", tt.env)
+		var out, errs bytes.Buffer
+		domain := ""
+		p := cli.Program{Serve: func(_ context.Context, o cli.ServerOptions, _ io.Writer) error { domain = o.Domain; return nil }}
+		code := cli.Main(t.Context(), p, append([]string{"server", "--config", path}, strings.Fields(tt.flags)...), &out, &errs)
+		if code != tt.code || !strings.Contains(domain+errs.String(), tt.said) {
+			t.Errorf("%s: %d %q %s", tt.name, code, domain, &errs)
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := cli.Main(t.Context(), cli.Program{}, []string{"server", "--help"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "Keys: data-dir, domain, edge-listen") {
+		t.Errorf("help: %s", &out)
+	}
+	if code := cli.Main(t.Context(), cli.Program{}, []string{"server", "--config", "/no/such/file"}, &out, &errs); code != 3 {
+		t.Errorf("no file: %d", code)
+	}
+}
