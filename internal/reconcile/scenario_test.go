@@ -2,8 +2,10 @@ package reconcile_test
 
 import (
 	"testing"
+	"time"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/reconcile"
 	"offshoot/internal/staging"
 )
 
@@ -35,6 +37,12 @@ func scenarios() []scenario {
 		{"reset", created, func(w *world) {
 			w.change(func(e *staging.Environment) { e.Desired.DataReset = "none"; e.Desired.DataResets++ }, "revA")
 		}, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
+		{"undo", func(w *world) {
+			created(w)
+			w.bad["revB"] = "migrate"
+			w.deploy("revB")
+			w.phase(staging.PhaseDegraded)
+		}, (*world).undo, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
 		{"sleep", created, func(w *world) { w.edit(func(e *staging.Environment) { e.Awake = false }) }, func(w *world) { w.serves("revA", staging.PhaseAsleep); w.holds("A") }},
 		{"wake", func(w *world) {
 			created(w)
@@ -76,4 +84,18 @@ func TestNothingGoesWrong(t *testing.T) {
 			})
 		}
 	}
+}
+
+// undo asks for the data that was replaced last.
+func (w *world) undo() {
+	w.Helper()
+	w.change(func(e *staging.Environment) {
+		rows, err := w.store.Resources(w.ctx, envID)
+		last, ok := reconcile.LastAside(rows, time.Now())
+		if err != nil || !ok {
+			w.Fatalf("nothing is set aside: %v", err)
+		}
+		e.Desired.DataReset, e.Desired.DataUndo = "", last.Set
+		e.Desired.DataResets++
+	}, "revA")
 }
