@@ -57,7 +57,7 @@ type Views interface {
 type Data interface {
 	Snapshots(ctx context.Context, project string) ([]wire.Snapshot, error)
 	Snapshot(ctx context.Context, id string) (wire.Snapshot, error)
-	TakeSnapshot(ctx context.Context, actor, project, from string) (wire.Snapshot, error)
+	TakeSnapshot(ctx context.Context, actor, project string, r wire.TakeSnapshot) (wire.Snapshot, error)
 	RemoveSnapshot(ctx context.Context, id string) error
 	EnvironmentData(ctx context.Context, id string) (wire.EnvironmentData, error)
 	Undo(ctx context.Context, actor, id string) (wire.Environment, error)

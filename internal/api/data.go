@@ -22,7 +22,7 @@ func data(api huma.API, c Config) {
 		Named
 		Body *wire.TakeSnapshot
 	}) (*struct{ Body wire.Snapshot }, error) {
-		return reply(c.Data.TakeSnapshot(ctx, actor(ctx), in.Project, given(in.Body).From))
+		return reply(c.Data.TakeSnapshot(ctx, actor(ctx), in.Project, given(in.Body)))
 	})
 	type snapshot struct {
 		ID string `path:"id" doc:"a snapshot's id"`

@@ -103,7 +103,7 @@ func (f *fake) Snapshots(context.Context, string) ([]wire.Snapshot, error) { ret
 func (f *fake) Snapshot(_ context.Context, id string) (wire.Snapshot, error) {
 	return wire.Snapshot{ID: id, Project: "shop"}, nil
 }
-func (f *fake) TakeSnapshot(context.Context, string, string, string) (wire.Snapshot, error) {
+func (f *fake) TakeSnapshot(context.Context, string, string, wire.TakeSnapshot) (wire.Snapshot, error) {
 	return wire.Snapshot{}, errReached
 }
 func (f *fake) RemoveSnapshot(context.Context, string) error { return errReached }

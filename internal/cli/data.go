@@ -15,6 +15,7 @@ import (
 func snapshotCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{Use: "snapshot", Short: "Golden copies of data", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var from string
+	var r wire.TakeSnapshot
 	create := &cobra.Command{
 		Use: "create", Short: "Take one of the shared environment, or of another", Example: "  offshoot snapshot create\n  offshoot snapshot create --from feature/x", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -24,11 +25,10 @@ func snapshotCommand(io *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := wire.TakeSnapshot{}
 			if from != "" {
 				v, err := io.environment(ctx, client, from)
 				if staging.CodeOf(err) == staging.CodeNotFound {
-					return staging.NotBuilt("a snapshot from a file or source")
+					return staging.NotBuilt("a snapshot from a file or source (" + from + " is no environment)")
 				}
 				if err != nil {
 					return err
@@ -56,6 +56,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		},
 	}
 	create.Flags().StringVar(&from, "from", "", "an environment (default: the shared one)")
+	create.Flags().StringVar(&r.Data, "data", "", "only this datastore or volume; new environments use it by its id alone")
 	io.waitFlags(create)
 	ls := &cobra.Command{Use: "ls", Short: "List snapshots", Example: "  offshoot snapshot ls --json", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		client := io.client()

@@ -24,7 +24,7 @@ import (
 type Work interface {
 	Kick(environment string)
 	Redactor(ctx context.Context, environment string) *redact.Redactor
-	BeginSnapshot(ctx context.Context, environment, actor string, automatic bool) (staging.Snapshot, func(context.Context) error, error)
+	BeginSnapshot(ctx context.Context, r reconcile.SnapshotRequest) (staging.Snapshot, func(context.Context) error, error)
 	RemoveSnapshot(ctx context.Context, id string) error
 	Go(work func(ctx context.Context)) bool
 	Run(ctx context.Context, s reconcile.Session) (int, error)

@@ -52,11 +52,12 @@ func (s *Service) Snapshot(ctx context.Context, id string) (wire.Snapshot, error
 }
 
 // TakeSnapshot begins a snapshot of an environment, "" for the shared one.
-func (s *Service) TakeSnapshot(ctx context.Context, actor, project, from string) (wire.Snapshot, error) {
+func (s *Service) TakeSnapshot(ctx context.Context, actor, project string, r wire.TakeSnapshot) (wire.Snapshot, error) {
 	p, err := s.Store.Project(ctx, project)
 	if err != nil {
 		return wire.Snapshot{}, noProject(err)
 	}
+	from := r.From
 	if from == "" {
 		env, err := s.Store.EnvironmentByBranch(ctx, project, p.StagingBranch)
 		if err != nil {
@@ -64,7 +65,10 @@ func (s *Service) TakeSnapshot(ctx context.Context, actor, project, from string)
 		}
 		from = env.ID
 	}
-	x, run, err := s.Work.BeginSnapshot(ctx, from, actor, false)
+	if env, err := s.Store.Environment(ctx, from); err != nil || env.Project != project {
+		return wire.Snapshot{}, staging.NotFound("offshoot ls", "project %s has no environment %q", project, from)
+	}
+	x, run, err := s.Work.BeginSnapshot(ctx, reconcile.SnapshotRequest{Environment: from, Only: r.Data, Actor: actor})
 	if err != nil {
 		return wire.Snapshot{}, err
 	}

@@ -239,7 +239,7 @@ func (a *actor) newest(ctx context.Context, v *view) (string, error) {
 		if source := v.project.Policy.SnapshotSource; source != "" {
 			ours = s.Source == source
 		}
-		if s.State == staging.SnapshotReady && ours {
+		if s.State == staging.SnapshotReady && s.Only == "" && ours {
 			return s.ID, nil
 		}
 	}

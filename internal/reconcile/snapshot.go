@@ -18,10 +18,20 @@ var errStopped = errors.New("the server was stopped meanwhile")
 // settleLimit bounds how long a snapshot waits for a release to end.
 const settleLimit = time.Hour
 
+// SnapshotRequest asks for a snapshot of an environment.
+type SnapshotRequest struct {
+	Environment string
+	// Only is the one datastore or volume to take, "" for all that is cloned.
+	Only  string
+	Actor string
+	// Automatic is whether no person asked.
+	Automatic bool
+}
+
 // BeginSnapshot writes down that a snapshot of an environment's data is taken;
 // run takes it. A crash in between leaves rows by which it is removed.
-func (e *Engine) BeginSnapshot(ctx context.Context, environment, actor string, automatic bool) (s staging.Snapshot, run func(context.Context) error, err error) {
-	env, err := e.Store.Environment(ctx, environment)
+func (e *Engine) BeginSnapshot(ctx context.Context, r SnapshotRequest) (s staging.Snapshot, run func(context.Context) error, err error) {
+	env, err := e.Store.Environment(ctx, r.Environment)
 	if err != nil {
 		return s, nil, err
 	}
@@ -33,7 +43,10 @@ func (e *Engine) BeginSnapshot(ctx context.Context, environment, actor string, a
 		return s, nil, err
 	}
 	s = staging.Snapshot{ID: staging.NewID(staging.SnapshotPrefix), Project: env.Project, Source: env.ID, SourceKind: env.Kind, Revision: env.Deployed.Revision,
-		TakenAt: e.Now(), State: staging.SnapshotTaking, Automatic: automatic, CreatedBy: actor, Parts: parts(dep.Stack)}
+		TakenAt: e.Now(), State: staging.SnapshotTaking, Automatic: r.Automatic, CreatedBy: r.Actor, Only: r.Only, Parts: parts(dep.Stack, r.Only)}
+	if len(s.Parts) == 0 && r.Only != "" {
+		return s, nil, staging.NotFound("offshoot data show "+env.Slug, "environment %s has no data named %q that a snapshot holds", env.Slug, r.Only)
+	}
 	if len(s.Parts) == 0 {
 		return s, nil, staging.Refused("", "environment %s has no data to take a snapshot of", env.Slug)
 	}
@@ -57,15 +70,15 @@ func (e *Engine) written(ctx context.Context, s staging.Snapshot) error {
 
 // parts are what of a stack's data a snapshot holds: sessions and jobs are no
 // one else's.
-func parts(stack *staging.Stack) []staging.SnapshotPart {
+func parts(stack *staging.Stack, only string) []staging.SnapshotPart {
 	list := []staging.SnapshotPart{}
 	for _, d := range stack.Datastores {
-		if d.Kind != "redis" {
+		if d.Kind != "redis" && (only == "" || only == d.Name) {
 			list = append(list, staging.SnapshotPart{Name: d.Name, Kind: d.Kind})
 		}
 	}
 	for _, x := range stack.Volumes {
-		if x.Clone {
+		if x.Clone && (only == "" || only == x.Name) {
 			list = append(list, staging.SnapshotPart{Name: x.Name, Kind: "volume"})
 		}
 	}
@@ -149,7 +162,7 @@ func (e *Engine) copySettled(ctx context.Context, s *staging.Snapshot, dir strin
 		return dep, err
 	}
 	defer a.mem.data.Unlock()
-	s.Revision, s.Parts = dep.Revision.ID, parts(dep.Stack)
+	s.Revision, s.Parts = dep.Revision.ID, parts(dep.Stack, s.Only)
 	if err := e.written(ctx, *s); err != nil {
 		return dep, err
 	}
@@ -293,33 +306,36 @@ func (e *Engine) RecoverSnapshots(ctx context.Context, projects []staging.Projec
 	return nil
 }
 
-// firstSnapshot takes one of the shared environment where a branch needs data
-// and no snapshot is kept; only one at a time.
+// firstSnapshot takes one of where new data comes from, where a branch needs
+// data and no snapshot is kept; only one at a time.
 func (a *actor) firstSnapshot(ctx context.Context, v *view) error {
-	if v.project.Policy.SnapshotSource != "" {
-		return nil // what a person chose is not replaced by something else
+	var from staging.Environment
+	var err error
+	if chosen := v.project.Policy.SnapshotSource; chosen != "" {
+		from, err = a.Store.Environment(ctx, chosen)
+	} else {
+		from, err = a.Store.EnvironmentByBranch(ctx, v.project.Name, v.project.StagingBranch)
 	}
-	shared, err := a.Store.EnvironmentByBranch(ctx, v.project.Name, v.project.StagingBranch)
-	if staging.CodeOf(err) == staging.CodeNotFound || err == nil && (shared.Deployed.Deployment == "" || !shared.DeleteRequestedAt.IsZero()) {
+	if staging.CodeOf(err) == staging.CodeNotFound || err == nil && (from.Deployed.Deployment == "" || !from.DeleteRequestedAt.IsZero()) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	m := a.remembered(shared.ID)
+	m := a.remembered(from.ID)
 	m.first.Lock()
 	defer m.first.Unlock()
 	if newest, err := a.newest(ctx, v); err != nil || newest != "" {
 		return err // taken while this one waited
 	}
-	s, run, err := a.BeginSnapshot(ctx, shared.ID, "server", true)
+	s, run, err := a.BeginSnapshot(ctx, SnapshotRequest{Environment: from.ID, Actor: "server", Automatic: true})
 	if staging.CodeOf(err) == staging.CodeRefused {
 		return nil // it has no data either
 	}
 	if err != nil {
 		return err
 	}
-	// It is shared staging's: others wait for it too, whatever becomes of the
+	// It is not the branch's own: others wait for it too, whatever becomes of the
 	// branch that asked first.
 	ended := make(chan error, 1)
 	if !a.Go(func(ctx context.Context) { ended <- run(ctx) }) {

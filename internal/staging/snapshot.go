@@ -30,6 +30,9 @@ type Snapshot struct {
 	State     SnapshotState
 	Masked    bool
 	Automatic bool
+	// Only is the one datastore or volume that was asked for, "" for all; such
+	// a snapshot is used by its id alone.
+	Only string
 	// Named snapshots are never removed by retention.
 	Name       string
 	SizeBytes  int64

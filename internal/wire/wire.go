@@ -331,6 +331,9 @@ type SnapshotPart struct {
 // TakeSnapshot asks for a snapshot of an environment, "" for the shared one.
 type TakeSnapshot struct {
 	From string `json:"from,omitempty"`
+	// Data is the one datastore or volume to take; such a snapshot is used by
+	// its id alone.
+	Data string `json:"data,omitempty"`
 }
 
 // Reset asks for the data of a snapshot, "" for the newest.

@@ -8,6 +8,7 @@ import (
 
 	"offshoot/internal/control"
 	"offshoot/internal/platform"
+	"offshoot/internal/reconcile"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
 	"offshoot/internal/upkeep"
@@ -88,7 +89,7 @@ func (c chores) Expire(ctx context.Context, seen staging.Environment) error {
 }
 
 func (c chores) Snapshot(ctx context.Context, id string) error {
-	_, run, err := c.s.engine.BeginSnapshot(ctx, id, "server", true)
+	_, run, err := c.s.engine.BeginSnapshot(ctx, reconcile.SnapshotRequest{Environment: id, Actor: "server", Automatic: true})
 	if err != nil {
 		return err
 	}
