@@ -21,8 +21,9 @@ type address struct {
 	user       string
 	hasUser    bool
 	hosts      []at
-	// rest begins with the path or query.
-	rest string
+	// rest begins with the path or query and goes to the next address; whole
+	// goes on to the end, for a reader who takes that one for a parameter.
+	rest, whole string
 	// other is the first host as a reader sees it that ends the authority at
 	// a ? or # before the @ (RFC 3986), where libpq does not.
 	other *at
@@ -34,15 +35,33 @@ const (
 	letter = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// addresses finds the URLs with an authority in a text.
+// addresses finds the URLs with an authority in a text. They do not overlap.
 func addresses(text string) []address {
 	var list []address
-	for from := 0; ; {
-		i := strings.Index(text[from:], "://")
-		if i < 0 {
-			return list
+	from := 0
+	for a, ok := next(text, from); ok; a, ok = next(text, from) {
+		begin := a.start + len(a.prefix) + len(a.scheme) + len("://")
+		a.end = begin + end(text[begin:], ends)
+		whole := text[begin:a.end]
+		if b, ok := next(text, begin); ok && b.start < a.end {
+			a.end = max(b.start, begin)
 		}
-		mark := from + i
+		a.read(text[begin:a.end])
+		a.whole = whole[len(text[begin:a.end])-len(a.rest):]
+		list = append(list, a)
+		from = a.end
+	}
+	return list
+}
+
+// next is the next scheme with its place.
+func next(text string, from int) (address, bool) {
+	for at := from; ; {
+		i := strings.Index(text[at:], "://")
+		if i < 0 {
+			return address{}, false
+		}
+		mark := at + i
 		start := mark
 		for start > from && strings.IndexByte(letter+"0123456789+.-", text[start-1]) >= 0 {
 			start--
@@ -50,18 +69,14 @@ func addresses(text string) []address {
 		for start < mark && strings.IndexByte(letter, text[start]) < 0 {
 			start++
 		}
-		from = mark + 3
-		if start == mark {
+		if at = mark + len("://"); start == mark {
 			continue
 		}
 		a := address{start: start, scheme: text[start:mark]}
-		if strings.HasSuffix(strings.ToLower(text[:start]), "jdbc:") {
-			a.start, a.prefix = start-5, text[start-5:start]
+		if before := text[from:start]; len(before) >= 5 && strings.EqualFold(before[len(before)-5:], "jdbc:") {
+			a.start, a.prefix = start-5, before[len(before)-5:]
 		}
-		a.end = from + end(text[from:], ends)
-		a.read(text[from:a.end])
-		list = append(list, a)
-		from = a.end - len(a.rest)
+		return a, true
 	}
 }
 
@@ -130,7 +145,7 @@ func (a address) kind() string {
 
 // query are the parameters that follow, decoded, names in lower case.
 func (a address) query() map[string]string {
-	_, text, _ := strings.Cut(a.rest, "?")
+	_, text, _ := strings.Cut(a.whole, "?")
 	values := map[string]string{}
 	for _, pair := range strings.FieldsFunc(text, func(c rune) bool { return c == '&' || c == ';' }) {
 		key, value, _ := strings.Cut(pair, "=")

@@ -154,7 +154,7 @@ func scan(key, value string) []named {
 		if !data && !dataKey(key) || slices.Contains(noServer, a.kind()) {
 			continue
 		}
-		unclear := a.other != nil || strings.Contains(a.rest, "@")
+		unclear := a.other != nil || strings.Contains(a.whole, "@")
 		for _, h := range a.hosts {
 			add(h.host, h.port, usual, unclear)
 		}
