@@ -129,8 +129,12 @@ func (r *reader) loaderSays(files []string, err error) {
 	if strings.Contains(text, "validating ") && (len(r.notes) > before || r.unknownKeys()) {
 		return
 	}
+	hint := "see https://docs.docker.com/reference/compose-file/"
+	if unset := slices.Sorted(maps.Keys(r.unset)); len(unset) > 0 {
+		hint = "these variables have no value: " + strings.Join(unset[:min(5, len(unset))], " ") + "; give them one: offshoot project env set NAME=VALUE"
+	}
 	if m := interpolating.FindStringSubmatch(text); m != nil {
-		r.refuse(strings.Split(m[1], "."), "the value does not have the form that Compose asks for: "+m[2], "see https://docs.docker.com/reference/compose-file/")
+		r.refuse(strings.Split(m[1], "."), "the value does not have the form that Compose asks for: "+m[2], hint)
 		return
 	}
 	file := files[0]
@@ -145,7 +149,32 @@ func (r *reader) loaderSays(files []string, err error) {
 		key = first
 		file, line = r.where(strings.Split(first, "."))
 	}
-	r.note(staging.NoteRefused, file, line, key, text, "see https://docs.docker.com/reference/compose-file/")
+	if line == 0 {
+		file, line = r.speaksOf(text, file)
+	}
+	r.note(staging.NoteRefused, file, line, key, text, hint)
+}
+
+// speaksOf is where the value stands that an error quotes: the longest that it
+// holds, with variables put in.
+func (r *reader) speaksOf(text, file string) (string, int) {
+	line, longest := 0, 2
+	_, empty, isEmpty := strings.Cut(strings.TrimSuffix(text, "<empty>"), "specified: ")
+	isEmpty = isEmpty && strings.HasSuffix(text, "<empty>")
+	for _, d := range r.order {
+		d.scalars(func(value string, at int) {
+			if !strings.ContainsAny(value, "$:/") {
+				return
+			}
+			if isEmpty && line == 0 && strings.Contains(value, "$") && r.substitute(value, r.environ) == empty {
+				file, line = d.file, at
+			}
+			if put := r.substitute(value, r.environ); len(put) > longest && strings.Contains(text, put) {
+				file, line, longest = d.file, at, len(put)
+			}
+		})
+	}
+	return file, line
 }
 
 // unknownKeys is whether the table finds keys that Compose lacks.

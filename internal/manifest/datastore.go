@@ -15,7 +15,7 @@ import (
 // datastoreImages are the last element of well-known images' names.
 var datastoreImages = map[string]string{
 	"postgres": "postgres", "postgresql": "postgres", "postgis": "postgres", "pgvector": "postgres", "timescaledb": "postgres",
-	"timescaledb-ha": "postgres", "redis": "redis", "valkey": "redis", "redis-stack": "redis", "redis-stack-server": "redis", "keydb": "redis",
+	"timescaledb-ha": "postgres", "redis": "redis", "valkey": "redis", "redis-stack": "redis", "redis-stack-server": "redis", "redismod": "redis", "keydb": "redis",
 	"dragonfly": "redis", "solr": "solr",
 }
 

@@ -89,6 +89,10 @@ func (r *reader) open(file string, from place) *document {
 		r.note(staging.NoteRefused, file, line, "", "the YAML cannot be read: "+what, "mend the file")
 		return nil
 	}
+	if err := bounded(d.root); err != nil {
+		r.note(staging.NoteRefused, file, 1, "", err.Error(), "write it plainly")
+		return nil
+	}
 	if second := (&yaml.Node{}); decoder.Decode(second) == nil {
 		r.note(staging.NoteRefused, file, second.Line, "", "the file holds several YAML documents", "write one, or use include")
 		return nil

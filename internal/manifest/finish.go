@@ -18,7 +18,11 @@ var usualMigrations = []string{"db/migrate", "migrations", "prisma/migrations", 
 func (r *reader) finish() {
 	s := r.stack
 	if len(s.Services) == 0 && !r.refused() {
-		r.note(staging.NoteRefused, first1(s.Sources), 0, "services", "no service is left to run", "add a service that is built from the repository")
+		hint := "add a service that is built from the repository"
+		if len(r.profiles) > 0 {
+			hint = "all services have profiles: offshoot project env set COMPOSE_PROFILES=" + strings.Join(slices.Compact(slices.Sorted(slices.Values(r.profiles))), ",")
+		}
+		r.note(staging.NoteRefused, first1(s.Sources), 0, "services", "no service is left to run", hint)
 	}
 	r.names()
 	for _, v := range slices.Concat(s.Services, s.OneShots) {
@@ -62,7 +66,10 @@ func first1(list []string) string {
 func (r *reader) cannotRun(v staging.Service) {
 	message := "service " + v.Name + " has no way to run as a process: "
 	hint := "give it x-offshoot.process.command, leave it out with `profiles: [image]` in " + overlayName + ", or use the docker platform"
-	if v.ImageBuild != nil {
+	if v.Image == "" && v.ImageBuild == nil {
+		message += "it has neither build nor image"
+		hint = "say where its code is: build: ."
+	} else if v.ImageBuild != nil {
 		message += "neither Compose nor its Dockerfile says a command"
 		hint = "give it a command, or x-offshoot.process.command"
 	} else {

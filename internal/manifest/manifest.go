@@ -77,6 +77,8 @@ type reader struct {
 	platform map[int]bool
 
 	unset, secret, defaulted, demanded map[string]bool
+	// profiles are those of services that do not run.
+	profiles []string
 	// missing are env files that are not in the repository.
 	missing []string
 	// codeOf is the folder of a service's code; declared are those that say

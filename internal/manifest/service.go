@@ -30,6 +30,7 @@ func (r *reader) project(ctx context.Context, model map[string]any, p part) {
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(project.DisabledServices)) {
+		r.profiles = append(r.profiles, project.DisabledServices[name].Profiles...)
 		r.ignore([]string{"services", name, "profiles"}, name+" does not run: its profile is not in COMPOSE_PROFILES")
 	}
 	oneShot := map[string]bool{}
