@@ -12,10 +12,12 @@ import (
 
 	"offshoot/internal/engine"
 	"offshoot/internal/engine/fetch"
+	"offshoot/internal/platform/process/shim"
 )
 
 func TestMain(m *testing.M) {
 	fetch.Main()
+	shim.Main() // what a script leaves is cleared by a driver in this process
 	os.Exit(m.Run())
 }
 

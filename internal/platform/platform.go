@@ -229,3 +229,18 @@ type Usage struct {
 	Processes   int
 	DiskBytes   int64
 }
+
+// Watcher is the capability to tell of workloads that crash, recover or end
+// without anybody asking.
+type Watcher interface {
+	// Watch blocks until ctx ends. changed must not block; it is told the
+	// owner, and may be told more often than something changed.
+	Watch(ctx context.Context, changed func(owner string)) error
+}
+
+// Lookout is the capability to see where a workload listens.
+type Lookout interface {
+	// Listening are the TCP addresses (HOST:PORT) on which the processes of a
+	// running workload accept connections.
+	Listening(ctx context.Context, ref Ref) ([]string, error)
+}

@@ -154,7 +154,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	platform, err := process.New(process.Config{Dir: c.Dir, Log: c.Log})
+	platform, err := process.New(process.Config{Dir: c.Dir, Log: c.Log, Shape: process.Shape(os.Getenv("OFFSHOOT_PROCESS_SHAPE"))})
 	if err != nil {
 		return nil, err
 	}

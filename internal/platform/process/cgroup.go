@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"offshoot/internal/staging"
 )
 
@@ -20,21 +22,33 @@ import (
 type cgroups struct {
 	// folders are by controller; "" is v2's.
 	folders map[string]string
-	// unified are the controllers that v2 has.
+	// unified are the controllers that v2 has for groups below its folder.
 	unified []string
 }
 
 var wantedControllers = []string{"memory", "pids", "cpu", "freezer"}
 
+const (
+	// ourGroup holds the groups of all instances.
+	ourGroup = "offshoot"
+	// serverGroup is where the server goes in v2, where a group with members
+	// cannot give controllers to groups below it.
+	serverGroup = "offshoot-server"
+)
+
 // findCgroups reads where the hierarchies are mounted and where in them this
-// process lives: a server in a container must not leave its own group.
-func findCgroups() (cgroups, error) {
+// process lives: a server in a container must not leave its own group. self is
+// /proc/self, but in tests.
+func findCgroups(self string) (cgroups, error) {
 	c := cgroups{folders: map[string]string{}}
-	own, err := ownGroups()
+	own, err := ownGroups(filepath.Join(self, "cgroup"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil // a kernel without
+	}
 	if err != nil {
 		return c, err
 	}
-	f, err := os.Open("/proc/self/mountinfo")
+	f, err := os.Open(filepath.Join(self, "mountinfo"))
 	if err != nil {
 		return c, err
 	}
@@ -48,29 +62,23 @@ func findCgroups() (cgroups, error) {
 		}
 		switch right[0] {
 		case "cgroup2":
-			c.folders[""] = filepath.Join(left[4], own[""])
-			list, _ := os.ReadFile(filepath.Join(c.folders[""], "cgroup.controllers"))
-			c.unified = strings.Fields(string(list))
+			if dir, ok := within(left[4], left[3], own[""]); ok {
+				c.unify(left[4], dir)
+			}
 		case "cgroup":
 			for _, option := range strings.Split(right[2], ",") {
-				if slices.Contains(wantedControllers, option) {
-					c.folders[option] = filepath.Join(left[4], own[option])
+				if dir, ok := within(left[4], left[3], own[option]); ok && slices.Contains(wantedControllers, option) && mayMake(dir) {
+					c.folders[option] = dir
 				}
-			}
-		}
-	}
-	for controller, dir := range c.folders {
-		if os.Mkdir(filepath.Join(dir, "offshoot"), 0o755) != nil {
-			if _, err := os.Stat(filepath.Join(dir, "offshoot")); err != nil {
-				delete(c.folders, controller)
 			}
 		}
 	}
 	return c, lines.Err()
 }
 
-func ownGroups() (map[string]string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
+// ownGroups is the path of this process in each hierarchy.
+func ownGroups(file string) (map[string]string, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +94,83 @@ func ownGroups() (map[string]string, error) {
 	return own, nil
 }
 
+// within is where a group lies below a mount point that shows the hierarchy
+// from root down: a container's mount shows its own part of the host's.
+func within(mount, root, group string) (string, bool) {
+	if group == "" {
+		return "", false
+	}
+	rel, err := filepath.Rel(root, group)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return mount, true // a namespace whose root is the mount's
+	}
+	return filepath.Join(mount, rel), true
+}
+
+// mayMake is whether groups can be made there.
+func mayMake(dir string) bool {
+	group := filepath.Join(dir, ourGroup)
+	err := os.Mkdir(group, 0o755)
+	if err == nil {
+		_ = os.Remove(group) // made again when it is needed
+		return true
+	}
+	return errors.Is(err, fs.ErrExist) && unix.Access(group, unix.W_OK) == nil
+}
+
+// unify finds the nearest group from own up to the mount point that can give
+// controllers to groups below it. Without one it is good for the freezer only.
+func (c *cgroups) unify(mount, own string) {
+	text, err := os.ReadFile(filepath.Join(own, "cgroup.controllers"))
+	if err != nil || !mayMake(own) {
+		return
+	}
+	c.folders[""] = own
+	var wanted []string
+	for _, name := range strings.Fields(string(text)) {
+		if slices.Contains(wantedControllers, name) {
+			wanted = append(wanted, name)
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	for dir := own; ; dir = filepath.Dir(dir) {
+		if !mayMake(dir) {
+			return
+		}
+		err := enable(dir, wanted)
+		if errors.Is(err, unix.EBUSY) && dir == own && alone(dir) {
+			err = errors.Join(stepAside(dir), enable(dir, wanted))
+		}
+		if err == nil {
+			c.folders[""], c.unified = dir, wanted
+			return
+		}
+		if dir == mount {
+			return
+		}
+	}
+}
+
+func enable(dir string, controllers []string) error {
+	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+"+strings.Join(controllers, " +")), 0)
+}
+
+// alone is whether this process is the only member of a group.
+func alone(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	return err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(os.Getpid())
+}
+
+func stepAside(dir string) error {
+	leaf := filepath.Join(dir, serverGroup)
+	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0)
+}
+
 func (c cgroups) has(controller string) bool {
 	_, v1 := c.folders[controller]
 	return v1 || slices.Contains(c.unified, controller)
@@ -95,83 +180,113 @@ func (c cgroups) lacks() []string {
 	var lacks []string
 	for _, name := range wantedControllers[:3] {
 		if !c.has(name) {
-			lacks = append(lacks, "no limit of "+name+": the cgroup controller is not available")
+			lacks = append(lacks, "no limit of "+name+": this server may not use the cgroup controller")
 		}
 	}
 	return lacks
 }
 
-// create makes the groups of one instance, sets its limits and answers the
-// files by which a process joins.
-func (c cgroups) create(owner, instance string, l staging.Limits) ([]string, error) {
-	var procs []string
-	for controller, dir := range c.folders {
-		group := filepath.Join(dir, "offshoot", owner, instance)
-		if err := os.MkdirAll(group, 0o755); err != nil {
-			return nil, fmt.Errorf("cgroup: %w", err)
-		}
-		for file, value := range settings(controller, c.unified, l) {
-			if err := os.WriteFile(filepath.Join(group, file), []byte(value), 0); err != nil {
-				return nil, fmt.Errorf("cgroup limit %s: %w", file, err)
-			}
-		}
-		procs = append(procs, filepath.Join(group, "cgroup.procs"))
-	}
-	return procs, nil
+// freezes is whether a whole group can be stopped at once.
+func (c cgroups) freezes() bool {
+	_, v1 := c.folders["freezer"]
+	_, v2 := c.folders[""]
+	return v1 || v2
 }
 
-// cpuPeriod is the kernel's default period in microseconds.
-const cpuPeriod = 100_000
+// groups are the folders of one instance, one a hierarchy.
+func (c cgroups) groups(owner, instance string) []string {
+	var dirs []string
+	for _, dir := range c.folders {
+		dirs = append(dirs, filepath.Join(dir, ourGroup, owner, instance))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
 
-func settings(controller string, unified []string, l staging.Limits) map[string]string {
-	set := map[string]string{}
-	memory, pids, quota := strconv.FormatInt(l.Memory, 10), strconv.FormatInt(l.PIDs, 10), strconv.Itoa(int(l.CPUs*cpuPeriod))
-	put := func(v1, v2, file1, file2, value string, wanted bool) {
-		switch {
-		case !wanted:
-		case controller == v1:
-			set[file1] = value
-		case controller == "" && slices.Contains(unified, v2):
-			set[file2] = value
+// create makes the groups of one instance and sets its limits. It answers the
+// files by which a process joins, and the one that counts kills.
+func (c cgroups) create(owner, instance string, l staging.Limits) (procs []string, killed string, err error) {
+	for controller, dir := range c.folders {
+		group := filepath.Join(dir, ourGroup, owner, instance)
+		if err := os.MkdirAll(group, 0o755); err != nil {
+			return nil, "", fmt.Errorf("cgroup: %w", err)
+		}
+		if controller == "" && len(c.unified) > 0 {
+			for _, above := range []string{filepath.Join(dir, ourGroup), filepath.Join(dir, ourGroup, owner)} {
+				if err := enable(above, c.unified); err != nil {
+					return nil, "", fmt.Errorf("cgroup controllers: %w", err)
+				}
+			}
+		}
+		for _, s := range settings(controller, c.unified, l) {
+			if err := os.WriteFile(filepath.Join(group, s.file), []byte(s.value), 0); err != nil && !s.optional {
+				return nil, "", fmt.Errorf("cgroup limit %s: %w", s.file, err)
+			}
+		}
+		if name := (map[bool]string{true: "memory.oom_control", false: "memory.events"})[controller == "memory"]; controller == "memory" || killed == "" {
+			if _, err := os.Stat(filepath.Join(group, name)); err == nil {
+				killed = filepath.Join(group, name)
+			}
+		}
+		if file := filepath.Join(group, "cgroup.procs"); !slices.Contains(procs, file) {
+			procs = append(procs, file)
 		}
 	}
-	put("memory", "memory", "memory.limit_in_bytes", "memory.max", memory, l.Memory > 0)
-	put("pids", "pids", "pids.max", "pids.max", pids, l.PIDs > 0)
-	put("cpu", "", "cpu.cfs_quota_us", "", quota, l.CPUs > 0)
-	put("", "cpu", "", "cpu.max", quota+" "+strconv.Itoa(cpuPeriod), l.CPUs > 0 && controller == "")
+	return procs, killed, nil
+}
+
+const (
+	// cpuPeriod is the kernel's default period, leastQuota the least quota it
+	// takes, in microseconds.
+	cpuPeriod  = 100_000
+	leastQuota = 1_000
+)
+
+// setting is one file of a group. An optional one is not there on every host.
+type setting struct {
+	file, value string
+	optional    bool
+}
+
+func settings(controller string, unified []string, l staging.Limits) []setting {
+	memory, pids := strconv.FormatInt(l.Memory, 10), strconv.FormatInt(l.PIDs, 10)
+	quota := strconv.Itoa(max(leastQuota, int(l.CPUs*cpuPeriod)))
+	var set []setting
+	add := func(wanted bool, s ...setting) {
+		if wanted {
+			set = append(set, s...)
+		}
+	}
+	v2 := func(name string) bool { return controller == "" && slices.Contains(unified, name) }
+	add(controller == "memory" && l.Memory > 0, setting{file: "memory.limit_in_bytes", value: memory},
+		setting{file: "memory.memsw.limit_in_bytes", value: memory, optional: true})
+	add(v2("memory") && l.Memory > 0, setting{file: "memory.max", value: memory}, setting{file: "memory.swap.max", value: "0", optional: true})
+	add((controller == "pids" || v2("pids")) && l.PIDs > 0, setting{file: "pids.max", value: pids})
+	add(controller == "cpu" && l.CPUs > 0, setting{file: "cpu.cfs_quota_us", value: quota})
+	add(v2("cpu") && l.CPUs > 0, setting{file: "cpu.max", value: quota + " " + strconv.Itoa(cpuPeriod)})
 	return set
 }
 
 // removeTries bounds waiting for the kernel to let go of a group whose last
 // process has just been reaped.
-const removeTries = 50
+const removeTries = 200
 
-// remove takes away the groups below a path (an owner, or owner/instance).
-func (c cgroups) remove(path string) error {
-	for _, dir := range c.folders {
-		group := filepath.Join(dir, "offshoot", path)
-		children, err := os.ReadDir(group)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+// removeGroups takes an instance's groups away, and those above them that are
+// left empty.
+func removeGroups(groups []string) error {
+	for _, group := range groups {
+		if err := removeGroup(group); err != nil {
 			return err
 		}
-		for _, child := range children {
-			if child.IsDir() {
-				if err := rmdir(filepath.Join(group, child.Name())); err != nil {
-					return err
-				}
-			}
-		}
-		if err := rmdir(group); err != nil {
-			return err
+		// Others may still live in these: then they stay.
+		for above := filepath.Dir(group); os.Remove(above) == nil && filepath.Base(above) != ourGroup; {
+			above = filepath.Dir(above)
 		}
 	}
 	return nil
 }
 
-func rmdir(group string) error {
+func removeGroup(group string) error {
 	var err error
 	for range removeTries {
 		if err = os.Remove(group); err == nil || errors.Is(err, fs.ErrNotExist) {

@@ -2,6 +2,7 @@ package process
 
 import (
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io/fs"
 	"os"
@@ -10,38 +11,82 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"offshoot/internal/staging"
 )
 
-// claimDir is where every server of this host writes down which ports and user
-// ids it has allotted: two servers must not allot the same. It is empty after
-// a restart of the host, as /run is; each server then claims its own again.
-const claimDir = "/run/offshoot"
+// runtimeDir is where every server of this host (of this user, where that is
+// not root) writes down which ports and user ids it has allotted: two servers
+// must not allot the same. It is empty after a restart of the host; each
+// server then claims its own again.
+func runtimeDir() (string, error) {
+	dir := "/run/offshoot"
+	if os.Geteuid() != 0 {
+		dir = fmt.Sprintf("/run/user/%d/offshoot", os.Geteuid())
+		if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+			dir = fmt.Sprintf("/tmp/offshoot-%d", os.Geteuid())
+		}
+	}
+	if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return "", err
+	}
+	if !info.IsDir() || owner(info) != os.Geteuid() {
+		return "", staging.Refused("remove it", "%s is not this user's own folder", dir)
+	}
+	// Environments' users reach by it what has a short name there.
+	return dir, os.Chmod(dir, 0o711)
+}
 
 // claims are numbers of one kind ("port", "uid") that are allotted once a host.
 type claims struct{ kind string }
 
+// lockFile is held while anything is allotted.
+const lockFile = "lock"
+
 // locked runs f while no other server allots anything.
-func (c claims) locked(f func() error) (err error) {
-	if err := os.MkdirAll(claimDir, 0o700); err != nil {
-		return err
+func (c claims) locked(f func(dir string) error) error {
+	for {
+		dir, err := runtimeDir()
+		if err != nil {
+			return err
+		}
+		lock, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was just removed, with its folder
+		}
+		if err != nil {
+			return err
+		}
+		done, err := holding(lock, func() error { return f(dir) })
+		if done || err != nil {
+			return err
+		}
 	}
-	lock, err := os.OpenFile(filepath.Join(claimDir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return err
-	}
-	return f()
 }
 
-func (c claims) path(n int) string { return filepath.Join(claimDir, c.kind+"-"+strconv.Itoa(n)) }
+// holding answers false where the lock was removed before it was got.
+func holding(lock *os.File, f func() error) (done bool, err error) {
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return false, err
+	}
+	var s unix.Stat_t
+	if err := unix.Fstat(int(lock.Fd()), &s); err != nil || s.Nlink == 0 {
+		return false, err
+	}
+	return true, f()
+}
+
+func (c claims) path(dir string, n int) string { return filepath.Join(dir, c.kind+"-"+strconv.Itoa(n)) }
 
 // take claims a number for the file that records it, unless another file that
 // still exists has it.
-func (c claims) take(n int, holder string) (bool, error) {
-	text, err := os.ReadFile(c.path(n))
+func (c claims) take(dir string, n int, holder string) (bool, error) {
+	text, err := os.ReadFile(c.path(dir, n))
 	switch {
 	case err == nil && string(text) == holder:
 		return true, nil
@@ -52,7 +97,20 @@ func (c claims) take(n int, holder string) (bool, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
-	return true, os.WriteFile(c.path(n), []byte(holder), 0o600)
+	return true, os.WriteFile(c.path(dir, n), []byte(holder), 0o600)
+}
+
+// free gives a number back, and the folder where it was the last.
+func (c claims) free(n int) error {
+	return c.locked(func(dir string) error {
+		if err := os.Remove(c.path(dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 1 {
+			return err
+		}
+		return errors.Join(os.Remove(filepath.Join(dir, lockFile)), os.Remove(dir))
+	})
 }
 
 // reclaim takes again what this data directory has allotted.
@@ -65,22 +123,25 @@ func (d *Driver) reclaim() error {
 	if err != nil {
 		return err
 	}
-	return d.portClaims.locked(func() error {
+	if len(endpoints)+len(scopes) == 0 {
+		return nil
+	}
+	return d.portClaims.locked(func(dir string) error {
 		for _, f := range endpoints {
 			var e endpoint
 			if strings.HasSuffix(f, partial) || readFile(f, &e) != nil {
 				continue
 			}
-			if _, err := d.portClaims.take(e.Port, f); err != nil {
+			if _, err := d.portClaims.take(dir, e.Port, f); err != nil {
 				return err
 			}
 		}
 		for _, f := range scopes {
 			var u users
-			if readFile(f, &u) != nil {
+			if !d.users || readFile(f, &u) != nil {
 				continue
 			}
-			if _, err := d.userClaims.take(u.Service, f); err != nil {
+			if _, err := d.userClaims.take(dir, u.Service, f); err != nil {
 				return err
 			}
 		}
@@ -88,9 +149,9 @@ func (d *Driver) reclaim() error {
 	})
 }
 
-// begin is where a data directory begins to look among n numbers, so that two
+// firstOf is where a data directory begins to look among n numbers, so that two
 // servers seldom try the same.
-func begin(dir string, n int) int {
+func firstOf(dir string, n int) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(dir))
 	return int(h.Sum32() % uint32(n))

@@ -13,12 +13,11 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	needRoot(t)
 	platformtest.Run(t, func(t *testing.T) platformtest.World {
-		dir := t.TempDir()
+		dir := folder(t)
 		return platformtest.World{
 			Open: func(t *testing.T) platform.Driver {
-				d, err := process.New(process.Config{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+				d, err := process.New(process.Config{Dir: dir, Log: slog.New(slog.DiscardHandler), Shape: shape()})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -26,7 +25,7 @@ func TestConformance(t *testing.T) {
 			},
 			Command: platformtest.Shell,
 			Build: func(t *testing.T, key string, p platformtest.Program) *staging.BuildSpec {
-				checkout := t.TempDir()
+				checkout := folder(t)
 				if err := os.WriteFile(checkout+"/code", []byte("code"), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -1,5 +1,6 @@
 // Package process is the platform that runs workloads as plain processes of
-// this host, each under a shim in namespaces of its own.
+// this host, each under a shim: in namespaces of its own where the host has
+// such, found by a marker elsewhere.
 //
 // All it knows is in folders below its data directory, so that a new server
 // adopts what an old one started. It keeps no secret there: the environment of
@@ -7,6 +8,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,9 +29,14 @@ type Config struct {
 	// Dir is the server's data directory; environments live in Dir/env.
 	Dir string
 	Log *slog.Logger
+	// Shape forces one, "" tries which is the best here.
+	Shape Shape
+	// Path is the PATH whose programs workloads find after their own, "" for
+	// that of this process.
+	Path string
 }
 
-// Driver implements platform.Driver and platform.Logger.
+// Driver implements platform.Driver, Logger, Attacher, Pauser and Watcher.
 type Driver struct {
 	dir     string
 	log     *slog.Logger
@@ -37,20 +44,23 @@ type Driver struct {
 	cgroups cgroups
 	// shim is the small program that runs as the shim, nil for this one.
 	shim *os.File
+	path toolchains
+	abilities
 
 	portClaims, userClaims claims
 
 	turns turns
-	// mu guards the allotment of user ids and ports.
+	// mu guards the allotment of user ids and ports, and publishing.
 	mu sync.Mutex
+	// holds are the paused instances of this server.
+	holding sync.Mutex
+	holds   map[string]hold
+	watchers
 }
 
-// New looks at the host. It needs root: without it neither users nor limits
-// can keep environments apart.
+// New looks at the host and finds, by trying, how far it lets workloads be
+// kept apart. What an earlier server paused goes on.
 func New(c Config) (*Driver, error) {
-	if os.Geteuid() != 0 {
-		return nil, staging.Refused("start the server as root", "the process platform needs root on this host")
-	}
 	if strings.ContainsAny(c.Dir, ":,\\\n") || !filepath.IsAbs(c.Dir) {
 		return nil, staging.Errorf(staging.CodeUsage, "choose an absolute path without colon, comma and backslash", "data directory %q", c.Dir)
 	}
@@ -58,7 +68,7 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("boot id: %w", err)
 	}
-	groups, err := findCgroups()
+	groups, err := findCgroups("/proc/self")
 	if err != nil {
 		return nil, err
 	}
@@ -67,20 +77,23 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, shim: program,
-		portClaims: claims{"port"}, userClaims: claims{"uid"}}
+		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, watchers: newWatchers()}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
 	}
+	if err := d.settle(c.Shape); err != nil {
+		return nil, err
+	}
+	d.path = findToolchains(cmp.Or(c.Path, os.Getenv("PATH")), d.abilities)
 	if err := d.reclaim(); err != nil {
 		return nil, fmt.Errorf("claim what is allotted: %w", err)
 	}
-	return d, nil
+	return d, d.thaw()
 }
 
 // Traits implements platform.Driver.
 func (d *Driver) Traits() platform.Traits {
-	return platform.Traits{Name: "process", Grain: platform.GrainWorkload, Lacks: d.cgroups.lacks(),
-		Isolation: "own user, mount, PID and IPC namespaces; the host's network"}
+	return platform.Traits{Name: "process", Grain: platform.GrainWorkload, Lacks: d.lacks(), Isolation: d.isolation()}
 }
 
 var (
@@ -168,7 +181,7 @@ func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
 	case staging.ResourceScope:
 		err = d.deleteScope(ctx, ref)
 	case staging.ResourceEndpoint:
-		err = os.Remove(d.file(ref))
+		err = d.deleteEndpoint(ref)
 	case staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild:
 		err = d.deleteInstance(ctx, ref)
 	default:

@@ -2,193 +2,250 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
 )
 
-// Exec implements platform.Attacher in the sandbox of a running workload or
-// task.
+// Exec implements platform.Attacher: the shim of a running workload or task
+// starts the command, in whatever view that one has.
 func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
-	kind := staging.ResourceWorkload
-	ref := platform.Ref{Kind: kind, Name: x.In, Owner: x.Owner}
+	ref := platform.Ref{Kind: staging.ResourceWorkload, Name: x.In, Owner: x.Owner}
 	if d.check(ref) != nil {
 		ref.Kind = staging.ResourceTask
 	}
 	if err := d.check(ref); err != nil {
 		return 0, err
 	}
-	var id identity
-	if err := readFile(filepath.Join(d.file(ref), identityFile), &id); err != nil {
+	dir := d.file(ref)
+	known, err := readRecord(dir)
+	if err != nil {
 		return 0, fmt.Errorf("%s: %w", x.In, err)
 	}
-	u, err := d.users(x.Owner)
-	if err != nil {
-		return 0, err
-	}
-	w, ok := d.watch(id)
-	if !ok {
+	var id identity
+	if readFile(filepath.Join(dir, identityFile), &id) != nil || !d.alive(id) {
 		return 0, staging.Refused("offshoot logs tells why", "%s does not run", x.In)
 	}
-	defer w.close()
-	cmd := command(x, u.Service)
-	procs := d.cgroups.procs(filepath.Join(x.Owner, instanceGroup(x.In)))
-	if x.TTY {
-		return d.terminal(ctx, id, cmd, procs, x)
-	}
-	return d.piped(ctx, id, cmd, procs, x)
-}
-
-// command resolves the program inside, where its PATH counts.
-func command(x platform.Exec, uid int) *exec.Cmd {
-	args := []string{"sh", "-c", `exec "$@"`, "sh"}
+	command := x.Command.Args
 	if x.Command.Shell != "" {
-		args = []string{"sh", "-c", x.Command.Shell}
-	} else {
-		args = append(args, x.Command.Args...)
+		command = []string{"/bin/sh", "-c", x.Command.Shell}
 	}
-	dir := "/app"
-	if x.Spec != nil && x.Spec.Dir != "" {
-		dir = x.Spec.Dir
+	work := appDir
+	if x.Spec != nil {
+		work = workDir(x.Spec)
 	}
-	return &exec.Cmd{Path: "/bin/sh", Args: args, Dir: dir, Env: environ(x.Env),
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid), Groups: []uint32{}}}}
+	r := shim.Request{Op: shim.Exec, Command: known.Paths.list(command), Dir: known.Paths.text(work), Env: known.Paths.list(d.environ(x.Env)),
+		TTY: x.TTY, Rows: x.Size.Rows, Cols: x.Size.Cols}
+	if x.TTY {
+		return terminal(ctx, dir, r, x)
+	}
+	return piped(ctx, dir, r, x)
 }
 
-// start runs the command in the namespaces of a shim. The thread that entered
-// them is thrown away: it can never come back.
-func (d *Driver) start(id identity, cmd *exec.Cmd, procs []string) error {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		result <- func() error {
-			fd, err := unix.PidfdOpen(id.PID, 0)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = unix.Close(fd) }()
-			if !d.alive(id) {
-				return errors.New("it has just ended")
-			}
-			if err := unix.Unshare(unix.CLONE_FS); err != nil {
-				return err
-			}
-			if err := unix.Setns(fd, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC); err != nil {
-				return fmt.Errorf("enter the sandbox: %w", err)
-			}
-			return cmd.Start()
-		}()
-	}()
-	if err := <-result; err != nil {
-		return err
-	}
-	for _, file := range procs {
-		_ = os.WriteFile(file, []byte(strconv.Itoa(cmd.Process.Pid)), 0) // it may have ended already
-	}
-	return nil
+const (
+	// outputWait is how long the end of the output is waited for once the
+	// command has ended with all that it started.
+	outputWait = 200 * time.Millisecond
+	// hangUpWait is how long a shim may take to end what was hung up.
+	hangUpWait = 10 * time.Second
+)
+
+// call is one command under way at a shim.
+type call struct {
+	conn *net.UnixConn
+	// terminal is the command's, nil for pipes.
+	terminal *os.File
 }
 
-func (d *Driver) piped(ctx context.Context, id identity, cmd *exec.Cmd, procs []string, x platform.Exec) (int, error) {
-	cmd.Stdout, cmd.Stderr = x.Stdout, x.Stderr
-	stdin, err := cmd.StdinPipe()
+// begin asks for a command and waits until it runs.
+// What cannot be started is said where its errors would be.
+func begin(ctx context.Context, dir string, r shim.Request, errs io.Writer, files ...*os.File) (*call, int, error) {
+	conn, err := shim.Dial(dir, r, files...)
 	if err != nil {
-		return 0, err
+		return nil, 0, fmt.Errorf("reach what runs: %w", err)
 	}
-	if err := d.start(id, cmd, procs); err != nil {
-		return 0, err
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	c := &call{conn: conn}
+	passed, reply, err := c.next()
+	switch {
+	case err != nil:
+		return nil, 0, errors.Join(fmt.Errorf("it has just ended: %w", err), conn.Close())
+	case reply.Error != "":
+		if errs != nil {
+			_, _ = fmt.Fprintln(errs, reply.Error)
+		}
+		return nil, reply.Code, conn.Close()
+	}
+	if len(passed) > 0 {
+		c.terminal = passed[0]
+	}
+	return c, 0, nil
+}
+
+func (c *call) next() ([]*os.File, shim.Reply, error) {
+	var reply shim.Reply
+	files, err := shim.Receive(c.conn)
+	if err != nil {
+		return nil, reply, err
+	}
+	line, err := readLine(c.conn)
+	if err == nil {
+		err = json.Unmarshal(line, &reply)
+	}
+	return files, reply, err
+}
+
+// readLine reads no further than one line: what follows may come with files.
+func readLine(r io.Reader) ([]byte, error) {
+	var line []byte
+	one := make([]byte, 1)
+	for len(line) < 1<<20 {
+		if _, err := r.Read(one); err != nil {
+			return nil, err
+		}
+		if one[0] == '\n' {
+			return line, nil
+		}
+		line = append(line, one[0])
+	}
+	return nil, errors.New("a reply without end")
+}
+
+// end waits for the command. When ctx ends first it is hung up, and gone when
+// this returns.
+func (c *call) end(ctx context.Context) (int, error) {
+	defer func() { _ = c.conn.Close() }()
+	stop := context.AfterFunc(ctx, func() {
+		_ = c.conn.CloseWrite()
+		_ = c.conn.SetReadDeadline(time.Now().Add(hangUpWait))
+	})
+	defer stop()
+	_, reply, err := c.next()
+	switch {
+	case ctx.Err() != nil && err == nil:
+		return reply.Code, ctx.Err()
+	case err != nil:
+		return 0, fmt.Errorf("what it ran beside has ended: %w", err)
+	case reply.Error != "":
+		return reply.Code, errors.New(reply.Error)
+	}
+	return reply.Code, nil
+}
+
+func piped(ctx context.Context, dir string, r shim.Request, x platform.Exec) (int, error) {
+	var theirs, ours []*os.File
+	defer func() {
+		for _, f := range append(theirs, ours...) {
+			_ = f.Close()
+		}
+	}()
+	for i := range 3 {
+		read, write, err := os.Pipe()
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			theirs, ours = append(theirs, read), append(ours, write)
+		} else {
+			theirs, ours = append(theirs, write), append(ours, read)
+		}
+	}
+	c, code, err := begin(ctx, dir, r, x.Stderr, theirs...)
+	if c == nil {
+		return code, err
+	}
+	for _, f := range theirs {
+		_ = f.Close()
 	}
 	go func() {
 		if x.Stdin != nil {
-			_, _ = io.Copy(stdin, x.Stdin)
+			_, _ = io.Copy(ours[0], x.Stdin)
 		}
-		_ = stdin.Close()
+		_ = ours[0].Close()
 	}()
-	defer hangUp(ctx, cmd)()
-	return exitCode(cmd.Wait())
+	var output sync.WaitGroup
+	for i, w := range []io.Writer{x.Stdout, x.Stderr} {
+		if w == nil {
+			w = io.Discard
+		}
+		output.Go(func() { _, _ = io.Copy(w, ours[i+1]) })
+	}
+	code, err = c.end(ctx)
+	drained(&output, func() { _, _ = ours[1].Close(), ours[2].Close() })
+	return code, err
 }
 
-func (d *Driver) terminal(ctx context.Context, id identity, cmd *exec.Cmd, procs []string, x platform.Exec) (int, error) {
-	master, slave, err := pty.Open()
-	if err != nil {
-		return 0, fmt.Errorf("terminal: %w", err)
+func terminal(ctx context.Context, dir string, r shim.Request, x platform.Exec) (int, error) {
+	c, code, err := begin(ctx, dir, r, x.Stdout)
+	if c == nil {
+		return code, err
 	}
-	defer func() { _ = master.Close() }()
-	_ = pty.Setsize(master, &pty.Winsize{Rows: x.Size.Rows, Cols: x.Size.Cols})
-	if err := slave.Chown(int(cmd.SysProcAttr.Credential.Uid), -1); err != nil {
-		return 0, errors.Join(err, slave.Close())
-	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
-	cmd.SysProcAttr.Setctty = true
-	err = d.start(id, cmd, procs)
-	_ = slave.Close()
-	if err != nil {
-		return 0, err
-	}
-	defer hangUp(ctx, cmd)()
+	defer func() { _ = c.terminal.Close() }()
 	var output sync.WaitGroup
-	output.Go(func() { _, _ = io.Copy(x.Stdout, master) }) // ends with EIO when the last user of the terminal is gone
-	go func() { _, _ = io.Copy(master, x.Stdin) }()
+	output.Go(func() { _, _ = io.Copy(x.Stdout, c.terminal) }) // ends with EIO when the last user of the terminal is gone
+	if x.Stdin != nil {
+		go func() { _, _ = io.Copy(c.terminal, x.Stdin) }()
+	}
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
 		for {
 			select {
-			case size := <-x.Resize:
-				_ = pty.Setsize(master, &pty.Winsize{Rows: size.Rows, Cols: size.Cols})
+			case size, ok := <-x.Resize:
+				if !ok {
+					return
+				}
+				_ = pty.Setsize(c.terminal, &pty.Winsize{Rows: size.Rows, Cols: size.Cols})
 			case <-done:
 				return
 			}
 		}
 	}()
-	code, err := exitCode(cmd.Wait())
-	drained := make(chan struct{})
-	go func() { output.Wait(); close(drained) }()
-	select {
-	case <-drained:
-	case <-time.After(200 * time.Millisecond): // something it left behind holds the terminal
-	}
+	code, err = c.end(ctx)
+	drained(&output, func() { _ = c.terminal.Close() })
 	return code, err
 }
 
-// hangUp ends the command's session when ctx ends before it.
-func hangUp(ctx context.Context, cmd *exec.Cmd) func() {
-	stop := context.AfterFunc(ctx, func() {
-		_ = unix.Kill(-cmd.Process.Pid, unix.SIGHUP)
-		time.AfterFunc(2*time.Second, func() { _ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
-	})
-	return func() { stop() }
+// drained waits for the output's end; what still holds it open is not the
+// command's.
+func drained(output *sync.WaitGroup, cut func()) {
+	ended := make(chan struct{})
+	go func() { output.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(outputWait):
+		cut()
+	}
+	<-ended
 }
 
-func exitCode(err error) (int, error) {
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return 0, err
+// Listening implements platform.Lookout.
+func (d *Driver) Listening(_ context.Context, ref platform.Ref) ([]string, error) {
+	if err := d.check(ref); err != nil {
+		return nil, err
 	}
-	if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
-		return 128 + int(s.Signal()), nil
+	conn, err := shim.Dial(d.file(ref), shim.Request{Op: shim.Listening})
+	if err != nil {
+		return nil, err
 	}
-	return exit.ExitCode(), nil
-}
-
-// procs are the files by which a process joins an instance's groups.
-func (c cgroups) procs(path string) []string {
-	var files []string
-	for _, dir := range c.folders {
-		files = append(files, filepath.Join(dir, "offshoot", path, "cgroup.procs"))
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(hangUpWait))
+	_, reply, err := (&call{conn: conn}).next()
+	if err == nil && reply.Error != "" {
+		err = errors.New(reply.Error)
 	}
-	return files
+	return reply.Listening, err
 }

@@ -2,6 +2,8 @@ package process
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
@@ -32,8 +35,22 @@ type record struct {
 	Service  string        `json:"service"`
 	Restart  bool          `json:"restart"`
 	Grace    time.Duration `json:"grace"`
-	// Artifact is where a build's result goes.
-	Artifact string `json:"artifact,omitempty"`
+	// Data is whether it is a data server.
+	Data bool `json:"data,omitempty"`
+	// Marker is in all its processes where no namespace holds them.
+	Marker string `json:"marker,omitempty"`
+	// Groups are its cgroups: a later server may live in another one.
+	Groups []string `json:"groups,omitempty"`
+	// Paths are what is re-emitted where there is no view.
+	Paths paths `json:"paths,omitempty"`
+	// Artifact is where a build's result goes, Cache what it read.
+	Artifact string     `json:"artifact,omitempty"`
+	Cache    *cacheUsed `json:"cache,omitempty"`
+}
+
+func readRecord(dir string) (record, error) {
+	var r record
+	return r, readFile(filepath.Join(dir, recordFile), &r)
 }
 
 const (
@@ -50,8 +67,7 @@ func (d *Driver) applyInstance(ctx context.Context, r platform.Resource) error {
 	}
 	ref := platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner}
 	dir := d.file(ref)
-	var known record
-	switch err := readFile(filepath.Join(dir, recordFile), &known); {
+	switch known, err := readRecord(dir); {
 	case err == nil && known.SpecHash != r.SpecHash:
 		return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -64,47 +80,70 @@ func (d *Driver) applyInstance(ctx context.Context, r platform.Resource) error {
 		if o.Presence == staging.Unknown {
 			return errors.New(o.Reason)
 		}
-	}
-	u, err := d.users(r.Owner)
-	if err != nil {
-		return fmt.Errorf("its scope: %w", err)
-	}
-	if err := d.makeFolder(dir, r, ""); err != nil {
-		return err
-	}
-	config, err := d.shimConfig(r, u, dir, d.inside(r, dir))
-	if err != nil {
-		return err
-	}
-	return d.startShim(ctx, dir, config)
-}
-
-func (d *Driver) makeFolder(dir string, r platform.Resource, artifact string) error {
-	if _, err := os.Stat(filepath.Join(dir, recordFile)); err == nil {
-		return nil
-	}
-	tmp := dir + partial
-	if err := os.RemoveAll(tmp); err != nil {
-		return err
-	}
-	for _, sub := range []string{"root", "upper", "work"} {
-		if err := os.MkdirAll(filepath.Join(tmp, sub), 0o711); err != nil {
+		if err := d.endLeft(known); err != nil {
 			return err
 		}
 	}
-	grace := r.Workload.StopGrace
-	if grace <= 0 {
-		grace = defaultGrace
+	u, err := d.usersOf(r.Owner)
+	if err != nil {
+		return fmt.Errorf("its scope: %w", err)
 	}
-	if err := writeFile(filepath.Join(tmp, recordFile), record{SpecHash: r.SpecHash, Service: r.Workload.Service,
-		Restart: r.Workload.Restart && r.Kind == staging.ResourceWorkload, Grace: grace, Artifact: artifact}); err != nil {
+	known, err := d.makeFolder(dir, r, record{Paths: d.outside(r, dir)})
+	if err != nil {
 		return err
 	}
-	return os.Rename(tmp, dir)
+	inside, err := d.inside(ctx, r, u, dir)
+	if err != nil {
+		return err
+	}
+	config, err := d.shimConfig(r, known, u, dir, inside)
+	if err != nil {
+		return err
+	}
+	return d.startShim(ctx, r.Owner, dir, config)
+}
+
+// makeFolder makes an instance's folder with its record, unless it is there,
+// and takes up the log of an earlier one of its name.
+func (d *Driver) makeFolder(dir string, r platform.Resource, with record) (record, error) {
+	if known, err := readRecord(dir); err == nil {
+		return known, errors.Join(known.Paths.shorten(dir))
+	}
+	tmp := dir + partial
+	if err := copytree.Remove(tmp); err != nil {
+		return with, err
+	}
+	for _, sub := range []string{"root", "upper", "work", "files"} {
+		if err := os.MkdirAll(filepath.Join(tmp, sub), 0o711); err != nil {
+			return with, err
+		}
+	}
+	with.SpecHash, with.Service, with.Grace = r.SpecHash, r.Workload.Service, r.Workload.StopGrace
+	with.Restart = r.Workload.Restart && r.Kind == staging.ResourceWorkload
+	with.Data = r.Workload.Role == staging.RoleData
+	with.Groups = d.cgroups.groups(r.Owner, instanceGroup(r.Name))
+	if with.Grace <= 0 {
+		with.Grace = defaultGrace
+	}
+	if d.shape == ShapePlain {
+		var mark [8]byte
+		_, _ = rand.Read(mark[:])
+		with.Marker = hex.EncodeToString(mark[:])
+	}
+	if err := with.Paths.shorten(dir); err != nil {
+		return with, err
+	}
+	if err := d.unshelve(r.Name, tmp); err != nil {
+		return with, err
+	}
+	if err := writeFile(filepath.Join(tmp, recordFile), with); err != nil {
+		return with, err
+	}
+	return with, os.Rename(tmp, dir)
 }
 
 // startShim writes down who the shim is before it is told what to do.
-func (d *Driver) startShim(ctx context.Context, dir string, config shim.Config) error {
+func (d *Driver) startShim(ctx context.Context, owner, dir string, config shim.Config) error {
 	for _, name := range []string{shim.ExitFile, shim.StatusFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -115,16 +154,27 @@ func (d *Driver) startShim(ctx context.Context, dir string, config shim.Config) 
 		return err
 	}
 	defer func() { _ = write.Close() }()
+	attr := &syscall.SysProcAttr{Setsid: true, Cloneflags: d.cloneFlags()}
+	if d.shape == ShapeUser {
+		// Its own user and no other: a mapping to root would make servers
+		// refuse to start. What the view needs is given on through the exec.
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE, unix.CAP_KILL, unix.CAP_SETPCAP, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER}
+	}
 	// The shim has little to do: a runtime for one processor weighs a sixth less.
-	cmd := &exec.Cmd{Path: d.program(), Args: []string{shim.Name}, Dir: "/", Env: []string{"GOMAXPROCS=1"}, ExtraFiles: []*os.File{read},
-		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC}}
+	cmd := &exec.Cmd{Path: d.program(), Args: []string{shim.Name}, Dir: "/", Env: []string{"GOMAXPROCS=1"}, ExtraFiles: []*os.File{read}, SysProcAttr: attr}
 	err = cmd.Start()
 	_ = read.Close()
 	if err != nil {
 		return fmt.Errorf("start the shim: %w", err)
 	}
+	d.follow(dir)
 	// Reaped here; how it ended is in its records.
-	go func() { _ = cmd.Wait() }()
+	go func() {
+		_ = cmd.Wait()
+		d.ended(owner)
+	}()
 	start, err := identify(cmd.Process.Pid)
 	if err != nil {
 		return fmt.Errorf("the shim ended at once: %w", err)
@@ -141,10 +191,19 @@ func (d *Driver) startShim(ctx context.Context, dir string, config shim.Config) 
 	return nil
 }
 
+// endLeft ends what outlived a shim that was killed: in a namespace nothing
+// can.
+func (d *Driver) endLeft(known record) error {
+	if err := shim.EndMarked(known.Marker); err != nil {
+		return fmt.Errorf("what a killed shim left: %w", err)
+	}
+	return nil
+}
+
 func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) {
 	dir := d.file(ref)
-	var known record
-	if err := readFile(filepath.Join(dir, recordFile), &known); err != nil {
+	known, err := readRecord(dir)
+	if err != nil {
 		return staging.Observation{}, err
 	}
 	o := staging.Observation{Presence: staging.Present, SpecHash: known.SpecHash}
@@ -193,28 +252,35 @@ func ended(o staging.Observation, dir string, kind staging.ResourceKind) (stagin
 
 func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
 	dir := d.file(ref)
-	var known record
-	if err := readFile(filepath.Join(dir, recordFile), &known); err != nil {
+	known, err := readRecord(dir)
+	if err != nil {
 		return err
 	}
 	var id identity
 	if err := readFile(filepath.Join(dir, identityFile), &id); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := d.end(ctx, id, known.Grace); err != nil {
-		return fmt.Errorf("%s: %w", ref.Name, err)
-	}
-	if err := d.cgroups.remove(filepath.Join(ref.Owner, instanceGroup(ref.Name))); err != nil {
-		return err
+	for _, step := range []func() error{
+		func() error { return d.Resume(ctx, ref.Owner, []string{ref.Name}) }, // what stands still cannot end
+		func() error { return d.end(ctx, id, known.Grace) },
+		func() error { return d.endLeft(known) },
+		func() error { return removeGroups(known.Groups) },
+		func() error { return known.Paths.unlink() },
+		func() error { return d.discard(known) },
+		func() error { return d.shelve(ref, dir) },
+	} {
+		if err := step(); err != nil {
+			return fmt.Errorf("%s: %w", ref.Name, err)
+		}
 	}
 	gone := dir + partial
-	if err := os.RemoveAll(gone); err != nil {
+	if err := copytree.Remove(gone); err != nil {
 		return err
 	}
 	if err := os.Rename(dir, gone); err != nil {
 		return err
 	}
-	return os.RemoveAll(gone)
+	return copytree.Remove(gone)
 }
 
 // end asks, waits, then kills: with the shim, PID 1, goes all of its namespace.
@@ -246,18 +312,26 @@ func (d *Driver) end(ctx context.Context, id identity, grace time.Duration) erro
 
 // Wait implements platform.Driver.
 func (d *Driver) Wait(ctx context.Context, ref platform.Ref, seen staging.Observation) (staging.Observation, error) {
-	changes, err := follow(d.file(ref))
+	changes, err := changesOf(d.file(ref))
 	if err != nil {
 		return staging.Observation{}, err
 	}
 	defer changes.close()
 	for {
-		o, err := d.Observe(ctx, ref)
-		if err != nil || o.Run != seen.Run || o.Presence != seen.Presence || ctx.Err() != nil {
-			return o, err
-		}
+		// Held before it is looked at: what ends in between is told.
 		var id identity
 		_ = readFile(filepath.Join(d.file(ref), identityFile), &id)
-		changes.next(ctx, d, id)
+		w, held := d.watch(id)
+		o, err := d.Observe(ctx, ref)
+		done := err != nil || o.Run != seen.Run || o.Presence != seen.Presence || ctx.Err() != nil
+		if !done {
+			changes.next(ctx, w, held)
+		}
+		if held {
+			w.close()
+		}
+		if done {
+			return o, err
+		}
 	}
 }

@@ -2,7 +2,6 @@ package process
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -20,27 +20,22 @@ import (
 	"offshoot/internal/staging"
 )
 
-// position is how far one instance's log was read.
-type position struct {
-	segment int
-	offset  int64
-}
-
 // reader reads the logs of an owner's instances together, oldest line first.
 type reader struct {
-	d         *Driver
-	q         platform.LogQuery
-	positions map[string]position
-	watcher   *fsnotify.Watcher
+	d       *Driver
+	q       platform.LogQuery
+	sources map[string]*stream
+	watcher *fsnotify.Watcher
 }
 
 // Logs implements platform.Logger. Lines of several instances are in the order
-// of their times as far as they are there when they are read.
+// of their times as far as they are there when they are read. What it holds is
+// bounded: a piece of each log, and the last lines where those are asked for.
 func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platform.LogLine) error) error {
 	if !ownerName.MatchString(q.Owner) {
 		return staging.Errorf(staging.CodeInternal, "", "%q is no owner", q.Owner)
 	}
-	r := &reader{d: d, q: q, positions: map[string]position{}}
+	r := &reader{d: d, q: q, sources: map[string]*stream{}}
 	if q.Follow {
 		w, err := fsnotify.NewWatcher()
 		if err != nil {
@@ -49,65 +44,143 @@ func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platfo
 		defer func() { _ = w.Close() }()
 		r.watcher = w
 	}
-	lines, err := r.more()
-	if err != nil {
+	if err := r.first(line); err != nil || !q.Follow {
 		return err
 	}
-	if q.Tail >= 0 && len(lines) > q.Tail {
-		lines = lines[len(lines)-q.Tail:]
-	}
+	r.q.Tail = -1 // of what is new everything counts
 	for {
-		for _, l := range lines {
-			if err := line(l); err != nil {
-				return err
-			}
-		}
-		if !q.Follow {
-			return nil
-		}
-		if len(lines) == 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-r.watcher.Events:
-			case err := <-r.watcher.Errors:
-				return fmt.Errorf("follow logs: %w", err)
-			}
-		}
-		if lines, err = r.more(); err != nil {
+		n, err := r.pass(line)
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.watcher.Events:
+		case err := <-r.watcher.Errors:
+			return fmt.Errorf("follow logs: %w", err)
 		}
 	}
 }
 
-// more reads what was written since the last call, of every instance. Folders
-// are watched before they are read, so nothing falls in between.
-func (r *reader) more() ([]platform.LogLine, error) {
-	var all []platform.LogLine
-	for _, kind := range []staging.ResourceKind{staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild} {
-		parent := filepath.Join(r.d.home(r.q.Owner), string(kind))
-		r.watch(parent)
-		entries, err := os.ReadDir(parent)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+// first reads what is there, or the last lines of it.
+func (r *reader) first(line func(platform.LogLine) error) error {
+	if r.q.Tail < 0 {
+		_, err := r.pass(line)
+		return err
+	}
+	var last []platform.LogLine
+	_, err := r.pass(func(l platform.LogLine) error {
+		if r.q.Tail == 0 {
+			return nil
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read logs: %w", err)
+		if len(last) == r.q.Tail {
+			last = append(last[:0], last[1:]...)
 		}
-		for _, e := range entries {
-			name := r.q.Owner + "/" + string(kind) + "/" + e.Name()
-			if len(r.q.Names) > 0 && !slices.Contains(r.q.Names, name) {
-				continue
-			}
-			lines, err := r.instance(name, filepath.Join(parent, e.Name()))
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, lines...)
+		l.Text = bytes.Clone(l.Text)
+		last = append(last, l)
+		return nil
+	})
+	for _, l := range last {
+		if err := line(l); err != nil {
+			return err
 		}
 	}
-	slices.SortStableFunc(all, func(a, b platform.LogLine) int { return cmp.Compare(a.At.UnixMicro(), b.At.UnixMicro()) })
-	return all, nil
+	return err
+}
+
+// pass gives every line that is there now, merged by time, and says how many.
+func (r *reader) pass(line func(platform.LogLine) error) (int, error) {
+	open, err := r.open()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for {
+		var next *stream
+		for i := 0; i < len(open); i++ {
+			s := open[i]
+			if len(s.lines) == 0 {
+				if err := s.read(); err != nil {
+					return n, err
+				}
+			}
+			if len(s.lines) == 0 {
+				open = slices.Delete(open, i, i+1) // until the next pass
+				i--
+			} else if next == nil || s.lines[0].At.Before(next.lines[0].At) {
+				next = s
+			}
+		}
+		if next == nil {
+			return n, nil
+		}
+		l := next.lines[0]
+		next.lines = next.lines[1:]
+		n++
+		if !l.At.Before(r.q.Since) {
+			if err := line(l); err != nil {
+				return n, err
+			}
+		}
+	}
+}
+
+// open finds the logs of all instances that match, those that are gone too.
+// Folders are watched before they are read, so nothing falls in between.
+func (r *reader) open() ([]*stream, error) {
+	var list []*stream
+	home := r.d.home(r.q.Owner)
+	for _, kind := range []staging.ResourceKind{staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild} {
+		// Last the living ones: whoever goes to the shelf meanwhile was seen.
+		for _, parent := range []string{filepath.Join(home, logDir, string(kind)), filepath.Join(home, string(kind))} {
+			r.watch(parent)
+			entries, err := os.ReadDir(parent)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, fmt.Errorf("read logs: %w", err)
+			}
+			for _, e := range entries {
+				name := r.q.Owner + "/" + string(kind) + "/" + e.Name()
+				if strings.HasSuffix(name, partial) || len(r.q.Names) > 0 && !slices.Contains(r.q.Names, name) {
+					continue
+				}
+				s, err := r.source(name, filepath.Join(parent, e.Name()))
+				if err != nil {
+					return nil, err
+				}
+				if s != nil && !slices.Contains(list, s) {
+					list = append(list, s)
+				}
+			}
+		}
+	}
+	return list, nil
+}
+
+// source is the log of one name, wherever it lies now.
+func (r *reader) source(name, dir string) (*stream, error) {
+	r.watch(dir)
+	r.watch(filepath.Join(dir, shim.LogDir))
+	known, err := readRecord(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := r.sources[name]
+	if s == nil {
+		s = &stream{name: name, service: known.Service, places: []string{filepath.Join(r.d.file(platform.Ref{Name: name}), shim.LogDir),
+			filepath.Join(r.d.shelf(name), shim.LogDir)}}
+		r.sources[name] = s
+		if err := s.skip(r.q); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 func (r *reader) watch(dir string) {
@@ -116,51 +189,110 @@ func (r *reader) watch(dir string) {
 	}
 }
 
-func (r *reader) instance(name, dir string) ([]platform.LogLine, error) {
-	logs := filepath.Join(dir, shim.LogDir)
-	r.watch(dir)
-	r.watch(logs)
-	var known record
-	if err := readFile(filepath.Join(dir, recordFile), &known); err != nil {
-		return nil, ignoreGone(err)
-	}
-	entries, err := os.ReadDir(logs)
-	if err != nil {
-		return nil, ignoreGone(err)
-	}
-	var lines []platform.LogLine
-	for _, e := range entries {
-		n, err := strconv.Atoi(e.Name())
-		at := r.positions[name]
-		if err != nil || n < at.segment {
+// stream is how far one log was read.
+type stream struct {
+	name, service string
+	// places are where its segments lie, or will lie when it is gone.
+	places  []string
+	segment int
+	offset  int64
+	lines   []platform.LogLine
+}
+
+// segments are those that there are, in order, and the folder they lie in.
+func (s *stream) segments() (string, []int, error) {
+	for _, dir := range s.places {
+		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if n > at.segment {
-			at = position{segment: n}
+		var list []int
+		for _, e := range entries {
+			if n, err := strconv.Atoi(e.Name()); err == nil {
+				list = append(list, n)
+			}
 		}
-		text, err := readFrom(filepath.Join(logs, e.Name()), at.offset)
+		slices.Sort(list)
+		return dir, list, err
+	}
+	return "", nil, nil
+}
+
+// piece is how much of a log is held at once; it is longer than any line.
+const piece = 1 << 20
+
+// read takes the next piece. It leaves a segment only when the next one was
+// there before it was found to be read to its end: the writer has left it too.
+func (s *stream) read() error {
+	for {
+		dir, list, err := s.segments()
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		if s.segment == 0 {
+			s.segment = list[0]
+		}
+		if list[0] > s.segment {
+			s.segment, s.offset = list[0], 0
+			s.lines = append(s.lines, platform.LogLine{At: time.Now().UTC(), Name: s.name, Service: s.service, Stream: "offshoot",
+				Text: []byte("lines are lost: the log was full before they were read")})
+		}
+		text, err := readFrom(filepath.Join(dir, fmt.Sprintf("%08d", s.segment)), s.offset)
+		if errors.Is(err, fs.ErrNotExist) {
+			if slices.Contains(list, s.segment) {
+				continue // it has just moved, or was dropped
+			}
+			return nil
+		}
 		if err != nil {
-			return lines, ignoreGone(err)
+			return err
 		}
 		// A line without its end is still being written.
 		text = text[:bytes.LastIndexByte(text, '\n')+1]
-		at.offset += int64(len(text))
-		r.positions[name] = at
+		s.offset += int64(len(text))
 		for raw := range bytes.Lines(text) {
-			if l, ok := parseLine(raw); ok && !l.At.Before(r.q.Since) {
-				l.Name, l.Service = name, known.Service
-				lines = append(lines, l)
+			if l, ok := parseLine(raw); ok {
+				l.Name, l.Service = s.name, s.service
+				s.lines = append(s.lines, l)
+			}
+		}
+		if len(text) > 0 || list[len(list)-1] <= s.segment {
+			return nil
+		}
+		i, _ := slices.BinarySearch(list, s.segment+1)
+		s.segment, s.offset = list[i], 0
+	}
+}
+
+// skip begins where the lines that are asked for begin, or somewhat before.
+func (s *stream) skip(q platform.LogQuery) error {
+	dir, list, err := s.segments()
+	if err != nil {
+		return err
+	}
+	lines := 0
+	for i, n := range slices.Backward(list) {
+		file := filepath.Join(dir, fmt.Sprintf("%08d", n))
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil // read from the first, that there is
+		}
+		s.segment = n
+		if info.ModTime().Before(q.Since) && i < len(list)-1 {
+			s.segment = list[i+1]
+			return nil
+		}
+		if q.Tail >= 0 {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil
+			}
+			if lines += bytes.Count(text, []byte("\n")); lines >= q.Tail {
+				return nil
 			}
 		}
 	}
-	return lines, nil
-}
-
-func ignoreGone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 func readFrom(path string, offset int64) ([]byte, error) {
@@ -173,7 +305,7 @@ func readFrom(path string, offset int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := make([]byte, max(0, info.Size()-offset))
+	text := make([]byte, min(piece, max(0, info.Size()-offset)))
 	n, err := f.ReadAt(text, offset)
 	if n == len(text) {
 		err = nil

@@ -5,71 +5,202 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/shim"
+	"offshoot/internal/staging"
 )
 
 // frozenWait bounds waiting for the kernel to have stopped every process.
 const frozenWait = 10 * time.Second
 
-// Pause implements platform.Pauser by the kernel's freezer (cgroups(7)):
-// servers first, then what would miss them.
+// hold is a shim's promise to keep its processes stopped: it lasts as long as
+// the connection, so what a server that was killed had paused goes on at once.
+type hold interface{ Close() error }
+
+// Pause implements platform.Pauser, by the kernel's freezer (cgroups(7)) or,
+// without it, by SIGSTOP: data servers first, then what would miss them.
 func (d *Driver) Pause(ctx context.Context, owner string, names []string) error {
-	return d.freeze(ctx, owner, names, true)
+	return d.each(ctx, owner, names, true)
 }
 
 // Resume implements platform.Pauser, in the other order.
 func (d *Driver) Resume(ctx context.Context, owner string, names []string) error {
-	return d.freeze(ctx, owner, names, false)
+	return d.each(ctx, owner, names, false)
 }
 
-func (d *Driver) freeze(ctx context.Context, owner string, names []string, frozen bool) error {
-	if !ownerName.MatchString(owner) {
-		return fmt.Errorf("%q is no owner", owner)
-	}
+func (d *Driver) each(ctx context.Context, owner string, names []string, frozen bool) error {
 	ctx, cancel := context.WithTimeout(ctx, frozenWait)
 	defer cancel()
-	names = slices.Clone(names)
-	slices.Sort(names) // "data." comes before most; all stand still before any is copied
+	type instance struct {
+		dir   string
+		known record
+	}
+	var list []instance
+	for _, name := range names {
+		kind, _, _ := strings.Cut(strings.TrimPrefix(name, owner+"/"), "/")
+		ref := platform.Ref{Kind: staging.ResourceKind(kind), Name: name, Owner: owner}
+		if err := d.check(ref); err != nil {
+			return err
+		}
+		known, err := readRecord(d.file(ref))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it does not run
+		}
+		if err != nil {
+			return err
+		}
+		list = append(list, instance{d.file(ref), known})
+	}
+	slices.SortStableFunc(list, func(a, b instance) int {
+		if a.known.Data == b.known.Data {
+			return strings.Compare(a.dir, b.dir)
+		}
+		if a.known.Data {
+			return -1
+		}
+		return 1
+	})
 	if !frozen {
-		slices.Reverse(names)
+		slices.Reverse(list)
 	}
 	var errs []error
-	for _, name := range names {
-		if err := d.cgroups.freeze(ctx, filepath.Join(owner, instanceGroup(name)), frozen); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	for _, i := range list {
+		err := d.still(ctx, i.dir, i.known, frozen)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", filepath.Base(i.dir), err))
+			if frozen {
+				break
+			}
 		}
+	}
+	if err := errors.Join(errs...); err != nil && frozen {
+		return errors.Join(err, d.each(context.WithoutCancel(ctx), owner, names, false))
 	}
 	return errors.Join(errs...)
 }
 
-func (c cgroups) freeze(ctx context.Context, path string, frozen bool) error {
-	file, done, set, want := "cgroup.freeze", "cgroup.events", "0", "frozen 0"
-	dir, ok := c.folders[""]
-	if v1, has := c.folders["freezer"]; has {
-		dir, ok, file, done, set, want = v1, true, "freezer.state", "freezer.state", "THAWED", "THAWED"
-		if frozen {
-			set, want = "FROZEN", "FROZEN"
+// still pauses or resumes one instance.
+func (d *Driver) still(ctx context.Context, dir string, known record, frozen bool) error {
+	for _, group := range known.Groups {
+		if f, ok := freezer(group); ok {
+			return f.set(ctx, frozen)
 		}
-	} else if frozen {
-		set, want = "1", "frozen 1"
 	}
-	if !ok {
-		return errors.New("this host has no cgroup freezer")
+	var id identity
+	if readFile(filepath.Join(dir, identityFile), &id) != nil || !d.alive(id) {
+		return nil
 	}
-	group := filepath.Join(dir, "offshoot", path)
-	if err := os.WriteFile(filepath.Join(group, file), []byte(set), 0); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it does not run
+	if !frozen {
+		conn, err := d.ask(ctx, dir, shim.Resume)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
+			return nil // it begins or ends: nothing holds it
 		}
+		if err != nil {
+			return err
+		}
+		d.holding.Lock()
+		held := d.holds[dir]
+		delete(d.holds, dir)
+		d.holding.Unlock()
+		if held != nil {
+			err = held.Close()
+		}
+		return errors.Join(err, conn.Close())
+	}
+	conn, err := d.ask(ctx, dir, shim.Pause)
+	for ; err != nil && ctx.Err() == nil; conn, err = d.ask(ctx, dir, shim.Pause) {
+		if !d.alive(id) {
+			return nil
+		}
+		<-time.After(5 * time.Millisecond) // it is about to listen
+	}
+	if err != nil {
+		return err
+	}
+	d.holding.Lock()
+	defer d.holding.Unlock()
+	d.holds[dir] = conn
+	return nil
+}
+
+// ask asks a shim for something and waits until it is so.
+func (d *Driver) ask(ctx context.Context, dir, what string) (*net.UnixConn, error) {
+	conn, err := shim.Dial(dir, shim.Request{Op: what})
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetReadDeadline(deadline)
+	}
+	_, reply, err := (&call{conn: conn}).next()
+	if err == nil && reply.Error != "" {
+		err = errors.New(reply.Error)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// thaw lets go on what an earlier server froze and did not live to thaw.
+func (d *Driver) thaw() error {
+	records, err := filepath.Glob(filepath.Join(d.dir, "*", "*", "*", recordFile))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), frozenWait)
+	defer cancel()
+	for _, file := range records {
+		known, err := readRecord(filepath.Dir(file))
+		if err != nil {
+			continue // it is being removed, or is not ours to thaw
+		}
+		for _, group := range known.Groups {
+			if f, ok := freezer(group); ok {
+				if err := f.set(ctx, false); err != nil {
+					return fmt.Errorf("resume %s: %w", filepath.Base(filepath.Dir(file)), err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// freeze is how a group is stopped: by one file, seen done in another.
+type freeze struct{ write, seen, on, off, isOn, isOff string }
+
+// freezer is that of a group, v1's or v2's.
+func freezer(group string) (freeze, bool) {
+	v1, v2 := filepath.Join(group, "freezer.state"), filepath.Join(group, "cgroup.freeze")
+	if _, err := os.Stat(v1); err == nil {
+		return freeze{v1, v1, "FROZEN", "THAWED", "FROZEN", "THAWED"}, true
+	}
+	if _, err := os.Stat(v2); err == nil {
+		return freeze{v2, filepath.Join(group, "cgroup.events"), "1", "0", "frozen 1", "frozen 0"}, true
+	}
+	return freeze{}, false
+}
+
+func (f freeze) set(ctx context.Context, frozen bool) error {
+	value, want := f.off, f.isOff
+	if frozen {
+		value, want = f.on, f.isOn
+	}
+	if err := os.WriteFile(f.write, []byte(value), 0); err != nil {
 		return err
 	}
 	pause := 100 * time.Microsecond
 	for {
-		text, err := os.ReadFile(filepath.Join(group, done))
+		text, err := os.ReadFile(f.seen)
 		if err != nil {
 			return err
 		}

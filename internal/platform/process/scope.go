@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
 )
 
@@ -38,6 +40,14 @@ type users struct {
 type endpoint struct {
 	Port int `json:"port"`
 }
+
+// The folders that an environment's instances share.
+const (
+	homeDir = "home"
+	tmpDir  = "tmp"
+	// logDir keeps the logs of instances that are gone.
+	logDir = "log"
+)
 
 func (d *Driver) home(owner string) string { return filepath.Join(d.dir, owner) }
 
@@ -76,7 +86,7 @@ func readFile(path string, v any) error {
 
 func (d *Driver) scopeFile(owner string) string { return filepath.Join(d.home(owner), "scope.json") }
 
-func (d *Driver) users(owner string) (users, error) {
+func (d *Driver) usersOf(owner string) (users, error) {
 	var u users
 	return u, readFile(d.scopeFile(owner), &u)
 }
@@ -84,7 +94,7 @@ func (d *Driver) users(owner string) (users, error) {
 func (d *Driver) applyScope(r platform.Resource) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	u, known := d.users(r.Owner)
+	u, known := d.usersOf(r.Owner)
 	if known != nil && !errors.Is(known, fs.ErrNotExist) {
 		return known
 	}
@@ -98,38 +108,52 @@ func (d *Driver) applyScope(r platform.Resource) error {
 			return err
 		}
 	}
-	for _, dir := range []string{"", "home", "endpoint", "workload", "task", "build"} {
-		if err := os.MkdirAll(filepath.Join(d.home(r.Owner), dir), 0o711); err != nil {
+	return d.makeFolders(r.Owner, u)
+}
+
+// makeFolders makes what all of an environment shares: its home, and a /tmp in
+// which its services find each other's sockets.
+func (d *Driver) makeFolders(owner string, u users) error {
+	for _, dir := range []string{"", homeDir, tmpDir, logDir, "endpoint", "workload", "task", "build"} {
+		if err := os.MkdirAll(filepath.Join(d.home(owner), dir), 0o711); err != nil {
 			return err
 		}
 	}
-	return os.Chown(filepath.Join(d.home(r.Owner), "home"), u.Service, u.Service)
+	for _, dir := range []string{homeDir, tmpDir} {
+		if err := d.give(filepath.Join(d.home(owner), dir), d.uid(u, staging.RoleService)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // allotUsers finds a pair of ids that no environment has. A scope that cannot
 // be read stops it: its ids might be given twice.
 func (d *Driver) allotUsers(holder string, write func(users) error) (users, error) {
+	if !d.users {
+		return users{}, write(users{})
+	}
 	owners, err := os.ReadDir(d.dir)
 	if err != nil {
 		return users{}, err
 	}
 	taken := map[int]bool{}
 	for _, o := range owners {
-		u, err := d.users(o.Name())
+		u, err := d.usersOf(o.Name())
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return users{}, err
 		}
 		taken[u.Service] = true
 	}
 	var u users
-	err = d.userClaims.locked(func() error {
-		first := begin(d.dir, maxUsers)
+	err = d.userClaims.locked(func(dir string) error {
+		first := firstOf(d.dir, maxUsers)
 		for i := range maxUsers {
 			id := firstUID + 2*((first+i)%maxUsers)
 			if taken[id] {
 				continue
 			}
-			if ok, err := d.userClaims.take(id, holder); err != nil || ok {
+			if ok, err := d.userClaims.take(dir, id, holder); err != nil || ok {
 				u = users{Service: id, Data: id + 1}
 				return errors.Join(err, write(u))
 			}
@@ -143,11 +167,15 @@ func (d *Driver) allotUsers(holder string, write func(users) error) (users, erro
 }
 
 func (d *Driver) observeScope(ref platform.Ref) (staging.Observation, error) {
-	u, err := d.users(ref.Owner)
+	u, err := d.usersOf(ref.Owner)
 	if err != nil {
 		return staging.Observation{}, err
 	}
-	return staging.Observation{Presence: staging.Present, Ref: strconv.Itoa(u.Service)}, nil
+	name := strconv.Itoa(u.Service)
+	if !d.users {
+		name = userName()
+	}
+	return staging.Observation{Presence: staging.Present, Ref: name}, nil
 }
 
 func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
@@ -163,9 +191,6 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 			return err
 		}
 	}
-	if err := d.cgroups.remove(ref.Owner); err != nil {
-		return err
-	}
 	// scope.json goes last, and with it the claim on the ids.
 	entries, err := os.ReadDir(d.home(ref.Owner))
 	if err != nil {
@@ -173,12 +198,16 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 	}
 	for _, e := range entries {
 		if e.Name() != filepath.Base(d.scopeFile("")) {
-			if err := os.RemoveAll(filepath.Join(d.home(ref.Owner), e.Name())); err != nil {
+			if err := copytree.Remove(filepath.Join(d.home(ref.Owner), e.Name())); err != nil {
 				return err
 			}
 		}
 	}
-	return os.RemoveAll(d.home(ref.Owner))
+	u, known := d.usersOf(ref.Owner)
+	if err := os.RemoveAll(d.home(ref.Owner)); err != nil || known != nil || !d.users {
+		return err
+	}
+	return d.userClaims.free(u.Service)
 }
 
 func (d *Driver) applyEndpoint(r platform.Resource) error {
@@ -193,14 +222,14 @@ func (d *Driver) applyEndpoint(r platform.Resource) error {
 		return err
 	}
 	done := false
-	err = d.portClaims.locked(func() error {
-		first := begin(d.dir, lastPort-firstPort)
+	err = d.portClaims.locked(func(dir string) error {
+		first := firstOf(d.dir, lastPort-firstPort)
 		for i := range lastPort - firstPort {
 			port := firstPort + (first+i)%(lastPort-firstPort)
 			if taken[port] || !free(port) {
 				continue
 			}
-			if ok, err := d.portClaims.take(port, file); err != nil || ok {
+			if ok, err := d.portClaims.take(dir, port, file); err != nil || ok {
 				done = true
 				return errors.Join(err, writeFile(file, endpoint{port}))
 			}
@@ -246,8 +275,23 @@ func (d *Driver) observeEndpoint(ref platform.Ref) (staging.Observation, error) 
 	return staging.Observation{Presence: staging.Present, Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port))}, nil
 }
 
-// Users are the ids of an owner's services and of its data servers.
+func (d *Driver) deleteEndpoint(ref platform.Ref) error {
+	var e endpoint
+	if err := readFile(d.file(ref), &e); err != nil {
+		return err
+	}
+	if err := os.Remove(d.file(ref)); err != nil {
+		return err
+	}
+	return d.portClaims.free(e.Port)
+}
+
+// Users are the ids of an owner's services and of its data servers: -1, which
+// leaves an owner as it is (chown(2)), where all run as the server's user.
 func (d *Driver) Users(_ context.Context, owner string) (service, data int, err error) {
-	u, err := d.users(owner)
+	u, err := d.usersOf(owner)
+	if !d.users {
+		return shim.OwnUser, shim.OwnUser, err
+	}
 	return u.Service, u.Data, err
 }

@@ -1,8 +1,10 @@
-// Package shim is the small program that is PID 1 of every workload's
-// namespaces: it makes the closed view, starts the command under its own user,
-// keeps what the command writes, starts it again after a crash, and writes
-// down how it ended. It takes every descendant along when it goes, and needs
-// no server to live.
+// Package shim is the small program that stands over every workload: it makes
+// the closed view, starts the command under its own user, keeps what the
+// command writes, starts it again after a crash, and writes down how it ended.
+// It takes every descendant along when it goes, and needs no server to live.
+//
+// Where the host has namespaces it is PID 1 of them; elsewhere it is a
+// subreaper, and finds what is the workload's by a marker and by descent.
 //
 // It is the offshoot binary under another name, so it imports the standard
 // library and x/sys alone: what a large package does at start would be paid by
@@ -29,6 +31,9 @@ const Name = "offshoot-shim"
 // driver is gone and nothing is to be started.
 const configFD = 3
 
+// OwnUser, as a Config's UID, leaves the command under the shim's own user.
+const OwnUser = -1
+
 // Config is everything that a shim is told. It never touches a disk.
 type Config struct {
 	Command []string `json:"command"`
@@ -38,11 +43,26 @@ type Config struct {
 	GID     int      `json:"gid"`
 	// State is the folder of the instance on the host: log segments, records.
 	State string `json:"state"`
-	View  View   `json:"view"`
+	// View is what the command sees; nil where the host has no namespaces and
+	// it sees what the shim's user sees.
+	View *View `json:"view,omitempty"`
+	// Marker is the value of MarkerVariable in every process, "" where PID 1's
+	// namespace says what belongs together.
+	Marker string `json:"marker,omitempty"`
 	// Procs are the cgroup.procs files to join.
-	Procs   []string      `json:"procs"`
+	Procs []string `json:"procs"`
+	// Killed is the cgroup's file that counts kills for want of memory, Memory
+	// the limit in bytes.
+	Killed  string        `json:"killed,omitempty"`
+	Memory  int64         `json:"memory,omitempty"`
 	Restart bool          `json:"restart"`
 	Timeout time.Duration `json:"timeout"`
+	// Heartbeat is after which silence a remark says that it is Still at it, 0
+	// for never.
+	Heartbeat time.Duration `json:"heartbeat,omitempty"`
+	Still     string        `json:"still,omitempty"`
+	// Remarks are the first lines of the log.
+	Remarks []string `json:"remarks,omitempty"`
 	// StopSignal and Grace say how the command is asked to end.
 	StopSignal int           `json:"stop_signal"`
 	Grace      time.Duration `json:"grace"`
@@ -73,48 +93,98 @@ func Main() {
 }
 
 func run() int {
-	// kill(-1) is how descendants are ended: outside a namespace of its own it
-	// would end everything on the host.
-	if os.Getpid() != 1 {
-		return exitConfig
-	}
-	// Threads differ in no_new_privs and in their working directory; all that
-	// starts processes stays on this one.
+	// Threads differ in no_new_privs and in their working directory, and a
+	// child dies with the thread that made it where it asked to: all that
+	// starts processes runs on this one.
 	runtime.LockOSThread()
 	stop := make(chan os.Signal, 4)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU)
 	var c Config
-	if err := json.NewDecoder(os.NewFile(configFD, "config")).Decode(&c); err != nil {
+	config := os.NewFile(configFD, "config")
+	if err := json.NewDecoder(config).Decode(&c); err != nil {
 		return exitConfig
 	}
-	_ = unix.Close(configFD)
+	_ = config.Close()
+	// In a namespace everything but PID 1 is the workload's: outside of one
+	// that would be everything on the host.
+	if c.View != nil && os.Getpid() != 1 || c.View == nil && c.Marker == "" {
+		return exitConfig
+	}
 	state, err := openState(c.State)
 	if err != nil {
 		return exitState
 	}
-	if err := prepare(c); err != nil {
+	listener, killed, err := prepare(c)
+	if err != nil {
 		state.remark("cannot make the closed view: " + err.Error())
 		state.exit(Exit{Code: exitView, At: time.Now().UTC(), Reason: err.Error()})
 		return exitView
 	}
-	return newSupervisor(c, state, stop).run()
-}
-
-func prepare(c Config) error {
-	for _, procs := range c.Procs {
-		if err := os.WriteFile(procs, []byte("0"), 0); err != nil {
-			return fmt.Errorf("join cgroup: %w", err)
+	for _, text := range c.Remarks {
+		state.remark(text)
+	}
+	v := newSupervisor(c, state, stop, killed)
+	go v.serve(listener)
+	code := make(chan int, 1)
+	go func() { code <- v.run() }()
+	for {
+		select {
+		case f := <-v.children.spawn:
+			f()
+		case n := <-code:
+			return n
 		}
 	}
-	if err := c.View.enter(); err != nil {
-		return err
+}
+
+// prepare opens what lies outside, then closes the view and gives up what
+// power the command must not get.
+func prepare(c Config) (l *listener, killed *os.File, err error) {
+	for _, procs := range c.Procs {
+		if err := os.WriteFile(procs, []byte("0"), 0); err != nil {
+			return nil, nil, fmt.Errorf("join cgroup: %w", err)
+		}
+	}
+	if c.Killed != "" {
+		if killed, err = os.Open(c.Killed); err != nil {
+			return nil, nil, fmt.Errorf("memory kills: %w", err)
+		}
+	}
+	if l, err = listen(c.State); err != nil {
+		return nil, nil, fmt.Errorf("listen: %w", err)
+	}
+	if c.View != nil {
+		if err := c.View.enter(); err != nil {
+			return nil, nil, err
+		}
+	} else if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, nil, fmt.Errorf("become the one to whom orphans come: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("hide from the service: %w", err)
+		return nil, nil, fmt.Errorf("hide from the service: %w", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("no new privileges: %w", err)
+		return nil, nil, fmt.Errorf("no new privileges: %w", err)
+	}
+	return l, killed, dropBounds()
+}
+
+// dropBounds takes from all that is started here every capability, whatever
+// user it runs as. The shim keeps its own until it ends.
+func dropBounds() error {
+	// Absent before Linux 4.3: then there is nothing to clear.
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil && err != unix.EINVAL {
+		return fmt.Errorf("clear ambient capabilities: %w", err)
+	}
+	for capability := uintptr(0); capability <= unix.CAP_LAST_CAP; capability++ {
+		switch err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0); err {
+		case nil, unix.EINVAL: // an older kernel knows fewer
+		case unix.EPERM: // an ordinary user has none to give on
+			return nil
+		default:
+			return fmt.Errorf("drop capability %d: %w", capability, err)
+		}
 	}
 	return nil
 }

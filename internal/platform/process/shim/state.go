@@ -56,6 +56,8 @@ type state struct {
 	segment *os.File
 	number  int
 	size    int
+	// heard is when the last line came.
+	heard time.Time
 }
 
 func openState(dir string) (*state, error) {
@@ -94,8 +96,8 @@ func (s *state) rotate() error {
 		_ = s.segment.Close()
 	}
 	s.segment, s.size, s.number = f, 0, s.number+1
-	if old := s.number - maxSegments; old > 0 {
-		_ = s.logs.Remove(segmentName(old))
+	if old := s.number - maxSegments; old > 0 && s.logs.Remove(segmentName(old)) == nil {
+		s.size += s.write('s', fmt.Appendf(nil, "the log is full (%d MB): its oldest lines are gone", maxSegments*segmentSize>>20))
 	}
 	return nil
 }
@@ -108,12 +110,30 @@ func (s *state) line(stream byte, text []byte) {
 	if s.size >= segmentSize {
 		_ = s.rotate() // where it fails the segment grows instead
 	}
+	s.heard = time.Now()
+	s.size += s.write(stream, text)
+}
+
+func (s *state) write(stream byte, text []byte) int {
 	b := strconv.AppendInt(make([]byte, 0, len(text)+24), time.Now().UnixMicro(), 10)
 	b = append(b, ' ', stream, ' ')
 	b = append(b, text...)
 	b = append(b, '\n')
-	n, _ := s.segment.Write(b)
-	s.size += n
+	n, err := s.segment.Write(b)
+	if err != nil && n > 0 {
+		n, _ = s.segment.Write([]byte{'\n'}) // half a line must not join the next
+	}
+	return n
+}
+
+// still remarks a silence, so that people see that it goes on.
+func (s *state) still(doing string, since, silence time.Duration) {
+	s.mu.Lock()
+	quiet := time.Since(s.heard)
+	s.mu.Unlock()
+	if quiet >= silence {
+		s.remark(doing + ", " + since.Round(time.Second).String())
+	}
 }
 
 // remark is a line of our own.

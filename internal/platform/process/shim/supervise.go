@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,38 +28,45 @@ const (
 
 // supervisor runs the command, once or again and again.
 type supervisor struct {
-	c     Config
-	state *state
-	stop  <-chan os.Signal
-	ended chan ended
-	reap  chan struct{}
+	c        Config
+	state    *state
+	stop     <-chan os.Signal
+	children *children
+	killed   *killed
+	pauses   pauses
 }
 
-type ended struct {
-	pid    int
-	status syscall.WaitStatus
+func newSupervisor(c Config, s *state, stop <-chan os.Signal, file *os.File) *supervisor {
+	return &supervisor{c: c, state: s, stop: stop, children: newChildren(), killed: &killed{file: file, limit: c.Memory}}
 }
 
-func newSupervisor(c Config, s *state, stop <-chan os.Signal) *supervisor {
-	v := &supervisor{c: c, state: s, stop: stop, ended: make(chan ended, 16), reap: make(chan struct{}, 1)}
-	go v.reaper()
-	return v
-}
-
-// reaper collects every child, as PID 1 must: those of the command that lost
-// their parent come here too.
-func (v *supervisor) reaper() {
-	for {
-		var status syscall.WaitStatus
-		pid, err := syscall.Wait4(-1, &status, 0, nil)
-		switch {
-		case errors.Is(err, syscall.EINTR):
-		case err != nil:
-			<-v.reap // no child: wait for the next start
-		default:
-			v.ended <- ended{pid, status}
-		}
+// everything is all that is the workload's.
+func (v *supervisor) everything() family {
+	if v.c.View != nil {
+		return family{all: true}
 	}
+	return family{mark: MarkerVariable + "=" + v.c.Marker, below: os.Getpid()}
+}
+
+// marked is an environment with the workload's marker.
+func (v *supervisor) marked(env []string) []string {
+	if v.c.Marker == "" {
+		return slices.Clone(env)
+	}
+	return append(slices.Clone(env), MarkerVariable+"="+v.c.Marker)
+}
+
+// credential is who a command runs as, in a session of its own. Where nothing
+// else would take it along it dies with the shim.
+func (v *supervisor) credential() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setsid: true}
+	if v.c.UID != OwnUser {
+		attr.Credential = &syscall.Credential{Uid: uint32(v.c.UID), Gid: uint32(v.c.GID), Groups: []uint32{}}
+	}
+	if v.c.View == nil {
+		attr.Pdeathsig = syscall.SIGKILL
+	}
+	return attr
 }
 
 func (v *supervisor) run() int {
@@ -76,7 +84,7 @@ func (v *supervisor) run() int {
 		}
 		crashes++
 		if time.Since(status.StartedAt) > steady {
-			crashes = 0
+			crashes = 1
 		}
 		wait := min(firstBackoff<<min(crashes, 10), maxBackoff)
 		v.state.remark(fmt.Sprintf("ended with %d (%s), starts again in %s", exit.Code, exit.Reason, wait))
@@ -96,40 +104,37 @@ func (v *supervisor) run() int {
 func (v *supervisor) interrupted(wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
-		select {
-		case <-v.stop:
-			return true
-		case <-timer.C:
-			return false
-		case <-v.ended: // an orphan
-		}
+	select {
+	case <-v.stop:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 
 // once runs the command to its end. stopped is whether that was asked for.
 func (v *supervisor) once(status *Status) (exit Exit, stopped bool) {
 	var pumps sync.WaitGroup
-	pid, closeInput, err := v.start(&pumps)
+	v.killed.begin()
+	pid, end, closeInput, err := v.start(&pumps)
 	if err != nil {
 		v.state.remark(err.Error())
 		return Exit{Code: CodeNotStarted, At: time.Now().UTC(), Reason: err.Error()}, false
 	}
 	v.state.status(*status)
-	exit, stopped = v.await(pid)
-	v.clear(&pumps)
-	closeInput()
+	exit, stopped = v.await(pid, end, status)
+	v.clear(&pumps, closeInput)
 	return exit, stopped
 }
 
-func (v *supervisor) start(pumps *sync.WaitGroup) (pid int, done func(), err error) {
-	path, err := lookPath(v.c.Command[0], v.c.Dir, v.c.Env)
+func (v *supervisor) start(pumps *sync.WaitGroup) (pid int, end <-chan syscall.WaitStatus, done func(), err error) {
+	path, err := lookPath(v.c.Command, v.c.Dir, v.c.Env)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	defer func() { _ = null.Close() }()
 	files := []*os.File{null}
@@ -137,48 +142,47 @@ func (v *supervisor) start(pumps *sync.WaitGroup) (pid int, done func(), err err
 	for range 2 {
 		r, w, err := os.Pipe()
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 		defer func() { _ = w.Close() }()
 		readers, files = append(readers, r), append(files, w)
 	}
-	attr := &os.ProcAttr{Dir: v.c.Dir, Env: v.c.Env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true,
-		Credential: &syscall.Credential{Uid: uint32(v.c.UID), Gid: uint32(v.c.GID), Groups: []uint32{}}}}
-	p, err := os.StartProcess(path, v.c.Command, attr)
+	pid, end, err = v.children.start(path, v.c.Command, &os.ProcAttr{Dir: v.c.Dir, Env: v.marked(v.c.Env), Files: files, Sys: v.credential()})
 	if err != nil {
-		return 0, nil, fmt.Errorf("start %s: %w", v.c.Command[0], err)
+		return 0, nil, nil, fmt.Errorf("start %s: %w", v.c.Command[0], err)
 	}
-	select {
-	case v.reap <- struct{}{}:
-	default:
-	}
+	// Where memory ends, the command goes before the one that reports it.
+	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("500"), 0)
 	for i, stream := range []byte{'o', 'e'} {
 		pumps.Go(func() { v.pump(stream, readers[i]) })
 	}
-	return p.Pid, func() {
+	return pid, end, func() {
 		for _, r := range readers {
 			_ = r.Close()
 		}
 	}, nil
 }
 
-func (v *supervisor) await(pid int) (exit Exit, stopped bool) {
-	var limit, grace <-chan time.Time
+func (v *supervisor) await(pid int, end <-chan syscall.WaitStatus, status *Status) (exit Exit, stopped bool) {
+	var limit, grace, settled <-chan time.Time
 	if v.c.Timeout > 0 {
 		limit = time.After(v.c.Timeout)
 	}
+	if status.Run == "failing" {
+		settled = time.After(steady)
+	}
+	beat, stopBeat := v.beat()
+	defer stopBeat()
 	late := false
 	ask := func() {
 		_ = syscall.Kill(-pid, syscall.Signal(v.c.StopSignal))
+		_ = syscall.Kill(-pid, syscall.SIGCONT)
 		grace = time.After(v.c.Grace)
 	}
 	for {
 		select {
-		case e := <-v.ended:
-			if e.pid != pid {
-				continue
-			}
-			exit = describe(e.status)
+		case s := <-end:
+			exit = v.killed.explain(describe(s))
 			if late {
 				exit.Code, exit.Reason = CodeTimeout, "ran longer than "+v.c.Timeout.String()
 			}
@@ -190,22 +194,47 @@ func (v *supervisor) await(pid int) (exit Exit, stopped bool) {
 			late = true
 			ask()
 		case <-grace:
-			_ = syscall.Kill(-1, syscall.SIGKILL)
+			_ = v.everything().end()
+		case <-settled:
+			status.Run = "running"
+			v.state.status(*status)
+		case now := <-beat:
+			v.state.still(v.c.Still, now.Sub(status.StartedAt), v.c.Heartbeat)
 		}
 	}
 }
 
+// beat ticks where silence is to be remarked.
+func (v *supervisor) beat() (<-chan time.Time, func()) {
+	if v.c.Heartbeat <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(v.c.Heartbeat / 10)
+	return t.C, t.Stop
+}
+
+// lastOutput bounds waiting for the end of the output of what is gone.
+const lastOutput = 2 * time.Second
+
 // clear ends what the command left behind: no run sees processes of the one
 // before.
-func (v *supervisor) clear(pumps *sync.WaitGroup) {
+func (v *supervisor) clear(pumps *sync.WaitGroup, closeInput func()) {
 	quiet := make(chan struct{})
 	go func() { pumps.Wait(); close(quiet) }()
-	_ = syscall.Kill(-1, syscall.SIGTERM)
+	all := v.everything()
+	all.signal(syscall.SIGTERM)
 	select {
 	case <-quiet:
 	case <-time.After(drain):
 	}
-	_ = syscall.Kill(-1, syscall.SIGKILL)
+	if err := all.end(); err != nil {
+		v.state.remark("what the command left behind: " + err.Error())
+	}
+	select {
+	case <-quiet:
+	case <-time.After(lastOutput): // held by what is not ours to end
+	}
+	closeInput()
 	<-quiet
 }
 
@@ -234,7 +263,11 @@ func describe(s syscall.WaitStatus) Exit {
 }
 
 // lookPath finds a program by the command's own PATH, not the shim's.
-func lookPath(name, dir string, env []string) (string, error) {
+func lookPath(command []string, dir string, env []string) (string, error) {
+	if len(command) == 0 {
+		return "", errors.New("there is no command")
+	}
+	name := command[0]
 	if strings.Contains(name, "/") {
 		return name, nil
 	}

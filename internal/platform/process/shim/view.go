@@ -23,6 +23,8 @@ type View struct {
 	Files map[string]string `json:"files"`
 	UID   int               `json:"uid"`
 	GID   int               `json:"gid"`
+	// Userns is whether it is made by an ordinary user in a user namespace.
+	Userns bool `json:"userns,omitempty"`
 }
 
 // Mount is a folder or file of the host that appears inside.
@@ -33,13 +35,16 @@ type Mount struct {
 	Tmpfs    bool   `json:"tmpfs"`
 	// Checkout is whether Source is a path below /app of the view itself.
 	Checkout bool `json:"checkout,omitempty"`
-	// Upper and Work make it a writable overlay over Source.
-	Upper string `json:"upper"`
-	Work  string `json:"work"`
+	// Upper and Work make it a writable overlay over Below, topmost first, and
+	// Source, which is under them all.
+	Upper string   `json:"upper"`
+	Work  string   `json:"work"`
+	Below []string `json:"below,omitempty"`
 }
 
-// systemFolders are the host's programs and their settings.
-var systemFolders = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix"}
+// SystemFolders are the host's programs and their settings, visible in every
+// view.
+var SystemFolders = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix"}
 
 // devices are those of the host's /dev that harm nobody.
 var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
@@ -65,7 +70,7 @@ func (v View) enter() error {
 }
 
 func (v View) system() error {
-	for _, dir := range systemFolders {
+	for _, dir := range SystemFolders {
 		info, err := os.Lstat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -109,12 +114,27 @@ func (v View) devices() error {
 			return err
 		}
 	}
+	if err := v.terminals(); err != nil {
+		return fmt.Errorf("/dev/pts: %w", err)
+	}
 	for _, dir := range []string{"/tmp", "/dev/shm", "/run"} {
 		if err := v.bind(Mount{Tmpfs: true, Target: dir}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// terminals are the view's own, so that a terminal's name is right inside.
+func (v View) terminals() error {
+	dir := filepath.Join(v.Root, "dev/pts")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Mount("devpts", dir, "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"); err != nil {
+		return err
+	}
+	return os.Symlink("pts/ptmx", filepath.Join(v.Root, "dev/ptmx"))
 }
 
 // sources holds no programs: images of languages have their code there, and so
@@ -151,8 +171,7 @@ func (v View) bind(m Mount) error {
 	case m.Tmpfs:
 		err = unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
 	case m.Upper != "":
-		err = unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV,
-			"lowerdir="+m.Source+",upperdir="+m.Upper+",workdir="+m.Work)
+		err = unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, v.overlay(m))
 	default:
 		err = unix.Mount(m.Source, target, "", unix.MS_BIND|unix.MS_REC, "")
 	}
@@ -180,6 +199,18 @@ func (v View) protect(m Mount) error {
 		return fmt.Errorf("protect %s: %w", m.Target, err)
 	}
 	return nil
+}
+
+// overlay are the options of a layered mount. What it writes must be readable
+// as a layer of another one: no metadata-only copies, no renames by reference.
+func (v View) overlay(m Mount) string {
+	options := "lowerdir=" + strings.Join(append(slices.Clone(m.Below), m.Source), ":") + ",upperdir=" + m.Upper + ",workdir=" + m.Work
+	if v.Userns {
+		// Others than root may write no trusted attributes; this one excludes
+		// the kernel's optional ones by itself.
+		return options + ",userxattr"
+	}
+	return options + ",redirect_dir=off,metacopy=off,index=off"
 }
 
 // checkout is where every view has its code.

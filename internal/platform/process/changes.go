@@ -11,10 +11,13 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
+// lifeCheck is how long one wait for the end of a process lasts.
+const lifeCheck = time.Second
+
 // changes tells that something in a folder, or the folder itself, changed.
 type changes struct{ w *fsnotify.Watcher }
 
-func follow(dir string) (changes, error) {
+func changesOf(dir string) (changes, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return changes{}, fmt.Errorf("watch %s: %w", dir, err)
@@ -29,24 +32,20 @@ func follow(dir string) (changes, error) {
 
 func (c changes) close() { _ = c.w.Close() }
 
-// lifeCheck is how often a process is looked at that no event speaks for: one
-// that was killed writes nothing.
-const lifeCheck = time.Second
-
-// next blocks until something changed, the process ended, or ctx did.
-func (c changes) next(ctx context.Context, d *Driver, id identity) {
+// next blocks until something changed, the process that is held ended, or ctx
+// did.
+func (c changes) next(ctx context.Context, w watched, held bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	gone := make(chan struct{})
-	if w, ok := d.watch(id); ok {
+	if held {
 		go func() {
 			defer close(gone)
-			defer w.close()
 			for ctx.Err() == nil && !w.ended(ctx, lifeCheck) {
 			}
 		}()
-		defer func() { cancel(); <-gone }()
+		defer func() { <-gone }()
 	}
+	defer cancel()
 	select {
 	case <-c.w.Events:
 	case <-c.w.Errors:

@@ -1,0 +1,91 @@
+package process_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"offshoot/internal/platform/process"
+)
+
+// shapeVariable says in which shape the tests of a process run; it is set by
+// TestInEveryShape.
+const shapeVariable = "OFFSHOOT_PROCESS_SHAPE"
+
+func shape() process.Shape { return process.Shape(os.Getenv(shapeVariable)) }
+
+// ordinary is the user that tests run as which must not be root.
+const ordinary = 1_899_999_998
+
+// folder is an empty folder that every user may read and write.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "folder-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestInEveryShape runs all tests of this package again as an ordinary user,
+// with and without user namespaces, and as a root that may make no namespaces.
+func TestInEveryShape(t *testing.T) {
+	if shape() != "" || os.Geteuid() != 0 {
+		if required("root") && shape() == "" {
+			t.Fatal("only root can change to other users")
+		}
+		t.Skip("runs the others in each shape, as root")
+	}
+	text, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, run := range map[string]struct {
+		shape process.Shape
+		user  uint32
+	}{"userns": {process.ShapeUser, ordinary}, "plain": {process.ShapePlain, ordinary}, "plain-root": {process.ShapePlain, 0}} {
+		t.Run(name, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "shape-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			program := filepath.Join(dir, "test")
+			if err := os.WriteFile(program, text, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chown(dir, int(run.user), int(run.user)); err != nil {
+				t.Fatal(err)
+			}
+			if run.user == 0 {
+				if err := os.Chmod(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command(program, "-test.v", "-test.timeout=3m")
+			cmd.Dir = dir
+			cmd.Env = []string{"PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir, shapeVariable + "=" + string(run.shape),
+				"OFFSHOOT_TEST_REQUIRE=" + os.Getenv("OFFSHOOT_TEST_REQUIRE")}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: run.user, Gid: run.user}}
+			out, err := cmd.CombinedOutput()
+			if strings.Contains(string(out), "no way to run processes apart") && !required("userns") && run.shape == process.ShapeUser {
+				t.Skip("this host has no unprivileged user namespaces")
+			}
+			for line := range strings.Lines(string(out)) {
+				if strings.Contains(line, "--- SKIP") || err != nil {
+					t.Log(strings.TrimSpace(line))
+				}
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

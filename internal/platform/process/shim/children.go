@@ -1,0 +1,69 @@
+package shim
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+)
+
+// children are the processes that were started here, and those that came here
+// when they lost their parent.
+type children struct {
+	// spawn is served by the one thread that may start processes.
+	spawn chan func()
+
+	mu    sync.Mutex
+	known map[int]chan syscall.WaitStatus
+	more  chan struct{}
+}
+
+func newChildren() *children {
+	c := &children{spawn: make(chan func()), known: map[int]chan syscall.WaitStatus{}, more: make(chan struct{}, 1)}
+	go c.reap()
+	return c
+}
+
+// start answers the new process and where its end will be told.
+func (c *children) start(path string, args []string, attr *os.ProcAttr) (pid int, end <-chan syscall.WaitStatus, err error) {
+	done := make(chan struct{})
+	c.spawn <- func() {
+		defer close(done)
+		// Held until it is known: it may have ended before.
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		var p *os.Process
+		if p, err = os.StartProcess(path, args, attr); err != nil {
+			return
+		}
+		told := make(chan syscall.WaitStatus, 1)
+		pid, end, c.known[p.Pid] = p.Pid, told, told
+		_ = p.Release()
+	}
+	<-done
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+	return pid, end, err
+}
+
+// reap collects every child, as PID 1 and a subreaper must.
+func (c *children) reap() {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			<-c.more // no child: wait for the next start
+		default:
+			c.mu.Lock()
+			if told := c.known[pid]; told != nil {
+				told <- status
+				delete(c.known, pid)
+			}
+			c.mu.Unlock()
+		}
+	}
+}
