@@ -80,7 +80,8 @@ type Feed interface {
 // Sessions runs commands for people.
 type Sessions interface {
 	Attach(ctx context.Context, id string, r wire.Session, io Attached) (int, error)
-	Address(ctx context.Context, id, datastore string) (string, error)
+	// Tunnel is where a datastore listens; leave says that nobody uses it any more.
+	Tunnel(ctx context.Context, id, datastore string) (address string, leave func(), err error)
 }
 
 // Tokens is what is asked about tokens.

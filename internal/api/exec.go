@@ -192,11 +192,12 @@ func (s stream) Write(data []byte) (int, error) {
 
 // tunnel carries one connection to a datastore.
 func tunnel(c Config, w http.ResponseWriter, r *http.Request) {
-	address, err := c.Sessions.Address(r.Context(), r.PathValue("id"), r.URL.Query().Get("data"))
+	address, leave, err := c.Sessions.Tunnel(r.Context(), r.PathValue("id"), r.URL.Query().Get("data"))
 	if err != nil {
 		writeProblem(w, problemOf(err))
 		return
 	}
+	defer leave()
 	dialer := net.Dialer{Timeout: 10 * time.Second}
 	upstream, err := dialer.DialContext(r.Context(), "tcp", address)
 	if err != nil {

@@ -152,7 +152,9 @@ func (f *fake) Logs(_ context.Context, _ string, _ api.LogQuery, line func(wire.
 func (f *fake) Attach(context.Context, string, wire.Session, api.Attached) (int, error) {
 	return 3, nil
 }
-func (f *fake) Address(context.Context, string, string) (string, error) { return "", errReached }
+func (f *fake) Tunnel(context.Context, string, string) (string, func(), error) {
+	return "", func() {}, errReached
+}
 func (f *fake) Credentials(context.Context, string) ([]wire.Credential, error) {
 	return nil, errReached
 }

@@ -80,6 +80,9 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 				return staging.Refused("offshoot create "+env.Branch, "nothing runs in %s that could sleep", env.Slug)
 			}
 			env.Awake, env.AsleepBy = false, actor
+			if actor != staging.AsleepIdle {
+				env.LastActivityAt = now
+			}
 		case "wake":
 			env.Awake, env.AwakeSince, env.AsleepBy, env.LastActivityAt = true, now, "", now
 		case "pin":

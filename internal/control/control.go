@@ -54,11 +54,14 @@ type Config struct {
 // Service implements what the API needs. It is safe for concurrent use.
 type Service struct {
 	Config
-	measure *measure
+	measure  *measure
+	presence *presence
 }
 
 // New uses that configuration.
-func New(c Config) *Service { return &Service{Config: c, measure: newMeasure()} }
+func New(c Config) *Service {
+	return &Service{Config: c, measure: newMeasure(), presence: newPresence()}
+}
 
 // fetchLimit bounds bringing a mirror up to date for a request.
 const fetchLimit = 5 * time.Minute

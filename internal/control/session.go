@@ -75,6 +75,7 @@ func (s *Service) Attach(ctx context.Context, id string, r wire.Session, at Atta
 	if err != nil {
 		return 0, err
 	}
+	defer s.enter(ctx, id)()
 	if r.Job != "" {
 		return s.runJob(ctx, id, r.Job, at)
 	}
@@ -94,17 +95,24 @@ func (s *Service) Attach(ctx context.Context, id string, r wire.Session, at Atta
 		}
 	}()
 	x := platform.Exec{TTY: r.TTY, Size: platform.TerminalSize(r.Size), Resize: resize, Stdin: at.Stdin, Stdout: at.Stdout, Stderr: at.Stderr}
-	code, err := s.Work.Run(ctx, reconcile.Session{Environment: env.ID, Service: r.Service, Beside: r.Beside, Client: r.Client, Data: r.Data, Command: r.Command, IO: x, Term: r.Term})
-	_ = s.touch(context.WithoutCancel(ctx), id)
-	return code, err
+	return s.Work.Run(ctx, reconcile.Session{Environment: env.ID, Service: r.Service, Beside: r.Beside, Client: r.Client, Data: r.Data, Command: r.Command, IO: x, Term: r.Term})
 }
 
-// Address is where a datastore listens, for a tunnel.
-func (s *Service) Address(ctx context.Context, id, datastore string) (string, error) {
+// Tunnel is where a datastore listens. Whoever asks is in the environment until
+// leave is called.
+func (s *Service) Tunnel(ctx context.Context, id, datastore string) (address string, leave func(), err error) {
 	env, err := s.awake(ctx, id)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
+	leave = s.enter(ctx, id)
+	if address, err = s.address(ctx, env, datastore); err != nil {
+		leave()
+	}
+	return address, leave, err
+}
+
+func (s *Service) address(ctx context.Context, env staging.Environment, datastore string) (string, error) {
 	if env.Deployed.Deployment == "" {
 		return "", staging.Refused("offshoot show "+env.Slug, "nothing is deployed in %s", env.Slug)
 	}
@@ -115,8 +123,8 @@ func (s *Service) Address(ctx context.Context, id, datastore string) (string, er
 	if _, ok := dep.Stack.Datastore(datastore); !ok {
 		return "", staging.NotFound("offshoot data show lists them", "there is no datastore %q", datastore)
 	}
-	o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceEndpoint, Owner: id,
-		Name: plan.Name(id, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", datastore, plan.DataSet(&dep)))})
+	o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceEndpoint, Owner: env.ID,
+		Name: plan.Name(env.ID, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", datastore, plan.DataSet(&dep)))})
 	if err == nil && o.Address == "" {
 		err = fmt.Errorf("address of %s: %s %s", datastore, o.Presence, o.Reason)
 	}

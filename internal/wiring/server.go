@@ -339,6 +339,9 @@ func (s *server) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := rebooted(ctx, s.store, bootID()); err != nil {
+		return err
+	}
 	if err := s.engine.RecoverSnapshots(ctx, all); err != nil {
 		return err
 	}

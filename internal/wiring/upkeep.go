@@ -129,6 +129,6 @@ type use struct{ s *server }
 
 func (u use) Activity() map[string]time.Time { return u.s.edge.Activity() }
 
-func (u use) Open(id string) int { return u.s.edge.InFlight(id) + len(u.s.engine.Sessions(id)) }
+func (u use) Open(id string) int { return u.s.edge.InFlight(id) + u.s.control.People(id) }
 
-func (u use) Session(id string) bool { return len(u.s.engine.Sessions(id)) > 0 }
+func (u use) Session(id string) bool { return u.s.control.People(id) > 0 }
