@@ -207,9 +207,9 @@ func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
 // advise adds what to do now.
 func (a *actor) advise(f *staging.Failure, r result) {
 	env := a.id
-	steps := map[staging.Class]string{staging.ClassBuild: "build", staging.ClassMigration: "release"}
-	if s := steps[f.Class]; s != "" {
-		f.Next = append(f.Next, staging.NextCommand{Command: fmt.Sprintf("offshoot logs %s --step %s", env, s), Why: "all that it wrote"})
+	f.Retryable = slices.Contains([]staging.Class{staging.ClassCapacity, staging.ClassPlatform, staging.ClassTimeout, staging.ClassInternal}, f.Class)
+	if (f.Step == staging.StepBuild || f.Step == staging.StepRelease) && len(f.LogTail) > 0 {
+		f.Next = append(f.Next, staging.NextCommand{Command: fmt.Sprintf("offshoot logs %s --step %s", env, f.Step), Why: "all that it wrote"})
 	} else if f.Service != "" && len(f.LogTail) > 0 {
 		f.Next = append(f.Next, staging.NextCommand{Command: fmt.Sprintf("offshoot logs %s %s", env, f.Service), Why: "all that it wrote"})
 	}
@@ -218,7 +218,8 @@ func (a *actor) advise(f *staging.Failure, r result) {
 		f.Hint = map[staging.Class]string{staging.ClassBuild: "mend what the last lines say, and push",
 			staging.ClassMigration: "mend the release task, and push", staging.ClassStart: "look at the service's last lines; run its command with the same variables",
 			staging.ClassHealth: "does the service listen on $PORT? is its health path right?", staging.ClassData: "look at the datastore's log",
-			staging.ClassSource: "is the commit still in the repository?"}[f.Class]
+			staging.ClassTimeout: "why does it take so long? x-offshoot.release.timeout and the project's build timeout are its limits",
+			staging.ClassSource:  "is the commit still in the repository?"}[f.Class]
 	}
 	if f.Hint == "" {
 		f.Hint = "look at the server's log"

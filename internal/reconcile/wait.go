@@ -4,14 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
-	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
@@ -132,10 +127,6 @@ type gaveUp struct {
 
 func (g *gaveUp) Error() string { return "it does not stay up: " + g.reason }
 
-// steadyFor is how long a service without a port must stay up to count as
-// started; one that crashes later makes the environment degraded.
-const steadyFor = 200 * time.Millisecond
-
 // health blocks until a service can serve.
 func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	s, ok := dep.Stack.Service(op.Service)
@@ -163,59 +154,4 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	}
 	return staging.Errorf(staging.ClassCode(staging.ClassHealth), "does it listen on $PORT at 127.0.0.1 or 0.0.0.0? is the health path right?",
 		"service %s was not healthy within %s: %w", s.Name, limit, err)
-}
-
-func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, op plan.Op) error {
-	if len(s.Ports) == 0 {
-		timer := time.NewTimer(steadyFor)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
-	if err != nil {
-		return err
-	}
-	target := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
-	host := staging.Hostname(a.Site.PrimaryURL(v.project, v.Environment))
-	return datastore.Poll(ctx, func(ctx context.Context) error {
-		if s.Health.Path != "" {
-			return askHTTP(ctx, target, host, s.Health.Path)
-		}
-		return askPort(ctx, target)
-	})
-}
-
-func askPort(ctx context.Context, target string) error {
-	d := net.Dialer{Timeout: time.Second}
-	c, err := d.DialContext(ctx, "tcp", target)
-	if err != nil {
-		return err
-	}
-	return c.Close()
-}
-
-func askHTTP(ctx context.Context, target, host, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+path, nil)
-	if err != nil {
-		return err
-	}
-	r.Host = host
-	r.Header.Set("User-Agent", "offshoot-health")
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(r)
-	if err != nil {
-		return err
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode >= 400 {
-		return fmt.Errorf("%s answers %s", path, resp.Status)
-	}
-	return nil
 }

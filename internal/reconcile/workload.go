@@ -2,11 +2,13 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
@@ -104,7 +106,23 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 	if err := a.linkVariables(ctx, v, dep, in.Ours); err != nil {
 		return variable.Result{}, err
 	}
-	return variable.Resolve(in)
+	res, err := variable.Resolve(in)
+	return res, blame(err, s)
+}
+
+// blame says where in the stack a variable stands that is refused.
+func blame(err error, s staging.Service) error {
+	var e *staging.Error
+	if !errors.As(err, &e) || e.Failure != nil {
+		return err
+	}
+	key, _, _ := strings.Cut(e.Message, " ")
+	if _, ok := s.Environment[key]; !ok {
+		return err
+	}
+	p := staging.Problem{File: s.File, Line: s.Line, Key: "services." + s.Name + ".environment." + key, Message: e.Message, Hint: e.Hint}
+	e.Failure = &staging.Failure{Class: staging.Class(e.Code), Service: s.Name, Message: e.Message, Hint: e.Hint, File: p.File, Line: p.Line, Problems: []staging.Problem{p}}
+	return e
 }
 
 // workload describes an instance of a service, or a task with its code and
@@ -171,16 +189,8 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		return staging.WorkloadSpec{}, nil, err
 	}
 	spec := staging.WorkloadSpec{Service: s.Name, Role: staging.RoleService, Artifact: dep.Progress.Artifact, Dir: s.WorkingDir, Env: vars.Env, Files: vars.Files,
-		Hosts: map[string]string{}, Limits: s.Limits, StopSignal: s.StopSignal, StopGrace: s.StopGrace, Writer: true,
+		Hosts: map[string]string{}, Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace, Writer: true,
 		Labels: map[string]string{"project": v.project.Name, "branch": v.Environment.Branch}}
-	if size, ok := dep.Stack.Sizes[dep.Options.Size][s.Name]; ok {
-		if size.Memory > 0 {
-			spec.Limits.Memory = size.Memory
-		}
-		if size.CPUs > 0 {
-			spec.Limits.CPUs = size.CPUs
-		}
-	}
 	for host := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
 		spec.Hosts[host] = "127.0.0.1"
 	}

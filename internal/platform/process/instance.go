@@ -226,6 +226,9 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 	o.Run, o.StartedAt, o.Restarts = staging.RunState(status.Run), status.StartedAt, status.Restarts
 	if status.Last != nil {
 		o.Reason = status.Last.Reason
+		if o.Run == staging.RunRestarting || o.Run == staging.RunFailing {
+			o.ExitCode = &status.Last.Code
+		}
 	}
 	if alive {
 		return o, nil
