@@ -90,10 +90,14 @@ func (w *world) observed(name string) staging.Observation {
 }
 
 // inPlace holds invariant 8 where a platform replaces services in place: some
-// revision of what has a route runs.
+// revision of what has a route runs, unless a person wanted none since it was
+// switched.
 func (w *world) inPlace() {
-	if w.env.Desired.Scale["web"] == 0 && w.env.Desired.Scale != nil || !strings.Contains(w.rows[w.env.ID+"/route/0"].SpecHash, "web=") ||
-		strings.Contains(w.rows[w.env.ID+"/route/0"].SpecHash, "web=0") {
+	led := w.rows[w.env.ID+"/route/0"].SpecHash
+	if n, ok := w.env.Desired.Scale["web"]; ok && n == 0 {
+		w.none = led
+	}
+	if w.none == led || !strings.Contains(led, "web=") || strings.Contains(led, "web=0") {
 		return
 	}
 	names := slices.Collect(maps.Keys(w.exists))

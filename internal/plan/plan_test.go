@@ -46,6 +46,8 @@ type world struct {
 	holding bool
 	drained bool
 	routed  string
+	// none is where the route led when a person last wanted no web service.
+	none    string
 	started map[string]int
 	version string
 	failing string
