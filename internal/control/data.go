@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"slices"
 
 	"offshoot/internal/reconcile"
 	"offshoot/internal/staging"
@@ -130,6 +131,11 @@ func (s *Service) Undo(ctx context.Context, actor, id string) (wire.Environment,
 		serving, err := t.Deployment(ctx, env.Deployed.Deployment)
 		if err != nil {
 			return err
+		}
+		for _, name := range reconcile.DataNames(serving.Stack) {
+			if !slices.Contains(last.Names, name) {
+				return staging.Refused("offshoot data reset "+env.Slug+" goes back to a snapshot", "what was set aside has no %s, which the stack declares since", name)
+			}
 		}
 		want := env.Desired
 		want.DataResets++

@@ -230,7 +230,7 @@ func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome st
 			after = b.add(Op{Action: Drain, Resource: old.ID, Deployment: dep.ID, Step: staging.StepRoute,
 				Cause: "requests under way end where they began"}, routed)
 		}
-		if DataSet(old) != DataSet(dep) && old.Stack != nil {
+		if old.Stack != nil {
 			after = b.setAside(dep, old, after)
 		}
 	}

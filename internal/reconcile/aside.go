@@ -19,6 +19,9 @@ type aside struct {
 	Origin staging.DataOrigin `json:"origin"`
 	// Set is the deployment that replaced it: all that went together.
 	Set string `json:"set"`
+	// Withdrawn is whether that deployment's stack had ceased to declare it: it
+	// comes back when a later one declares it again, and never by undo.
+	Withdrawn bool `json:"withdrawn,omitempty"`
 }
 
 func asideOf(row staging.Resource) (aside, bool) {
@@ -28,7 +31,7 @@ func asideOf(row staging.Resource) (aside, bool) {
 
 // moveAside renames a clone's folder to one that is kept for a day. Where the
 // folder is gone it was moved before.
-func (a *actor) moveAside(ctx context.Context, v *view, set, clone, dir string) error {
+func (a *actor) moveAside(ctx context.Context, v *view, set, clone, dir string, withdrawn bool) error {
 	name := plan.Name(a.id, staging.ResourceAside, clone[strings.LastIndexByte(clone, '/')+1:]+"."+set)
 	to, err := a.Folders.Path(name)
 	if err != nil {
@@ -41,7 +44,7 @@ func (a *actor) moveAside(ctx context.Context, v *view, set, clone, dir string) 
 	}
 	row, _ := v.row(clone)
 	origin, _ := originOf(row)
-	spec, err := json.Marshal(aside{Origin: origin, Set: set})
+	spec, err := json.Marshal(aside{Origin: origin, Set: set, Withdrawn: withdrawn})
 	if err != nil {
 		return err
 	}
@@ -57,16 +60,40 @@ func (a *actor) moveAside(ctx context.Context, v *view, set, clone, dir string) 
 	return os.Rename(dir, to)
 }
 
-// setAside keeps data that a reset replaced.
-func (a *actor) setAside(ctx context.Context, v *view, op plan.Op) error {
+// setAside keeps data that a reset replaced, or that is no longer declared.
+func (a *actor) setAside(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	dir, err := a.Folders.Path(op.Resource)
 	if err != nil {
 		return err
 	}
-	if err := a.moveAside(ctx, v, op.Deployment, op.Resource, dir); err != nil {
+	if err := a.moveAside(ctx, v, op.Deployment, op.Resource, dir, op.Resource == plan.CloneName(dep, op.Service)); err != nil {
 		return err
 	}
 	return a.Store.Write(ctx, func(w Writer) error { return w.DeleteResource(ctx, op.Resource) })
+}
+
+// fromWithdrawn is where data of that name is kept that the stack had ceased to
+// declare, "" where there is none.
+func (a *actor) fromWithdrawn(ctx context.Context, w Writer, dep *staging.Deployment, o *staging.DataOrigin) (string, error) {
+	rows, err := w.Resources(ctx, a.id)
+	if err != nil {
+		return "", err
+	}
+	clone := plan.CloneName(dep, o.Name)
+	prefix := plan.Name(a.id, staging.ResourceAside, clone[strings.LastIndexByte(clone, '/')+1:]+".")
+	var newest staging.Resource
+	for _, row := range rows {
+		x, ok := asideOf(row)
+		if ok && x.Withdrawn && x.Origin.Kind == o.Kind && strings.HasPrefix(row.Name, prefix) && row.CreatedAt.After(newest.CreatedAt) {
+			newest = row
+		}
+	}
+	if newest.Name == "" {
+		return "", nil
+	}
+	x, _ := asideOf(newest)
+	*o = x.Origin
+	return a.Folders.Path(newest.Name)
 }
 
 // fromAside is where a set of asides keeps the data of that name.
@@ -94,8 +121,9 @@ func (a *actor) fromAside(ctx context.Context, w Writer, set string, o *staging.
 
 // SetAside is data that was replaced and can be brought back.
 type SetAside struct {
-	// Set names it.
-	Set string
+	// Set names it; Names are the datastores and volumes in it.
+	Set   string
+	Names []string
 	// At is when it was replaced, Until when it is deleted.
 	At, Until time.Time
 }
@@ -105,8 +133,13 @@ func LastAside(rows []staging.Resource, now time.Time) (SetAside, bool) {
 	var last SetAside
 	for _, row := range rows {
 		x, ok := asideOf(row)
-		if ok && row.State == staging.ResourcePresent && row.CreatedAt.After(last.At) && now.Sub(row.CreatedAt) < plan.KeepAside {
+		if ok && !x.Withdrawn && row.State == staging.ResourcePresent && row.CreatedAt.After(last.At) && now.Sub(row.CreatedAt) < plan.KeepAside {
 			last = SetAside{Set: x.Set, At: row.CreatedAt, Until: row.CreatedAt.Add(plan.KeepAside)}
+		}
+	}
+	for _, row := range rows {
+		if x, ok := asideOf(row); ok && x.Set == last.Set {
+			last.Names = append(last.Names, x.Origin.Name)
 		}
 	}
 	return last, last.Set != ""

@@ -36,8 +36,8 @@ func (a *actor) driver(dep *staging.Deployment, name string) (datastore.Driver, 
 	return a.Data["volume"], staging.Datastore{Name: name, Kind: "volume"}, nil
 }
 
-// dataNames are the datastores and volumes of a stack.
-func dataNames(stack *staging.Stack) []string {
+// DataNames are the datastores and volumes of a stack.
+func DataNames(stack *staging.Stack) []string {
 	var names []string
 	for _, d := range stack.Datastores {
 		names = append(names, d.Name)
@@ -159,7 +159,7 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 // origins are where a deployment's data came from, as its rows say.
 func origins(rows []staging.Resource, dep *staging.Deployment) []staging.DataOrigin {
 	var list []staging.DataOrigin
-	for _, name := range dataNames(dep.Stack) {
+	for _, name := range DataNames(dep.Stack) {
 		i := slices.IndexFunc(rows, func(r staging.Resource) bool { return r.Name == plan.CloneName(dep, name) })
 		if i < 0 {
 			continue
@@ -201,8 +201,17 @@ func (a *actor) chooseSource(ctx context.Context, v *view, dep *staging.Deployme
 	if dep.Options.DataResets > 0 {
 		wanted = dep.Options.DataReset
 	}
+	undo := dep.Options.DataResets > 0 && dep.Options.DataUndo != ""
+	if v.Serving != nil && plan.DataSet(v.Serving) == plan.DataSet(dep) {
+		// A datastore is added to data that serves: what that once came from may
+		// be gone.
+		undo = false
+		if s, err := a.Store.Snapshot(ctx, wanted); wanted != fromNothing && (err != nil || s.State != staging.SnapshotReady) {
+			wanted = ""
+		}
+	}
 	switch {
-	case dep.Options.DataResets > 0 && dep.Options.DataUndo != "":
+	case undo:
 		return fromAsides + dep.Options.DataUndo, nil
 	case wanted == fromNothing || v.Environment.Kind == staging.KindShared && wanted == "":
 		return fromNothing, nil
@@ -249,8 +258,11 @@ func (a *actor) newest(ctx context.Context, v *view) (string, error) {
 // from is the folder that new data is a copy of, "" for none, and what is known
 // of it.
 func (a *actor) from(ctx context.Context, w Writer, dep *staging.Deployment, source string, o *staging.DataOrigin) (string, error) {
-	if reason, ok := strings.CutPrefix(source, fromAsides); ok {
-		return a.fromAside(ctx, w, reason, o)
+	if from, err := a.fromWithdrawn(ctx, w, dep, o); err != nil || from != "" {
+		return from, err
+	}
+	if set, ok := strings.CutPrefix(source, fromAsides); ok {
+		return a.fromAside(ctx, w, set, o)
 	}
 	if source == fromNothing {
 		return "", nil

@@ -82,7 +82,7 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	case plan.Compare:
 		return a.compare(ctx, v, dep)
 	case plan.SetAside:
-		return a.setAside(ctx, v, op)
+		return a.setAside(ctx, v, dep, op)
 	case plan.Vanish:
 		return a.vanish(ctx, v)
 	}

@@ -34,7 +34,7 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 	if reason, err := a.noWayBack(ctx, v, dep); err != nil || reason != "" {
 		return errors.Join(err, a.marked(ctx, v, dep, func(p *staging.Progress) { p.NoMark = reason }))
 	}
-	at, err := a.freeze(ctx, v, dep, dataNames(dep.Stack), dir)
+	at, err := a.freeze(ctx, v, dep, DataNames(dep.Stack), dir)
 	if staging.CodeOf(err) == staging.ClassCode(staging.ClassCapacity) {
 		return err
 	}
@@ -67,7 +67,7 @@ const wayBackLimit = 1 << 30
 // noWayBack is why a release runs without a mark, "" where it has one.
 func (a *actor) noWayBack(ctx context.Context, v *view, dep *staging.Deployment) (string, error) {
 	var total int64
-	for _, name := range dataNames(dep.Stack) {
+	for _, name := range DataNames(dep.Stack) {
 		_, c, err := a.cloneOf(ctx, v, dep, name)
 		if err != nil {
 			return "", err
@@ -138,7 +138,7 @@ func (a *actor) restore(ctx context.Context, v *view, dep *staging.Deployment, o
 	if err != nil {
 		return err
 	}
-	for _, name := range dataNames(dep.Stack) {
+	for _, name := range DataNames(dep.Stack) {
 		if _, err := os.Lstat(filepath.Join(mark, name)); errors.Is(err, os.ErrNotExist) {
 			continue
 		} else if err != nil {
@@ -149,7 +149,7 @@ func (a *actor) restore(ctx context.Context, v *view, dep *staging.Deployment, o
 		if err != nil {
 			return err
 		}
-		if err := a.moveAside(ctx, v, dep.ID, clone, dir); err != nil {
+		if err := a.moveAside(ctx, v, dep.ID, clone, dir, false); err != nil {
 			return err
 		}
 		if err := os.Rename(filepath.Join(mark, name), dir); err != nil {

@@ -316,7 +316,7 @@ func (a *actor) firstSnapshot(ctx context.Context, v *view) error {
 	} else {
 		from, err = a.Store.EnvironmentByBranch(ctx, v.project.Name, v.project.StagingBranch)
 	}
-	if staging.CodeOf(err) == staging.CodeNotFound || err == nil && (from.Deployed.Deployment == "" || !from.DeleteRequestedAt.IsZero()) {
+	if staging.CodeOf(err) == staging.CodeNotFound || err == nil && (from.ID == a.id || from.Deployed.Deployment == "" || !from.DeleteRequestedAt.IsZero()) {
 		return nil
 	}
 	if err != nil {

@@ -68,8 +68,9 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 	return made, os.Rename(c.Dir+".new", c.Dir)
 }
 
-// allowed are the settings that a stack's command may give the server.
-var allowed = []string{"maxmemory", "maxmemory-policy", "databases", "notify-keyspace-events", "save", "appendonly", "appendfsync",
+// allowed are the settings that a stack's command may give the server. Whether
+// it keeps its data is not among them: it is kept over sleep.
+var allowed = []string{"maxmemory", "maxmemory-policy", "databases", "notify-keyspace-events",
 	"timeout", "maxclients", "lua-time-limit", "hz", "lazyfree-lazy-eviction"}
 
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9._ -]*$`)
