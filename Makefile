@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: shim help build demo test vet generate verify bench
+.PHONY: shim help build demo recording test vet generate verify bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -19,6 +19,9 @@ build: shim ## the program, as bin/offshoot
 
 demo: build ## a server with an example project, until Ctrl-C; ONCE=1 checks it and ends
 	bin/offshoot demo $(if $(ONCE),--once)
+
+recording: build ## the pictures of the README, made from the running demo
+	$(GO) run ./tools/record
 
 vet: ## what the compiler does not find
 	$(GO) vet ./...
