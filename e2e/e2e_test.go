@@ -30,6 +30,14 @@ import (
 const limit = 5 * time.Minute
 
 func TestScripts(t *testing.T) {
+	p := scripts(t)
+	p.Dir = "testdata/script"
+	testscript.Run(t, p)
+}
+
+// scripts is how a script runs: the built program on its PATH, and our own
+// commands beside testscript's.
+func scripts(t *testing.T) testscript.Params {
 	require(t)
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", filepath.Join(bin, "offshoot"), "../cmd/offshoot")
@@ -45,12 +53,8 @@ func TestScripts(t *testing.T) {
 		"serve": serve, "fixture": fixture, "post": post, "stop": stop, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot,
 		"unmount-pool": unmountPool, "small-disk": smallDisk,
 	})
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true,
-		Condition: condition,
-		Setup:     func(e *testscript.Env) error { return setup(t, e, bin, fixtures) },
-		Cmds:      commands,
-	})
+	return testscript.Params{RequireExplicitExec: true, RequireUniqueNames: true, Condition: condition, Cmds: commands,
+		Setup: func(e *testscript.Env) error { return setup(t, e, bin, fixtures) }}
 }
 
 func condition(name string) (bool, error) {

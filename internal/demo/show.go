@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -55,8 +57,7 @@ func (s show) run(ctx context.Context) error {
 		}
 	}
 	s.timeline(shared, branch)
-	s.next(shared, branch)
-	return nil
+	return s.next(ctx, shared, branch)
 }
 
 // servers sees that there is a Postgres and a Redis before anything needs them.
@@ -175,7 +176,7 @@ func (s show) timeline(all ...wire.Environment) {
 }
 
 // next prints the addresses, each on a line of its own, and what to type.
-func (s show) next(shared, branch wire.Environment) {
+func (s show) next(ctx context.Context, shared, branch wire.Environment) error {
 	_, _ = fmt.Fprintf(s.Out, `
 shared staging, from main:
 %s
@@ -185,11 +186,19 @@ the dashboard:
 %s/
 `, shared.URL, feature, branch.URL, s.client.Base)
 	if s.Once {
-		return
+		return nil
 	}
-	program, err := filepath.Abs(filepath.Join("bin", "offshoot"))
+	program, err := os.Executable()
 	if err != nil {
-		program = "offshoot"
+		return err
+	}
+	look := "" // psql is not on every machine
+	list, err := s.client.Runtimes(ctx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(list.Items, func(r wire.Runtime) bool { return r.Kind == "psql" }) {
+		look = "  offshoot psql . -- -c 'SELECT badge, count(*) FROM product GROUP BY 1'\n"
 	}
 	_, _ = fmt.Fprintf(s.Out, `
 next, in another terminal:
@@ -197,8 +206,8 @@ next, in another terminal:
   cd '%s'
   offshoot ls
   offshoot logs . --follow
-  offshoot psql . -- -c 'SELECT badge, count(*) FROM product GROUP BY 1'
-  sed -i 's/made to stay/made to last/' cmd/web/page/catalogue.html && git commit -am 'Say it better'   # deploys by itself
+%s  sed -i 's/made to stay/made to last/' cmd/web/page/catalogue.html && git commit -am 'Say it better'   # deploys by itself
   offshoot sleep .   # and look at its page: it wakes within the request
-`, s.client.Base, filepath.Join(s.Cache, "data"), filepath.Dir(program), s.repo)
+`, s.client.Base, filepath.Join(s.Cache, "data"), filepath.Dir(program), s.repo, look)
+	return nil
 }

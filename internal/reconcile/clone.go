@@ -130,6 +130,9 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	}
 	if made.Strategy != kept {
 		origin.Strategy, origin.SizeBytes = made.Strategy, made.Observation.SizeBytes
+		if !made.Empty {
+			a.detail(dep.ID, op.Step, op.Service+": "+amount(made.Observation.SizeBytes)+" by "+made.Strategy)
+		}
 	}
 	origin.Engine = made.Engine
 	row.State, row.SizeBytes = staging.ResourcePresent, made.Observation.SizeBytes

@@ -19,13 +19,16 @@ import (
 	"time"
 )
 
-// session is what is typed, after a new branch was begun.
+// prepare is done before anything is typed: the branch's environment goes, so
+// that it can be created.
+const prepare = "offshoot destroy . --yes -q"
+
+// session is what is typed in the checkout of the branch.
 var session = []string{
-	"git commit -qam 'Say it better'",
 	"offshoot create",
+	"offshoot psql . -- -Atc \"select count(*) || ' products, ' || count(badge) || ' with a badge' from product\"",
+	"sed -i 's/made to stay/made to last/' cmd/web/page/catalogue.html; git commit -qam 'Say it better'; offshoot deploy",
 	"offshoot ls",
-	"offshoot psql . -- -Atc \"select count(*) || ' products' from product\"",
-	"offshoot sleep .",
 	"offshoot destroy . --yes",
 }
 
@@ -52,7 +55,6 @@ func run(ctx context.Context, docs string) (err error) {
 	if err := picture(ctx, d.sites, filepath.Join(docs, "shop.png")); err != nil {
 		return err
 	}
-	prepare := "git checkout -q -b feature/better_words && sed -i 's/made to stay/made to last/' cmd/web/page/catalogue.html"
 	if out, err := d.shell(ctx, prepare).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}

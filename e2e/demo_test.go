@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// demoLimit bounds one run of the demo; the first compiles the shop.
+const demoLimit = 15 * time.Minute
+
+// TestDemo runs the demo as `make demo ONCE=1` does, kills one, and sees that
+// the next one takes away what that left.
+func TestDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles the shop")
+	}
+	require(t)
+	bin := filepath.Join(t.TempDir(), "offshoot")
+	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/offshoot").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	cache := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), demoLimit)
+	defer cancel()
+	demo := func(args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, bin, append([]string{"demo"}, args...)...)
+		cmd.Dir = ".."
+		cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+cache)
+		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+		cmd.WaitDelay = time.Minute
+		return cmd
+	}
+	once := func() {
+		t.Helper()
+		var out, told bytes.Buffer
+		cmd := demo("--once")
+		cmd.Stdout, cmd.Stderr = &out, &told
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, told.String())
+		}
+		for _, want := range []string{`(?m)^http://main\.shop\.localhost:\d+$`, `(?m)^http://new-cool-page\.shop\.localhost:\d+$`, `(?m)^http://127\.0\.0\.1:\d+/$`,
+			`release +\d+ +\d+`, `all +\d+ +\d+`} {
+			if !regexp.MustCompile(want).Match(out.Bytes()) {
+				t.Errorf("no %s in\n%s", want, out.String())
+			}
+		}
+		nothingBelow(t, cache)
+	}
+	once()
+
+	killed := demo()
+	watch := &seen{text: "press Ctrl-C", found: make(chan struct{})}
+	killed.Stderr = watch
+	if err := killed.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-watch.found:
+	case <-ctx.Done():
+	}
+	_ = killed.Process.Kill()
+	_ = killed.Wait()
+	once()
+}
+
+// seen closes found once a text was written to it.
+type seen struct {
+	text  string
+	found chan struct{}
+	all   strings.Builder
+}
+
+func (s *seen) Write(p []byte) (int, error) {
+	before := strings.Contains(s.all.String(), s.text)
+	s.all.Write(p)
+	if !before && strings.Contains(s.all.String(), s.text) {
+		close(s.found)
+	}
+	return len(p), nil
+}
+
+// nothingBelow sees that no process, mount or environment is left of a demo
+// that has its data below dir.
+func nothingBelow(t *testing.T, dir string) {
+	t.Helper()
+	left, _ := filepath.Glob(filepath.Join(dir, "offshoot", "demo", "data", "env", "env_*"))
+	if len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(mounts), dir) {
+		t.Errorf("a mount is left below %s", dir)
+	}
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range processes {
+		// A shim and what it runs see the demo's folders in their own mounts.
+		own, err := os.ReadFile(filepath.Join(p, "mountinfo"))
+		if err == nil && strings.Contains(string(own), dir) {
+			name, _ := os.ReadFile(filepath.Join(p, "cmdline"))
+			t.Errorf("a process is left: %s %q", p, name)
+		}
+	}
+}
