@@ -52,7 +52,9 @@ func TestDemo(t *testing.T) {
 				t.Errorf("no %s in\n%s", want, out.String())
 			}
 		}
-		nothingBelow(t, cache)
+		if left := below(t, cache); len(left) > 0 {
+			t.Errorf("left: %q", left)
+		}
 	}
 	once()
 
@@ -68,6 +70,9 @@ func TestDemo(t *testing.T) {
 	}
 	_ = killed.Process.Kill()
 	_ = killed.Wait()
+	if len(below(t, cache)) < 5 {
+		t.Fatal("nothing runs on after a kill: what looks for leftovers sees none")
+	}
 	once()
 }
 
@@ -87,20 +92,17 @@ func (s *seen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// nothingBelow sees that no process, mount or environment is left of a demo
-// that has its data below dir.
-func nothingBelow(t *testing.T, dir string) {
+// below is each environment, mount and process of a demo that has its data
+// below dir.
+func below(t *testing.T, dir string) []string {
 	t.Helper()
 	left, _ := filepath.Glob(filepath.Join(dir, "offshoot", "demo", "data", "env", "env_*"))
-	if len(left) > 0 {
-		t.Errorf("left: %v", left)
-	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(mounts), dir) {
-		t.Errorf("a mount is left below %s", dir)
+		left = append(left, "a mount")
 	}
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, p := range processes {
@@ -108,7 +110,8 @@ func nothingBelow(t *testing.T, dir string) {
 		own, err := os.ReadFile(filepath.Join(p, "mountinfo"))
 		if err == nil && strings.Contains(string(own), dir) {
 			name, _ := os.ReadFile(filepath.Join(p, "cmdline"))
-			t.Errorf("a process is left: %s %q", p, name)
+			left = append(left, "process "+filepath.Base(p)+" "+string(name))
 		}
 	}
+	return left
 }
