@@ -90,10 +90,10 @@ func (m *Mirrors) lay(dir string, r Repository, a *access) error {
 func (m *Mirrors) ssh(key, knownHosts string) string {
 	command := "ssh -F /dev/null -oBatchMode=yes -oConnectTimeout=20 -oServerAliveInterval=15"
 	if key != "" {
-		command += " -oIdentitiesOnly=yes -oIdentityAgent=none -oIdentityFile=" + quote(key)
+		command += " -oIdentitiesOnly=yes -oIdentityAgent=none -oIdentityFile=" + quote(quoteOption(key))
 	}
 	if knownHosts != "" {
-		return command + " -oStrictHostKeyChecking=yes -oGlobalKnownHostsFile=/dev/null -oUserKnownHostsFile=" + quote(knownHosts)
+		return command + " -oStrictHostKeyChecking=yes -oGlobalKnownHostsFile=/dev/null -oUserKnownHostsFile=" + quote(quoteOption(knownHosts))
 	}
 	return command + " -oStrictHostKeyChecking=accept-new -oUserKnownHostsFile=" + quote(quoteOption(filepath.Join(m.dir, "known_hosts"))+" ~/.ssh/known_hosts")
 }

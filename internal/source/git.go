@@ -112,6 +112,7 @@ func explain(r Repository, err error) error {
 		{"error in libcrypto", "the private key cannot be read: is it whole, and without a passphrase?", credential},
 		{"invalid format", "the private key cannot be read: is it whole, and without a passphrase?", credential},
 		{"host key verification failed", "the host's key is not the one that is known", "if it was changed on purpose, set the credential again with --known-hosts"},
+		{"failed to connect", "the repository's host refuses the connection", "look at the project's --repo, and whether that server runs"},
 		{"connection refused", "the repository's host refuses the connection", "look at the project's --repo, and whether that server runs"},
 		{"connection timed out", "the repository's host does not answer", "look at the project's --repo and the network"},
 		{"certificate", "the certificate of the repository's host is not trusted", "install its authority on this host"},

@@ -98,7 +98,7 @@ func (m *Mirrors) Fetch(ctx context.Context, r Repository) error {
 		return err
 	}
 	defer open.close()
-	_, err = m.run(ctx, dir, open.environment, append(open.settings, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head",
+	_, err = m.run(ctx, dir, open.environment, append(open.settings, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--update-shallow",
 		"--no-recurse-submodules", "--end-of-options", r.Remote, "+refs/heads/*:refs/heads/*")...)
 	if err != nil {
 		return explain(r, err)

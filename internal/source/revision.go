@@ -17,14 +17,6 @@ import (
 
 var hexName = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
 
-func findGit() (string, error) {
-	git, err := exec.LookPath("git")
-	if err != nil {
-		return "", staging.Errorf(staging.CodeRefused, "install git", "the git program is not on this machine: %w", err)
-	}
-	return git, nil
-}
-
 // Branches are the heads of the mirror: short branch name to commit id.
 func (m *Mirrors) Branches(ctx context.Context, project string) (map[string]string, error) {
 	dir, err := m.path(project)
