@@ -90,6 +90,11 @@ func (c *Client) Attach(ctx context.Context, id string, s wire.Session, stdin io
 	}
 }
 
+// Run runs a command to its end, without a terminal.
+func (c *Client) Run(ctx context.Context, id string, r wire.Run) (v wire.RunResult, err error) {
+	return v, c.call(ctx, http.MethodPost, "/environments/"+url.PathEscape(id)+"/exec", nil, r, &v)
+}
+
 func send(ctx context.Context, conn *websocket.Conn, stdin io.Reader) {
 	buffer := make([]byte, 32<<10)
 	for {

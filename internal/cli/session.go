@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"offshoot/internal/apiclient"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -75,28 +76,19 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 	if err != nil {
 		return err
 	}
-	resize := make(chan wire.TerminalSize, 1)
-	in, out := int(os.Stdin.Fd()), int(os.Stdout.Fd())
-	var restore func()
-	if term.IsTerminal(in) && term.IsTerminal(out) {
-		want.TTY, want.Term, want.Size = true, os.Getenv("TERM"), terminalSize(out)
-		old, err := term.MakeRaw(in)
-		if err != nil {
-			return err
-		}
-		restore = func() { _ = term.Restore(in, old) }
-		changed := make(chan os.Signal, 1)
-		signal.Notify(changed, syscall.SIGWINCH)
-		defer signal.Stop(changed)
-		go func() {
-			for range changed {
-				resize <- terminalSize(out)
-			}
-		}()
+	if s.json {
+		return s.runOnce(ctx, client, v.ID, want)
 	}
-	code, err := client.Attach(ctx, v.ID, want, os.Stdin, s.out, s.err, resize)
-	if restore != nil {
-		restore()
+	held, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP) // so that the terminal is put back
+	defer stop()
+	resize, restore, err := s.raw(held, &want)
+	if err != nil {
+		return err
+	}
+	code, err := client.Attach(held, v.ID, want, s.in, s.out, s.err, resize)
+	restore()
+	if held.Err() != nil && ctx.Err() == nil {
+		return &reported{128 + int(syscall.SIGTERM)}
 	}
 	if err != nil {
 		return err
@@ -105,6 +97,67 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 		return &reported{code}
 	}
 	return nil
+}
+
+// runOnce runs a command without a terminal and prints how it ended as one
+// object.
+func (s *stdio) runOnce(ctx context.Context, c *apiclient.Client, id string, want wire.Session) error {
+	r := wire.Run{Service: want.Service, Beside: want.Beside, Client: want.Client, Data: want.Data, Command: want.Command}
+	if !s.terminal() {
+		text, err := io.ReadAll(io.LimitReader(s.in, maxSecret))
+		if err != nil {
+			return err
+		}
+		r.Stdin = string(text)
+	}
+	v, err := c.Run(ctx, id, r)
+	if err != nil {
+		return err
+	}
+	s.object(v)
+	if v.ExitCode != 0 {
+		return &reported{v.ExitCode}
+	}
+	return nil
+}
+
+// raw hands this terminal over to the session, where there is one; restore
+// puts it back, and must be called on every way out.
+func (s *stdio) raw(ctx context.Context, want *wire.Session) (resize <-chan wire.TerminalSize, restore func(), err error) {
+	nothing := func() {}
+	in, inOK := s.in.(*os.File)
+	out, outOK := s.out.(*os.File)
+	if !inOK || !outOK || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+		return nil, nothing, nil
+	}
+	want.TTY, want.Term, want.Size = true, os.Getenv("TERM"), terminalSize(int(out.Fd()))
+	old, err := term.MakeRaw(int(in.Fd()))
+	if err != nil {
+		return nil, nothing, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	sizes := make(chan wire.TerminalSize)
+	go func() {
+		for {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case sizes <- terminalSize(int(out.Fd())):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return sizes, func() {
+		cancel()
+		signal.Stop(changed)
+		_ = term.Restore(int(in.Fd()), old)
+	}, nil
 }
 
 func terminalSize(fd int) wire.TerminalSize {

@@ -223,7 +223,9 @@ func TestAPrivateRepositoryOverSSH(t *testing.T) {
 	otherHost, otherPublic := keyPair(t)
 	stop := overSSH(t, address, hostKey, public)
 	_, port, _ := net.SplitHostPort(address)
-	known := func(key string) string { return "[127.0.0.1]:" + port + " " + strings.Join(strings.Fields(key)[:2], " ") }
+	known := func(key string) string {
+		return "[127.0.0.1]:" + port + " " + strings.Join(strings.Fields(key)[:2], " ")
+	}
 	remote := "ssh://" + me.Username + "@" + address + r.dir
 	fetch := func(c *source.Credential) error {
 		return m.Fetch(ctx, source.Repository{Project: "shop", Remote: remote, Credential: c})

@@ -297,7 +297,7 @@ func (v *supervisor) exec(c *net.UnixConn, r Request, files []*os.File, hung <-c
 		pid, end, err = v.children.start(path, r.Command, attr)
 	}
 	if err != nil {
-		v.reply(c, nil, Reply{Error: err.Error(), Code: CodeNotStarted})
+		v.reply(c, nil, Reply{Error: err.Error(), Code: notStarted(err)})
 		return
 	}
 	for _, f := range attr.Files {

@@ -13,7 +13,9 @@ package shim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime"
@@ -75,9 +77,21 @@ const (
 	exitState  = 122
 )
 
-// CodeNotStarted is the exit code recorded for a command that does not exist
-// or cannot be executed, as shells have it.
-const CodeNotStarted = 127
+// CodeNotStarted is the exit code recorded for a command that does not exist,
+// CodeNotExecutable for one that does but cannot be executed, as shells have
+// them (POSIX, Shell Command Language 2.8.2).
+const (
+	CodeNotStarted    = 127
+	CodeNotExecutable = 126
+)
+
+// notStarted is the exit code of a command that could not be started.
+func notStarted(err error) int {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOEXEC) {
+		return CodeNotExecutable
+	}
+	return CodeNotStarted
+}
 
 // CodeTimeout is recorded for what ran longer than its time limit, as GNU
 // timeout has it.

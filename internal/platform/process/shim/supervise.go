@@ -119,7 +119,7 @@ func (v *supervisor) once(status *Status) (exit Exit, stopped bool) {
 	pid, end, closeInput, err := v.start(&pumps)
 	if err != nil {
 		v.state.remark(err.Error())
-		return Exit{Code: CodeNotStarted, At: time.Now().UTC(), Reason: err.Error()}, false
+		return Exit{Code: notStarted(err), At: time.Now().UTC(), Reason: err.Error()}, false
 	}
 	v.state.status(*status)
 	exit, stopped = v.await(pid, end, status)
