@@ -64,7 +64,8 @@ func (k *Key) Seal(value string) ([]byte, error) {
 	if _, err := io.WriteString(w, value); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), w.Close()
+	err = w.Close() // writes the end: the bytes are whole only then
+	return b.Bytes(), err
 }
 
 // Open reads what Seal made.
