@@ -140,6 +140,9 @@ func (r *reader) workingDir(s types.ServiceConfig, img image, v *staging.Service
 		}
 		if rest, below := under(wanted, m.Target); below {
 			r.codeOf[s.Name] = source
+			if s.Build != nil {
+				r.codeOf[s.Name] = v.ImageBuild.Context
+			}
 			return path.Join(codeAt, source, rest)
 		}
 	}

@@ -46,7 +46,7 @@ func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
 	if x.Spec != nil {
 		work = workDir(x.Spec)
 	}
-	r := shim.Request{Op: shim.Exec, Command: known.Paths.list(command), Dir: known.Paths.text(work), Env: known.Paths.list(d.environ(x.Env)),
+	r := shim.Request{Op: shim.Exec, Command: known.Paths.list(command), Dir: known.Paths.text(work), Env: known.Paths.list(d.environ(x.Env, work)),
 		TTY: x.TTY, Rows: x.Size.Rows, Cols: x.Size.Cols}
 	if x.TTY {
 		return terminal(ctx, dir, r, x)

@@ -86,3 +86,25 @@ func TestLinksOfACheckoutLeadNowhereElse(t *testing.T) {
 		})
 	}
 }
+
+func TestProgramsOfTheFolderLeadPath(t *testing.T) {
+	h := newHost(t)
+	artifact := t.TempDir()
+	for name, text := range map[string]string{"back/.venv/bin/tool": "inner", "bin/tool": "outer", "bin/other": "other"} {
+		file := filepath.Join(artifact, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("#!/bin/sh\necho "+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(artifact, "back/src"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := task("path", "tool; other; cd /app && PATH=/nowhere /app/bin/tool")
+	r.Workload.Artifact, r.Workload.Dir = artifact, "/app/back/src"
+	if _, out := h.run(r); out != "inner\nother\nouter\n" {
+		t.Errorf("got %q", out)
+	}
+}

@@ -47,7 +47,7 @@ func (d *Driver) shimConfig(r platform.Resource, known record, u users, dir stri
 	if err != nil {
 		return shim.Config{}, err
 	}
-	c := shim.Config{Command: known.Paths.list(command), Dir: known.Paths.text(workDir(w)), Env: known.Paths.list(d.environ(w.Env)), UID: id, GID: id, State: dir,
+	c := shim.Config{Command: known.Paths.list(command), Dir: known.Paths.text(workDir(w)), Env: known.Paths.list(d.environ(w.Env, workDir(w))), UID: id, GID: id, State: dir,
 		Marker: known.Marker, Procs: procs, Killed: killed, Memory: w.Limits.Memory, Restart: known.Restart, Timeout: w.Timeout,
 		StopSignal: int(signal), Grace: known.Grace}
 	if d.shape == ShapePlain {
@@ -75,8 +75,8 @@ func instanceGroup(name string) string {
 	return strings.ReplaceAll(rest, "/", "-")
 }
 
-func (d *Driver) environ(env map[string]string) []string {
-	all := map[string]string{"PATH": d.path.search(), "HOME": insideApp, "LANG": "C.UTF-8", "USER": "app"}
+func (d *Driver) environ(env map[string]string, dir string) []string {
+	all := map[string]string{"PATH": d.path.search(dir), "HOME": insideApp, "LANG": "C.UTF-8", "USER": "app"}
 	if d.shape == ShapePlain {
 		all["TMPDIR"], all["USER"] = "/tmp", userName()
 	}

@@ -23,8 +23,8 @@ type toolchains struct {
 // usualPath is what a PATH ends with where it lacks it.
 var usualPath = []string{"/usr/local/go/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
-// ownPath is where a checkout's own programs are.
-var ownPath = []string{"/app/.venv/bin", "/app/node_modules/.bin", "/app/bin"}
+// ownPath is where a folder's own programs are.
+var ownPath = []string{".venv/bin", "node_modules/.bin", "bin"}
 
 // managers are the folders of homes in which version managers keep toolchains
 // and nothing else.
@@ -92,7 +92,19 @@ func closedAbove(dir string) string {
 	return ""
 }
 
-// search is the PATH inside.
-func (t toolchains) search() string {
-	return strings.Join(append(slices.Clone(ownPath), t.path...), ":")
+// search is the PATH of what starts in a folder: the programs of the checkout
+// lead it, those of the folder first, then those of the folders it lies in.
+func (t toolchains) search(dir string) string {
+	var list []string
+	if rel, err := filepath.Rel(appDir, dir); err != nil || !filepath.IsLocal(rel) {
+		dir = appDir
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		for _, own := range ownPath {
+			list = append(list, filepath.Join(dir, own))
+		}
+		if dir == appDir {
+			return strings.Join(append(list, t.path...), ":")
+		}
+	}
 }
