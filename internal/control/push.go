@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"offshoot/internal/staging"
@@ -11,12 +12,22 @@ import (
 // goneFor is how long a branch must stay deleted before its environment goes.
 const goneFor = 60 * time.Second
 
-// Sync fetches a project and deploys every branch whose head is not what its
-// environment was asked to be. missing remembers since when branches are gone;
-// it answers when to look again, 0 for not before something changes.
-func (s *Service) Sync(ctx context.Context, project string, missing map[string]time.Time) (time.Duration, error) {
+// Sync fetches a project that has environments and deploys every branch whose
+// head is not what its environment was asked to be. missing remembers since
+// when branches are gone; a listing that fails knows nothing and forgets it.
+// It answers when to look again, 0 for not before something changes.
+func (s *Service) Sync(ctx context.Context, project string, missing map[string]time.Time) (again time.Duration, err error) {
+	defer func() {
+		if err != nil {
+			clear(missing)
+		}
+	}()
 	p, err := s.Store.Project(ctx, project)
 	if err != nil {
+		return 0, err
+	}
+	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project})
+	if err != nil || len(envs) == 0 {
 		return 0, err
 	}
 	if err := s.fetch(ctx, p); err != nil {
@@ -26,36 +37,29 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 	if err != nil {
 		return 0, err
 	}
-	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project})
-	if err != nil {
-		return 0, err
-	}
-	var again time.Duration
+	var failed []error
 	for _, e := range envs {
 		if !e.DeleteRequestedAt.IsZero() {
 			continue
 		}
 		head, ok := heads[e.Branch]
-		if !ok {
-			// An empty listing is no proof that every branch is gone.
-			if len(heads) > 0 && e.Kind != staging.KindShared && !e.Pinned {
-				wait, err := s.missed(ctx, e, missing)
-				if err != nil {
-					return 0, err
-				}
-				if wait > 0 && (again == 0 || wait < again) {
-					again = wait
-				}
-			}
+		if ok {
+			delete(missing, e.ID)
+			failed = append(failed, s.push(ctx, p, e, head))
 			continue
 		}
-		delete(missing, e.ID)
-		if head == e.Desired.Revision || head == e.Desired.HeldAt {
+		// An empty listing is no proof that every branch is gone.
+		if len(heads) == 0 || e.Kind == staging.KindShared || e.Pinned {
 			continue
 		}
-		if err := s.push(ctx, p, e.ID, head); err != nil {
-			return 0, err
+		wait, err := s.missed(ctx, e, missing)
+		failed = append(failed, err)
+		if wait > 0 && (again == 0 || wait < again) {
+			again = wait
 		}
+	}
+	if err := errors.Join(failed...); err != nil {
+		s.Log.Warn("bring branches up to date", "project", project, "error", err)
 	}
 	return again, nil
 }
@@ -77,16 +81,28 @@ func (s *Service) missed(ctx context.Context, e staging.Environment, missing map
 	return 0, err
 }
 
-func (s *Service) push(ctx context.Context, p staging.Project, id, head string) error {
+// push deploys the head of an environment's branch, unless that is what it was
+// asked to be, or what it was when another revision was asked for.
+func (s *Service) push(ctx context.Context, p staging.Project, e staging.Environment, head string) error {
+	follows := func(d staging.Desired) bool { return head != d.Revision && head != d.HeldAt }
+	if !follows(e.Desired) {
+		return nil
+	}
 	rev, err := s.Source.Revision(ctx, p.Name, head)
 	if err != nil {
 		return err
 	}
-	_, err = s.edit(ctx, id, func(t *store.Tx, env staging.Environment) error {
+	_, err = s.edit(ctx, e.ID, func(t *store.Tx, env staging.Environment) error {
+		if !follows(env.Desired) {
+			return nil
+		}
 		want := env.Desired
 		want.Revision, want.HeldAt, want.BorrowedBranch = head, "", ""
 		env.LastActivityAt = s.Now()
 		return s.want(ctx, t, env, want, rev, request{cause: "push", actor: "push"})
 	})
+	if staging.CodeOf(err) == staging.CodeConflict {
+		return nil // it is being destroyed
+	}
 	return err
 }

@@ -2,88 +2,128 @@ package wiring
 
 import (
 	"context"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"offshoot/internal/source/watch"
 )
 
-// rewatch is how long a repository that cannot be watched is left alone.
-const rewatch = 30 * time.Second
+const (
+	// rewatch is how long a repository that cannot be watched or fetched is
+	// left alone; longer each time, up to maxRewatch.
+	rewatch    = 30 * time.Second
+	maxRewatch = 15 * time.Minute
+	// listEvery is how often the branches of a repository elsewhere are listed,
+	// relistEvery the same where a watch tells of changes: what it missed.
+	listEvery   = time.Minute
+	relistEvery = 10 * time.Minute
+)
 
-// watchAll watches the repositories of all projects that are given by path,
-// also those that are added later.
+// followed is how one project's repository is followed.
+type followed struct {
+	repo string
+	// watch is whether it is a folder that tells of changes.
+	watch bool
+}
+
+// watchAll follows the repositories of all projects, also those that are added
+// or changed later. One that is a folder is watched, unless nobody wants that;
+// others are listed now and then.
 func (s *server) watchAll(ctx context.Context) {
 	woken, cancel := s.store.Subscribe()
 	defer cancel()
 	var all sync.WaitGroup
 	defer all.Wait()
-	watched := map[string]context.CancelFunc{}
+	following := map[string]followed{}
+	stops := map[string]context.CancelFunc{}
 	for {
 		projects, err := s.store.Projects(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("watch", "error", err)
 		}
-		known := map[string]bool{}
+		wanted := map[string]followed{}
 		for _, p := range projects {
-			known[p.Name] = true
-			if _, ok := watched[p.Name]; ok || !p.Watch {
+			if p.Watch || !filepath.IsAbs(p.Repo) {
+				wanted[p.Name] = followed{p.Repo, p.Watch}
+			}
+		}
+		for name, f := range following {
+			if err == nil && wanted[name] != f {
+				stops[name]()
+				delete(following, name)
+			}
+		}
+		for name, f := range wanted {
+			if _, ok := following[name]; ok {
 				continue
 			}
 			one, stop := context.WithCancel(ctx)
-			watched[p.Name] = stop
-			all.Go(func() { s.watchOne(one, p.Name, p.Repo) })
-		}
-		for name, stop := range watched {
-			if !known[name] && err == nil {
-				stop()
-				delete(watched, name)
-			}
+			following[name], stops[name] = f, stop
+			all.Go(func() { s.follow(one, name, f) })
 		}
 		select {
 		case <-ctx.Done():
+			for _, stop := range stops {
+				stop()
+			}
 			return
 		case <-woken:
 		}
 	}
 }
 
-func (s *server) watchOne(ctx context.Context, project, repo string) {
+// follow brings a project's environments up to date whenever its repository
+// may have changed.
+func (s *server) follow(ctx context.Context, project string, f followed) {
 	changed := make(chan struct{}, 1)
 	var watcher sync.WaitGroup
 	defer watcher.Wait()
-	watcher.Go(func() {
-		for ctx.Err() == nil {
-			err := watch.Branches(ctx, repo, func() {
-				select {
-				case changed <- struct{}{}:
-				default:
-				}
-			})
-			if ctx.Err() != nil {
-				return
-			}
-			s.log.Warn("watch", "project", project, "error", err)
-			pause(ctx, rewatch)
-		}
-	})
+	every := listEvery
+	if f.watch {
+		every = relistEvery
+		watcher.Go(func() { s.watch(ctx, project, f.repo, changed) })
+	}
 	missing := map[string]time.Time{}
-	for {
+	for failures := 0; ; {
 		again, err := s.control.Sync(ctx, project, missing)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
 			s.log.Warn("fetch", "project", project, "error", err)
-			again = rewatch
+			again = min(rewatch<<min(failures, 10), maxRewatch)
+			failures++
+		default:
+			failures = 0
+			if again == 0 || again > every {
+				again = every
+			}
 		}
-		var timer <-chan time.Time
-		if again > 0 {
-			timer = time.After(again)
-		}
+		timer := time.NewTimer(again)
 		select {
 		case <-ctx.Done():
-			return
 		case <-changed:
-		case <-timer:
+		case <-timer.C:
 		}
+		timer.Stop()
+	}
+}
+
+// watch says that a folder of branches has changed.
+func (s *server) watch(ctx context.Context, project, repo string, changed chan<- struct{}) {
+	for ctx.Err() == nil {
+		err := watch.Branches(ctx, repo, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.Warn("watch", "project", project, "error", err)
+		pause(ctx, rewatch)
 	}
 }
 
