@@ -69,6 +69,9 @@ func (s *Service) TakeSnapshot(ctx context.Context, actor, project string, r wir
 	if env, err := s.Store.Environment(ctx, from); err != nil || env.Project != project {
 		return wire.Snapshot{}, staging.NotFound("offshoot ls", "project %s has no environment %q", project, from)
 	}
+	if why := s.Disk.Scarce(); why != "" {
+		return wire.Snapshot{}, staging.Errorf(staging.CodeLimit, "free space, or remove snapshots that nobody needs: offshoot snapshot ls", "no snapshot is begun: %s", why)
+	}
 	x, run, err := s.Work.BeginSnapshot(ctx, reconcile.SnapshotRequest{Environment: from, Only: r.Data, Actor: actor})
 	if err != nil {
 		return wire.Snapshot{}, err

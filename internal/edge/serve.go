@@ -62,11 +62,17 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, g *gate, gen *gener
 		answer{status: http.StatusMethodNotAllowed, code: "refused", title: "No tunnels here", detail: "the edge opens no tunnels", hint: "offshoot tunnel ENV DATASTORE"}.write(w, r)
 		return
 	}
-	f := &flight{gate: g, generation: gen, target: t, counted: person(r) && (e.config.Own == nil || !e.config.Own(g.environment, r.RemoteAddr))}
+	f := &flight{gate: g, generation: gen, target: t, counted: e.counts(g, r)}
 	if f.counted {
 		g.touch()
 	}
 	e.proxy.serve(w, r, f)
+}
+
+// counts is whether a request is activity. Who is behind it is only looked for
+// where nobody has counted since activity was last read.
+func (e *Edge) counts(g *gate, r *http.Request) bool {
+	return person(r) && (e.config.Own == nil || g.active.Load() != 0 || !e.config.Own(g.environment, r.RemoteAddr))
 }
 
 // waiting is what one request remembers while it waits.

@@ -100,6 +100,16 @@ func (b *breakerState) halted() string {
 	return ""
 }
 
+// waits is why an environment would go that was stopped, "" where it was not.
+func (b *breakerState) waits(id string) string {
+	for cause, h := range b.Halts {
+		if slices.Contains(h.Waiting, id) {
+			return cause
+		}
+	}
+	return ""
+}
+
 // Breaker stops mass deletions that no person asked for (invariant 6).
 type Breaker struct{ Now func() time.Time }
 

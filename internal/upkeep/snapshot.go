@@ -14,6 +14,9 @@ const (
 	// snapshots, retrySnapshot when one that failed is tried again.
 	snapshotsEvery = 10 * time.Minute
 	retrySnapshot  = 15 * time.Minute
+	// snapshotsAfter is by how many times longer after a change than for the
+	// rest it is looked.
+	snapshotsAfter = 4
 )
 
 // daily is the next snapshot of one project's shared environment.

@@ -119,10 +119,19 @@ func (s *Service) judgeAll(ctx context.Context, project string) (Report, map[str
 	if report.Halted, err = s.halted(ctx); err != nil {
 		return Report{}, nil, err
 	}
+	stopped, err := loadBreaker(ctx, s.Store)
+	if err != nil {
+		return Report{}, nil, err
+	}
 	for _, e := range live {
-		if project == "" || e.Project == project {
-			report.Items = append(report.Items, judge(report.At, lifeOf(s.Defaults, byName[e.Project], e, down), e, s.inUse(e)))
+		if project != "" && e.Project != project {
+			continue
 		}
+		v := judge(report.At, lifeOf(s.Defaults, byName[e.Project], e, down), e, s.inUse(e))
+		if cause := stopped.waits(e.ID); cause != "" && v.Action == Keep {
+			v.Reason = "would go, because " + cause + ", once a person lets it"
+		}
+		report.Items = append(report.Items, v)
 	}
 	return report, byName, nil
 }

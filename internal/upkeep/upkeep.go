@@ -156,6 +156,7 @@ func (s *Service) run(ctx context.Context) {
 	s.schedule.run(ctx, changed, func() {
 		s.schedule.soon(TaskSweeper, s.Every)
 		s.schedule.soon(taskIdle, s.Every)
+		s.schedule.soon(TaskSnapshots, snapshotsAfter*s.Every)
 		s.schedule.soon(taskCrons, s.Every)
 	})
 }

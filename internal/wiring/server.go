@@ -163,7 +163,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		return nil, err
 	}
 	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
-	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL)})
+	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL), Own: own(platform)})
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
 	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
 	folders := storage.New(c.Dir)
@@ -210,6 +210,19 @@ func site(c ServerConfig, edgeAddress net.Addr) staging.Site {
 		pattern = "http://{host}:" + port
 	}
 	return staging.Site{Domain: c.Domain, Pattern: pattern}
+}
+
+// own is whether a connection comes from an environment's own services: they
+// run as users of their own, where the host has such.
+func own(users reconcile.Users) func(environment, remote string) bool {
+	return func(environment, remote string) bool {
+		uid, ok := userBehind(remote)
+		if !ok || uid == os.Getuid() {
+			return false
+		}
+		service, data, err := users.Users(context.Background(), environment)
+		return err == nil && (uid == service || uid == data)
+	}
 }
 
 // publicScheme is what a pattern of URLs says that people reach the edge by.
