@@ -3,9 +3,6 @@ package apiclient
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 
 	"offshoot/internal/staging"
@@ -29,10 +26,8 @@ func (c *Client) InstallRuntime(ctx context.Context, name string, tell func(wire
 		switch err := lines.Decode(&p); {
 		case ctx.Err() != nil:
 			return wire.Runtime{}, ctx.Err()
-		case errors.Is(err, io.EOF):
-			return wire.Runtime{}, staging.Errorf(staging.CodeUnreachable, "try again: offshoot runtime install "+name, "the server ended before it was done")
 		case err != nil:
-			return wire.Runtime{}, fmt.Errorf("the server's answer: %w", err)
+			return wire.Runtime{}, staging.Errorf(staging.CodeUnreachable, "try again: offshoot runtime install "+name, "the server went before it was done: %w", err)
 		case p.Problem != nil:
 			return wire.Runtime{}, &staging.Error{Code: staging.Code(p.Problem.Code), Message: p.Problem.Detail, Hint: p.Problem.Hint}
 		case p.Runtime != nil:

@@ -122,3 +122,34 @@ func TestEachBuildIsPinned(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAKilledProcessHalfFetchedGoes(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{partial + "1", "postgres-98.2.0"} {
+		program(t, filepath.Join(dir, name, "bin"), "postgres", "postgres (PostgreSQL) 98.2")
+	}
+	other := NewRuntime(dir)
+	lock := other.lock()
+	if mine, err := lock.TryLock(); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
+	r := NewRuntime(dir)
+	if err := r.Recover(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, partial+"1")); err != nil {
+		t.Error("what another process fetches was taken away")
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Recover(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*-*")); len(left) != 1 || filepath.Base(left[0]) != "postgres-98.2.0" {
+		t.Errorf("left: %v", left)
+	}
+	if e, err := r.Find(t.Context(), "postgres", "98"); err != nil || !r.Fetched(e) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}

@@ -197,22 +197,46 @@ func (f *flight) tell(what string, done, total int64) {
 	}
 }
 
+func (r *Runtime) lock() *flock.Flock {
+	return flock.New(filepath.Join(r.runtime, ".lock"), flock.SetPermissions(0o600))
+}
+
+// Recover takes away what a killed process has half fetched, unless another
+// process fetches.
+func (r *Runtime) Recover() error {
+	if _, err := os.Stat(r.runtime); err != nil {
+		return nil //nolint:nilerr // nothing was fetched
+	}
+	lock := r.lock()
+	if mine, err := lock.TryLock(); err != nil || !mine {
+		return err
+	}
+	defer func() { _ = lock.Unlock() }()
+	return r.clean()
+}
+
+// clean is called under the lock.
+func (r *Runtime) clean() error {
+	left, err := filepath.Glob(filepath.Join(r.runtime, partial+"*"))
+	for _, dir := range left {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}
+
 // install fetches a build to a name of its own, sees it run, and renames it:
 // what has its name is whole.
 func (r *Runtime) install(ctx context.Context, b Build, tell datastore.Progress) (datastore.Engine, error) {
 	if err := os.MkdirAll(r.runtime, 0o755); err != nil {
 		return datastore.Engine{}, err
 	}
-	lock := flock.New(filepath.Join(r.runtime, ".lock"), flock.SetPermissions(0o600))
+	lock := r.lock()
 	if _, err := lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
 		return datastore.Engine{}, fmt.Errorf("wait for another process that fetches: %w", err)
 	}
 	defer func() { _ = lock.Unlock() }()
-	left, _ := filepath.Glob(filepath.Join(r.runtime, partial+"*")) // a killed process's
-	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
-			return datastore.Engine{}, err
-		}
+	if err := r.clean(); err != nil {
+		return datastore.Engine{}, err
 	}
 	request := b.From[here()]
 	path := filepath.Join(r.runtime, b.Kind+"-"+request.Version)

@@ -165,6 +165,9 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
 	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL), Own: own(platform)})
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
+	if err := s.runtime.Recover(); err != nil {
+		return nil, fmt.Errorf("what was half fetched: %w", err)
+	}
 	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
 	folders := storage.New(c.Dir)
 	clusters := postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})

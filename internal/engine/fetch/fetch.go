@@ -20,10 +20,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Name is argv[0] under which the program fetches.
 const Name = "offshoot-fetch"
+
+// goodbye is how long a registry's client has to end.
+const goodbye = time.Second
 
 // The ways to get a build.
 const (
@@ -144,6 +148,8 @@ func Main() {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the one that asked
 		cancel()
+		time.Sleep(goodbye) // for a client that is to be ended
+		os.Exit(1)
 	}()
 	err := r.fetch(ctx, func(done int64) { _ = out.Encode(report{Done: done}) })
 	var missing *Missing

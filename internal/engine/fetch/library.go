@@ -35,7 +35,7 @@ func (r Request) library(ctx context.Context, tell func(int64)) error {
 		if first == nil {
 			first = errors.New("the library ended without a word")
 		}
-		return fmt.Errorf("Postgres %s could not be fetched: %w", r.Version, first)
+		return fmt.Errorf("version %s: %w", r.Version, first)
 	}
 	if err := r.check(archive); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (r Request) library(ctx context.Context, tell func(int64)) error {
 	build := filepath.Join(r.Dir, "build")
 	second := embedded.NewDatabase(config.BinariesPath(build)).Start()
 	if _, err := os.Stat(filepath.Join(build, "bin", "postgres")); err != nil {
-		return fmt.Errorf("Postgres %s could not be unpacked: %w", r.Version, second)
+		return fmt.Errorf("unpack version %s: %w", r.Version, second)
 	}
 	return os.Remove(archive)
 }
