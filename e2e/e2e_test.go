@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,8 +41,9 @@ func TestScripts(t *testing.T) {
 func scripts(t *testing.T) testscript.Params {
 	require(t)
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(bin, "offshoot"), "../cmd/offshoot")
-	if out, err := build.CombinedOutput(); err != nil {
+	if program := os.Getenv(programVariable); program != "" {
+		bin = filepath.Dir(program)
+	} else if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "offshoot"), "../cmd/offshoot").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	fixtures, err := filepath.Abs("testdata")
@@ -58,10 +60,13 @@ func scripts(t *testing.T) testscript.Params {
 }
 
 func condition(name string) (bool, error) {
-	if name != "fetch" {
-		return false, fmt.Errorf("no condition %q is known", name)
+	switch name {
+	case "fetch":
+		return fetches()
+	case "root":
+		return os.Geteuid() == 0, nil
 	}
-	return fetches()
+	return false, fmt.Errorf("no condition %q is known", name)
 }
 
 // require skips where a real component is missing, and fails where CI says
@@ -69,8 +74,6 @@ func condition(name string) (bool, error) {
 func require(t *testing.T) {
 	missing := ""
 	switch {
-	case os.Geteuid() != 0:
-		missing = "root"
 	case found("/usr/lib/postgresql/*/bin/postgres") == "":
 		missing = "postgres"
 	default:
@@ -81,12 +84,14 @@ func require(t *testing.T) {
 	if missing == "" {
 		return
 	}
-	for _, name := range strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ",") {
-		if name == missing {
-			t.Fatalf("%s is missing", missing)
-		}
+	if required(missing) {
+		t.Fatalf("%s is missing", missing)
 	}
 	t.Skipf("%s is missing", missing)
+}
+
+func required(name string) bool {
+	return slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), name)
 }
 
 func found(pattern string) string {
@@ -136,7 +141,7 @@ func clean(ctx context.Context, t *testing.T, data string, r *running) {
 	if _, err := os.Stat(filepath.Join(data, "env")); err != nil {
 		return
 	}
-	d, err := process.New(process.Config{Dir: data, Log: slog.New(slog.DiscardHandler)})
+	d, err := process.New(process.Config{Dir: data, Log: slog.New(slog.DiscardHandler), Shape: process.Shape(os.Getenv(shapeVariable))})
 	if err != nil {
 		t.Error(err)
 		return
@@ -160,7 +165,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command("offshoot", append([]string{"server", "--listen", "127.0.0.1:0", "--edge-listen", "127.0.0.1:0"}, args...)...)
 	cmd.Path = filepath.Join(strings.Split(ts.Getenv("PATH"), ":")[0], "offshoot")
 	cmd.Err = nil
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "OFFSHOOT_DATA_DIR=" + ts.Getenv("OFFSHOOT_DATA_DIR"), "HOME=" + ts.Getenv("HOME")}
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "OFFSHOOT_DATA_DIR=" + ts.Getenv("OFFSHOOT_DATA_DIR"), "HOME=" + ts.Getenv("HOME"), shapeVariable + "=" + os.Getenv(shapeVariable)}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)

@@ -40,7 +40,7 @@ type Clone struct {
 	Shared bool
 	// UID and GID own the data: the user that the platform's scope allots to
 	// its data servers. The files are handed over while they are copied. 0
-	// keeps the owners of From (or the server's own user for empty data).
+	// or less keeps the owners of From (or the server's own user for empty data).
 	UID int
 	GID int
 }
@@ -170,6 +170,14 @@ func (p Progress) Of(what string) func(done, total int64) {
 		return nil
 	}
 	return func(done, total int64) { p(what, done, total) }
+}
+
+// Transient is the capability to name files of a clone's directory that speak
+// of the process which serves it: they go from a copy that was made of it while
+// it ran, since where the copy is served that process may live.
+type Transient interface {
+	// Transient are paths relative to Clone.Dir.
+	Transient() []string
 }
 
 // Engine is one server build on this host, or one client.

@@ -155,8 +155,11 @@ func (a *actor) copyPaused(ctx context.Context, sources []source, live []string,
 		done := sync.OnceFunc(copied.Done)
 		group.Go(func() error {
 			defer done()
-			_, err := copytree.Copy(copying, s.clone.Dir, filepath.Join(to, s.name), copytree.Options{Unsynced: true, Copied: done})
-			return err
+			dir := filepath.Join(to, s.name)
+			if _, err := copytree.Copy(copying, s.clone.Dir, dir, copytree.Options{Unsynced: true, Copied: done}); err != nil {
+				return err
+			}
+			return forget(s.driver, dir)
 		})
 	}
 	copied.Wait()
@@ -166,6 +169,20 @@ func (a *actor) copyPaused(ctx context.Context, sources []source, live []string,
 		a.Log.DebugContext(ctx, "held", "environment", a.id, "ms", time.Since(began).Milliseconds())
 	}
 	return at, errors.Join(group.Wait(), err)
+}
+
+// forget removes from a copy what speaks of the process that served its source.
+func forget(driver datastore.Driver, dir string) error {
+	t, ok := driver.(datastore.Transient)
+	if !ok {
+		return nil
+	}
+	for _, name := range t.Transient() {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // copiesRunning is whether a source is better copied while its server runs.

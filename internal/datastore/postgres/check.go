@@ -86,7 +86,7 @@ func (d *Driver) Check(ctx context.Context, c datastore.Clone) error {
 	if err != nil {
 		return err
 	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && c.UID != 0 && int(s.Uid) != c.UID {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && c.UID > 0 && int(s.Uid) != c.UID {
 		return dataError(fmt.Sprintf("chown -R %d:%d %s", c.UID, c.GID, data), "the data of %s belongs to user %d, its server runs as %d", c.Store.Name, s.Uid, c.UID)
 	}
 	if _, err := os.Lstat(filepath.Join(data, "postmaster.pid")); errors.Is(err, fs.ErrNotExist) {

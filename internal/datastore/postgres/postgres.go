@@ -179,6 +179,9 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 	return result, nil
 }
 
+// Transient implements datastore.Transient.
+func (*Driver) Transient() []string { return []string{"data/postmaster.pid", "data/postmaster.opts"} }
+
 // leftOut are files of a data directory that speak of the server that ran on it.
 var leftOut = map[string]bool{"postmaster.pid": true, "postmaster.opts": true, "standby.signal": true, "recovery.signal": true,
 	"postgresql.auto.conf": true, "current_logfiles": true}

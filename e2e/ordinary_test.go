@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const (
+	// shapeVariable is the server's own: how far it keeps workloads apart.
+	shapeVariable = "OFFSHOOT_PROCESS_SHAPE"
+	// programVariable names a program that is built already.
+	programVariable = "OFFSHOOT_E2E_PROGRAM"
+	// ordinary is the user that TestAsAnOrdinaryUser runs the scripts as: with
+	// a name, since Postgres asks for one.
+	ordinary = "nobody"
+)
+
+// TestAsAnOrdinaryUser runs the heart of the scripts again as a user that is
+// not root, with and without user namespaces.
+func TestAsAnOrdinaryUser(t *testing.T) {
+	require(t)
+	if os.Geteuid() != 0 {
+		if required("root") && os.Getenv(programVariable) == "" {
+			t.Fatal("only root can change to other users")
+		}
+		t.Skip("only root can change to other users")
+	}
+	who, err := user.Lookup(ordinary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, _ := strconv.Atoi(who.Uid)
+	gid, _ := strconv.Atoi(who.Gid)
+	for _, shape := range []string{"userns", "plain"} {
+		t.Run(shape, func(t *testing.T) {
+			dir, err := os.MkdirTemp("", "e2e-")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = os.RemoveAll(dir) })
+			for program, args := range map[string][]string{"offshoot": {"build", "-o", dir, "../cmd/offshoot"}, "test": {"test", "-c", "-o", filepath.Join(dir, "test"), "."}} {
+				if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+					t.Fatalf("build %s: %v\n%s", program, err, out)
+				}
+			}
+			if err := os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS("testdata")); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command("chown", "-R", who.Uid+":"+who.Gid, dir).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			cmd := exec.Command(filepath.Join(dir, "test"), "-test.v", "-test.timeout=8m", "-test.run=TestScripts/(life|restart|session)$")
+			cmd.Dir = dir
+			cmd.Env = []string{"PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + dir, "TMPDIR=" + dir, shapeVariable + "=" + shape,
+				programVariable + "=" + filepath.Join(dir, "offshoot"), "OFFSHOOT_TEST_REQUIRE=" + os.Getenv("OFFSHOOT_TEST_REQUIRE")}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+			out, err := cmd.CombinedOutput()
+			if strings.Contains(string(out), "no way to run processes apart") && !required("userns") && shape == "userns" {
+				t.Skip("this host has no unprivileged user namespaces")
+			}
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
