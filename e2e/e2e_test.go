@@ -65,6 +65,8 @@ func condition(name string) (bool, error) {
 		return fetches()
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "plain": // nothing is shown at another place than it lies
+		return os.Getenv(shapeVariable) == string(process.ShapePlain), nil
 	}
 	return false, fmt.Errorf("no condition %q is known", name)
 }
