@@ -46,6 +46,8 @@ type command staging.Command
 
 func (c *command) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &c.Shell); err == nil {
+		// A shell reads the variable itself.
+		c.Shell = staging.ExpandLate(c.Shell, func(name string) string { return "${" + name + "}" })
 		return nil
 	}
 	if err := json.Unmarshal(text, &c.Args); err != nil {

@@ -29,12 +29,12 @@ func (e *Engine) RunJob(ctx context.Context, environment, job string, tell func(
 	if !ok || service.Schedule == "" {
 		return 0, staging.NotFound("offshoot show lists them", "there is no cron job %q", job)
 	}
-	spec, _, err := a.base(ctx, v, dep, service)
+	spec, vars, err := a.base(ctx, v, dep, service)
 	if err != nil {
 		return 0, err
 	}
 	spec.Role, spec.Timeout = staging.RoleTask, jobLimit
-	spec.Command = service.Command.ExpandLate(func(name string) string { return spec.Env[name] })
+	spec.Command = vars.Command(service.Command, spec.Env)
 	row, err := a.beginJob(ctx, v, plan.JobName(dep, job), hash(spec))
 	if err != nil {
 		return 0, err

@@ -143,9 +143,9 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		}
 	}
 	s, _ := dep.Stack.Service(service)
-	spec, notes, err := a.base(ctx, v, dep, s)
+	spec, vars, err := a.base(ctx, v, dep, s)
 	if err == nil {
-		err = a.noted(ctx, v, dep, notes)
+		err = a.noted(ctx, v, dep, vars.Notes)
 	}
 	if err != nil {
 		return spec, err
@@ -155,7 +155,7 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 			timeout = left
 		}
 		spec.Service, spec.Role, spec.Timeout = op.Service, staging.RoleTask, timeout
-		spec.Command = command.ExpandLate(func(name string) string { return spec.Env[name] })
+		spec.Command = vars.Command(command, spec.Env)
 		return spec, nil
 	}
 	spec.Restart = true
@@ -166,7 +166,7 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		}
 		spec.Env["PORT"] = strconv.Itoa(at.Port)
 	}
-	spec.Command = s.Command.ExpandLate(func(name string) string { return spec.Env[name] })
+	spec.Command = vars.Command(s.Command, spec.Env)
 	return spec, nil
 }
 
@@ -183,10 +183,10 @@ func taskOf(stack *staging.Stack, op plan.Op) (staging.Task, error) {
 }
 
 // base is what everything with a service's code has in common.
-func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (staging.WorkloadSpec, []staging.Note, error) {
+func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (staging.WorkloadSpec, variable.Result, error) {
 	vars, err := a.variables(ctx, v, dep, s)
 	if err != nil {
-		return staging.WorkloadSpec{}, nil, err
+		return staging.WorkloadSpec{}, vars, err
 	}
 	spec := staging.WorkloadSpec{Service: s.Name, Role: staging.RoleService, Artifact: dep.Progress.Artifact, Dir: s.WorkingDir, Env: vars.Env, Files: vars.Files,
 		Hosts: map[string]string{}, Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace, Writer: true,
@@ -213,13 +213,13 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		case staging.MountVolume:
 			dir, err := a.Folders.Path(plan.CloneName(dep, m.Source))
 			if err != nil {
-				return spec, nil, err
+				return spec, vars, err
 			}
 			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: dir, Target: m.Target, ReadOnly: m.ReadOnly})
 		}
 	}
 	spec.Env = maps.Clone(spec.Env)
-	return spec, vars.Notes, nil
+	return spec, vars, nil
 }
 
 // noted keeps which values were re-emitted, for people to see.

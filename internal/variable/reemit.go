@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,6 +119,24 @@ func (in *Input) value(text string) string {
 		words[i] = in.word(w)
 	}
 	return strings.Join(words, ",")
+}
+
+// spoken is HOST:PORT at the beginning of a word of a command, or after a
+// flag's equals sign.
+var spoken = regexp.MustCompile(`(?:^|[\s=,;'"(])([A-Za-z0-9_][A-Za-z0-9_.-]*:\d{1,5})`)
+
+// script re-emits the addresses in a command: ./wait-for db:5432 -- ./web.
+func (in *Input) script(text string) string {
+	text = in.value(text)
+	var b strings.Builder
+	last := 0
+	for _, m := range spoken.FindAllStringSubmatchIndex(text, -1) {
+		if rest := text[m[3]:]; rest == "" || strings.IndexByte(" \t\n,;'\")/", rest[0]) >= 0 {
+			b.WriteString(text[last:m[2]] + in.word(text[m[2]:m[3]]))
+			last = m[3]
+		}
+	}
+	return b.String() + text[last:]
 }
 
 // word re-emits HOST:PORT. A port other than the service's own means

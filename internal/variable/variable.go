@@ -62,6 +62,23 @@ type Result struct {
 	Env   map[string]string
 	Files map[string]string
 	Notes []staging.Note
+
+	in Input
+}
+
+// Command is a command of the stack as it can run here: what it names of the
+// stack's own services re-emitted, late values put in from env.
+func (r Result) Command(c staging.Command, env map[string]string) staging.Command {
+	here := staging.Command{Shell: r.in.script(c.Shell)}
+	for _, a := range c.Args {
+		here.Args = append(here.Args, r.in.script(a))
+	}
+	return here.ExpandLate(func(name string) string {
+		if _, ok := staging.LatePasswordOf(name); ok {
+			return r.in.late(name)
+		}
+		return env[name]
+	})
 }
 
 // Resolve applies order, late values, re-emission and guard.
@@ -77,6 +94,7 @@ func Resolve(in Input) (Result, error) {
 	}
 	maps.Copy(res.Env, in.Ours)
 	in.expand()
+	res.in = in
 	foreign := in.foreign(&res)
 	emitted, notes := in.reemit(foreign)
 	res.Notes = notes

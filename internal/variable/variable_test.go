@@ -109,6 +109,28 @@ func TestLateValues(t *testing.T) {
 	}
 }
 
+func TestCommandsReachTheOwnServices(t *testing.T) {
+	res, err := variable.Resolve(variable.Input{Datastores: []variable.Address{db, cache}, Peers: peers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"PORT": "20100"}
+	for _, c := range []struct{ written, want string }{
+		{"./wait-for db:5432 redis:6379 -- ./web -p " + staging.Late("PORT"), "./wait-for 127.0.0.1:20001 127.0.0.1:20002 -- ./web -p 20100"},
+		{"--db=db:5432,api:4000", "--db=127.0.0.1:20001,127.0.0.1:20010"},
+		{"until nc -z db:5432; do sleep 1; done", "until nc -z 127.0.0.1:20001; do sleep 1; done"},
+		{"postgres://app:secret@db/x", "postgres://app:own@127.0.0.1:20001/x"},
+		{"docker run redis:7", "docker run redis:7"}, {"a:1 b:22 12:30:15", "a:1 b:22 12:30:15"},
+	} {
+		if got := res.Command(staging.Command{Args: []string{c.written}}, env).Args[0]; got != c.want {
+			t.Errorf("%s: %s, want %s", c.written, got, c.want)
+		}
+	}
+	if got := res.Command(staging.Command{Shell: "x db:5432 " + staging.Late("PORT")}, env).Shell; got != "x 127.0.0.1:20001 ${PORT}" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	res, err := variable.Resolve(variable.Input{Ours: map[string]string{"SENTRY_ENVIRONMENT": "ours", "A": "ours"},
 		Stack:   map[string]string{"A": "stack", "B": "stack", "C": "stack"},
