@@ -131,7 +131,8 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 	switch row.Kind {
 	case staging.ResourceRoute:
 		o := staging.Observation{Kind: row.Kind, Name: row.Name, Owner: row.Owner, Presence: staging.Absent}
-		if _, ok := a.Edge.Route(row.Owner); ok {
+		// Hosts that only say a phase lead nowhere: that is no route.
+		if r, ok := a.Edge.Route(row.Owner); ok && (r.Holding || r.Phase == staging.PhaseReady || a.Edge.Holding(row.Owner)) {
 			o.Presence = staging.Present
 		}
 		return o

@@ -232,8 +232,8 @@ func (w *world) start(kill int64, after bool) {
 	if err != nil {
 		return // the first server
 	}
-	if e.Deployed.Deployment != "" && e.DeleteRequestedAt.IsZero() {
-		s.edge.Load([]edge.Route{{Environment: e.ID, Phase: e.Phase, Holding: true, Hosts: map[string]edge.Target{"new.shop.localhost": {Service: "web"}}}})
+	if e.DeleteRequestedAt.IsZero() { // what was not looked at yet holds, or says its phase
+		s.edge.Load([]edge.Route{{Environment: e.ID, Phase: e.Phase, Holding: e.Deployed.Deployment != "", Hosts: map[string]edge.Target{"new.shop.localhost": {Service: "web"}}}})
 	}
 	if err := s.Thaw(w.ctx, envID); err != nil && l.check() == nil {
 		w.Error(err)
