@@ -48,6 +48,10 @@ func waitCommand(io *stdio) *cobra.Command {
 // waited is whether there is nothing more to wait for: the phase is there, or
 // cannot come without a person.
 func waited(v wire.Environment, phase string) bool {
+	accepted := v.Deployment != nil && v.Deployment.Outcome == string(staging.OutcomeRunning)
+	if phase == "" && accepted && v.Phase != string(staging.PhaseDestroyed) {
+		return false // also where the phase does not say so yet
+	}
 	switch staging.Phase(v.Phase) {
 	case staging.Phase(phase), staging.PhaseDestroyed:
 		return true

@@ -20,7 +20,7 @@ func (b *builder) deploy() {
 	dep := b.in.Current
 	b.plan.Phase = staging.PhaseDeploying
 	if dep.Progress.Routed {
-		b.takeOver(dep, nil, staging.OutcomeSucceeded)
+		b.takeOver(dep, b.leadAgain(dep), staging.OutcomeSucceeded)
 		return
 	}
 	defer b.meanwhile(dep)
@@ -38,6 +38,17 @@ func (b *builder) deploy() {
 	healthy := b.start(dep, built, addresses, data, released)
 	b.takeOver(dep, healthy, staging.OutcomeSucceeded)
 	b.leave(dep)
+}
+
+// leadAgain switches the route once more where a new server does not have it:
+// a deployment that ends well serves.
+func (b *builder) leadAgain(dep *staging.Deployment) []string {
+	if !b.in.Environment.Awake || b.there(route(dep.Environment).name) && !b.in.Holding {
+		return nil
+	}
+	within := b.ensure(scope(dep.Environment), dep, "", "it is to serve")
+	addresses := b.addresses(dep, within)
+	return b.wakeServices(dep, within, addresses, b.data(dep, within, addresses))
 }
 
 // leave lets go of what earlier deployments left.

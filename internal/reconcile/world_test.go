@@ -361,8 +361,21 @@ func (w *world) rested() bool {
 			return e.Phase == staging.PhaseDestroyed
 		}
 		done := w.deployment(e.Current).Outcome != staging.OutcomeRunning
+		if done {
+			w.promised(e)
+		}
 		return done && !w.server.Busy(envID) && slices.Contains([]staging.Phase{staging.PhaseReady, staging.PhaseDegraded, staging.PhaseFailed, staging.PhaseAsleep}, e.Phase)
 	})
+}
+
+// promised holds that who is told that an environment is ready finds it so.
+func (w *world) promised(e staging.Environment) {
+	w.Helper()
+	r, ok := w.server.edge.Route(envID)
+	leads := ok && (r.Holding || w.server.edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) > 0)
+	if e.Phase == staging.PhaseReady && w.server.life.check() == nil && !leads {
+		w.Errorf("it is said to be ready, and the edge has %+v", r)
+	}
 }
 
 func (w *world) rows() []string {

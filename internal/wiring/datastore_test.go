@@ -47,7 +47,7 @@ func TestDatastores(t *testing.T) {
 	}{
 		{postgres.New(postgres.Config{Empty: empty, Engines: engines, Key: []byte("key")}), datastoretest.World{
 			Store: staging.Datastore{Name: "db", Kind: "postgres", User: "app", Database: "shop", Port: 5432}, Missing: "7",
-			Put: putRow, Get: getRow, Migrate: addColumn}},
+			Put: putRow, Get: getRow, Migrations: migrations()}},
 		{redis.New(engines), datastoretest.World{Store: staging.Datastore{Name: "cache", Kind: "redis", Port: 6379}, Put: setKey, Get: getKey}},
 		{volume.New(), datastoretest.World{Store: staging.Datastore{Name: "uploads", Kind: "volume"}, Open: true, Put: writeText, Get: readText}},
 	} {
@@ -111,11 +111,24 @@ func getRow(ctx context.Context, _ datastore.Clone, s datastore.Serving) (text s
 	return text, err
 }
 
-func addColumn(ctx context.Context, s datastore.Serving) error {
-	return ask(ctx, s, func(c *pgx.Conn) error {
-		_, err := c.Exec(ctx, "ALTER TABLE note ADD COLUMN author text")
-		return err
-	})
+// migrations are the ways in which a team's own change a schema.
+func migrations() []func(context.Context, datastore.Serving) error {
+	var list []func(context.Context, datastore.Serving) error
+	for _, statement := range []string{
+		"ALTER TABLE note ADD COLUMN author text", "ALTER TABLE note ALTER COLUMN author SET DEFAULT 'nobody'", "ALTER TABLE note ALTER COLUMN author TYPE varchar(9)",
+		"CREATE INDEX ON note (author)", "ALTER TABLE note ADD CONSTRAINT known CHECK (author <> '')", "CREATE TABLE bare ()", "CREATE SEQUENCE number",
+		"CREATE TYPE mood AS ENUM ('fine')", "ALTER TYPE mood ADD VALUE 'splendid'", "CREATE VIEW loud AS SELECT upper(text) FROM note",
+		"CREATE OR REPLACE VIEW loud AS SELECT upper(text || '!') AS upper FROM note",
+		"CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", "CREATE TRIGGER touched BEFORE UPDATE ON note FOR EACH ROW EXECUTE FUNCTION touch()",
+	} {
+		list = append(list, func(ctx context.Context, s datastore.Serving) error {
+			return ask(ctx, s, func(c *pgx.Conn) error {
+				_, err := c.Exec(ctx, statement)
+				return err
+			})
+		})
+	}
+	return list
 }
 
 func connect(s datastore.Serving) (*client.Client, error) {

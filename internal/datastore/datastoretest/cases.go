@@ -212,7 +212,7 @@ func verify(f *fixture) {
 
 func fingerprint(f *fixture) {
 	i, ok := f.Driver.(datastore.Inspector)
-	if !ok || f.Migrate == nil {
+	if !ok || len(f.Migrations) == 0 {
 		f.Skipf("%s has no schema", f.Driver.Kind())
 	}
 	c := f.clone("")
@@ -232,10 +232,14 @@ func fingerprint(f *fixture) {
 	if after := ask(); after != before {
 		f.Errorf("data changed the schema's fingerprint from %q to %q", before, after)
 	}
-	if err := f.Migrate(f.ctx, s.serving); err != nil {
-		f.Fatal(err)
-	}
-	if after := ask(); after == before {
-		f.Errorf("a migration leaves the fingerprint %q", before)
+	for n, migrate := range f.Migrations {
+		if err := migrate(f.ctx, s.serving); err != nil {
+			f.Fatal(err)
+		}
+		after := ask()
+		if after == before {
+			f.Errorf("migration %d leaves the fingerprint %q", n, before)
+		}
+		before = after
 	}
 }

@@ -35,8 +35,9 @@ type World struct {
 	// answers "".
 	Put func(ctx context.Context, c datastore.Clone, s datastore.Serving, text string) error
 	Get func(ctx context.Context, c datastore.Clone, s datastore.Serving) (string, error)
-	// Migrate changes the schema, nil where there is none.
-	Migrate func(ctx context.Context, s datastore.Serving) error
+	// Migrations change the schema, each in another way; none where there is
+	// no schema.
+	Migrations []func(ctx context.Context, s datastore.Serving) error
 	// Open is whether Get works without the password.
 	Open bool
 	// Missing is a version that nobody has a server for, "" where there are none.

@@ -30,10 +30,10 @@ func TestConformance(t *testing.T) {
 				text, err := fake.Read(c.Dir)
 				return text[min(1, len(text)):], err
 			},
-			Migrate: func(_ context.Context, s datastore.Serving) error {
+			Migrations: []func(context.Context, datastore.Serving) error{func(_ context.Context, s datastore.Serving) error {
 				u, err := url.Parse(s.URL)
 				return errors.Join(err, fake.Put(u.Path, "2"))
-			}}
+			}}}
 	})
 }
 

@@ -72,8 +72,9 @@ func (d *Driver) do(ctx context.Context, c datastore.Clone, at datastore.Endpoin
 	return f(ctx, conn)
 }
 
-// Fingerprint implements datastore.Inspector: columns, indexes, constraints
-// and functions of what is not the server's own.
+// Fingerprint implements datastore.Inspector: relations, columns, indexes,
+// constraints, functions, triggers and enumerations that are not the server's
+// own.
 func (d *Driver) Fingerprint(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (string, error) {
 	var sum string
 	err := d.do(ctx, c, at, c.Store.Database, func(ctx context.Context, conn *pgx.Conn) error {
@@ -81,6 +82,12 @@ func (d *Driver) Fingerprint(ctx context.Context, c datastore.Clone, at datastor
 			SELECT 'column ' || attrelid::regclass || ' ' || attname || ' ' || format_type(atttypid, atttypmod) || ' ' || attnotnull AS line
 			FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
 			WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r','p','v','m','f') AND nspname NOT IN ('pg_catalog','information_schema','pg_toast')
+			UNION ALL SELECT 'relation ' || c.oid::regclass || ' ' || relkind::text || CASE WHEN relkind IN ('v','m') THEN md5(pg_get_viewdef(c.oid)) ELSE '' END
+			FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+			WHERE relkind IN ('r','p','v','m','f','S') AND nspname NOT IN ('pg_catalog','information_schema','pg_toast')
+			UNION ALL SELECT 'default ' || adrelid::regclass || ' ' || adnum || ' ' || pg_get_expr(adbin, adrelid) FROM pg_attrdef
+			UNION ALL SELECT 'enum ' || enumtypid::regtype || ' ' || enumlabel FROM pg_enum
+			UNION ALL SELECT 'trigger ' || tgrelid::regclass || ' ' || pg_get_triggerdef(t.oid) FROM pg_trigger t WHERE NOT tgisinternal
 			UNION ALL SELECT 'index ' || indexdef FROM pg_indexes WHERE schemaname NOT IN ('pg_catalog','information_schema','pg_toast')
 			UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || pg_get_constraintdef(o.oid) FROM pg_constraint o JOIN pg_namespace n ON n.oid = connamespace
 			WHERE nspname NOT IN ('pg_catalog','information_schema')
