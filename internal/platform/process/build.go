@@ -79,8 +79,9 @@ func (d *Driver) applyBuild(ctx context.Context, r platform.Resource) error {
 		return errors.New("nothing says what to build")
 	}
 	dir := d.file(platform.Ref{Name: r.Name})
-	if _, err := readRecord(dir); err == nil {
-		return nil // begun once, never begun again
+	ref := platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner}
+	if o, err := d.Observe(ctx, ref); err != nil || o.Presence != staging.Absent {
+		return err // begun once, never begun again
 	}
 	u, err := d.usersOf(r.Owner)
 	if err != nil {

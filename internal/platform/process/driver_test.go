@@ -457,3 +457,29 @@ func TestAnImpatientDeleteKillsNothing(t *testing.T) {
 		t.Errorf("patient delete: %v", err)
 	}
 }
+
+// What was written down and never begun, because the server died in between,
+// is begun by the next one; what may have begun is not.
+func TestWhatNeverBeganIsBegun(t *testing.T) {
+	h := newHost(t)
+	r := task("migrate", "echo ran")
+	h.apply(r)
+	first := h.until(r, exited)
+	dir := filepath.Join(h.dir, "env", filepath.FromSlash(r.Name))
+	if err := os.Remove(filepath.Join(dir, shim.ExitFile)); err != nil {
+		t.Fatal(err)
+	}
+	if o := h.apply(r); o.Ref != first.Ref || o.ExitCode != nil {
+		t.Errorf("its end is not known, and it is %+v", o)
+	}
+	if err := os.Remove(filepath.Join(dir, shim.StatusFile)); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := h.Observe(h.ctx, ref(r)); err != nil || o.Presence != staging.Absent {
+		t.Errorf("never begun, and %+v, %v", o, err)
+	}
+	h.apply(r)
+	if o := h.until(r, exited); o.Ref == first.Ref || o.ExitCode == nil || *o.ExitCode != 0 {
+		t.Errorf("%+v", o)
+	}
+}

@@ -209,7 +209,7 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 	o := staging.Observation{Presence: staging.Present, SpecHash: known.SpecHash}
 	var id identity
 	if err := readFile(filepath.Join(dir, identityFile), &id); err != nil {
-		if known.Artifact != "" {
+		if known.Artifact != "" && endedIn(dir) {
 			return ended(o, dir, ref.Kind) // a build that had nothing to run
 		}
 		return o, err // never begun: absent
@@ -218,6 +218,8 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 	alive := d.alive(id)
 	var status shim.Status
 	switch err := readFile(filepath.Join(dir, shim.StatusFile), &status); {
+	case errors.Is(err, fs.ErrNotExist) && !alive && id.Boot == d.boot && !endedIn(dir):
+		return o, err // its shim was never told what to do: never begun, absent
 	case errors.Is(err, fs.ErrNotExist):
 		status.Run = string(staging.RunStarting)
 	case err != nil:
@@ -234,6 +236,12 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 		return o, nil
 	}
 	return ended(o, dir, ref.Kind)
+}
+
+// endedIn is whether an instance left word of its end.
+func endedIn(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, shim.ExitFile))
+	return err == nil
 }
 
 // ended says how an instance that no longer runs ended. A workload that left

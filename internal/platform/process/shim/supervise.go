@@ -72,6 +72,8 @@ func (v *supervisor) credential() *syscall.SysProcAttr {
 func (v *supervisor) run() int {
 	status := Status{}
 	crashes := 0
+	// Without this file nothing was begun: whoever finds none may begin.
+	v.state.status(Status{Run: "starting"})
 	for {
 		status.Run, status.StartedAt = "running", time.Now().UTC()
 		if crashes >= loopAfter {
