@@ -64,6 +64,9 @@ func (s *stdio) show(v wire.Environment) {
 	}
 	for _, x := range v.Services {
 		t.line("services", "%s: %s", x.Name, serviceState(x))
+		for _, words := range x.LogTail {
+			t.line("", "  | %s", words)
+		}
 	}
 	for _, d := range v.Data {
 		t.line("data", "%s", dataLine(d))

@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
@@ -24,8 +26,8 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 		return w
 	}
 	for i := range w.Replicas {
-		o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID,
-			Name: plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.%d", x.Name, d.ID, i))})
+		name := plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.%d", x.Name, d.ID, i))
+		o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID, Name: name})
 		if err != nil || o.Presence != staging.Present || o.Run == staging.RunNone {
 			continue
 		}
@@ -35,6 +37,33 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 		if w.State == "stopped" || o.Run == staging.RunRunning {
 			w.State = string(o.Run)
 		}
+		if len(w.LogTail) == 0 && (o.Run == staging.RunRestarting || o.Run == staging.RunFailing || o.Run == staging.RunExited) {
+			w.LogTail = s.lastWords(ctx, env.ID, name)
+		}
 	}
 	return w
 }
+
+// lastWords are the last lines of a workload that does not stay up, without
+// secrets.
+func (s *Service) lastWords(ctx context.Context, env, name string) []string {
+	logger, ok := s.Platform.(platform.Logger)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastWordsLimit)
+	defer cancel()
+	red := s.Work.Redactor(ctx, env)
+	var lines []string
+	// Where they cannot be read the state alone is shown.
+	_ = logger.Logs(ctx, platform.LogQuery{Owner: env, Names: []string{name}, Tail: lastWordsLines}, func(l platform.LogLine) error {
+		lines = append(lines, red.String(strings.ToValidUTF8(string(l.Text), "\uFFFD")))
+		return nil
+	})
+	return lines
+}
+
+const (
+	lastWordsLines = 10
+	lastWordsLimit = 2 * time.Second
+)

@@ -144,6 +144,7 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	switch {
 	case err == nil:
 		a.setReady(op.Resource, true)
+		a.remarkOpen(ctx, dep, s, op)
 		return nil
 	case errors.As(err, &gone):
 		f := &staging.Failure{Class: staging.ClassStart, Step: staging.StepStart, Service: s.Name, Message: "service " + s.Name + " does not stay up: " + gone.reason,
@@ -151,6 +152,9 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 		return &staging.Error{Code: staging.ClassCode(staging.ClassStart), Message: f.Message, Failure: f, Err: err}
 	case ctx.Err() != nil:
 		return ctx.Err()
+	}
+	if f := a.elsewhere(ctx, v, dep, s, op); f != nil {
+		return &staging.Error{Code: staging.ClassCode(staging.ClassHealth), Message: f.Message, Hint: f.Hint, Failure: f, Err: err}
 	}
 	return staging.Errorf(staging.ClassCode(staging.ClassHealth), "does it listen on $PORT at 127.0.0.1 or 0.0.0.0? is the health path right?",
 		"service %s was not healthy within %s: %w", s.Name, limit, err)

@@ -55,6 +55,8 @@ type Service struct {
 	Replicas int    `json:"replicas"`
 	// Running is how many of the replicas run now.
 	Running int `json:"running"`
+	// LogTail are the last words of one that does not stay up, oldest first.
+	LogTail []string `json:"log_tail,omitempty"`
 	// Schedule is a cron job's, Enabled whether it runs by itself here.
 	Schedule string `json:"schedule,omitempty"`
 	Enabled  bool   `json:"enabled,omitempty"`

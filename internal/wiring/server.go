@@ -130,6 +130,8 @@ type server struct {
 	control *control.Service
 	upkeep  *upkeep.Service
 	api     http.Handler
+	// processes is the platform.
+	processes *process.Driver
 	// warm makes ahead what no environment shall wait for.
 	warm    func(context.Context) error
 	site    staging.Site
@@ -162,7 +164,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	s := &server{store: db, log: c.Log, site: site(c, edgeAddress), token: token}
+	s := &server{store: db, processes: platform, log: c.Log, site: site(c, edgeAddress), token: token}
 	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL), Own: own(platform)})
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
 	if err := s.runtime.Recover(); err != nil {
@@ -321,6 +323,8 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		}
 	})
 	all.Go(func() { s.watchAll(working) })
+	all.Go(func() { s.watchWorkloads(working) })
+	all.Go(func() { s.prune(working) })
 	all.Go(func() { s.metrics.Follow(working) })
 	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
 	if c.Ready != nil {
