@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,6 @@ import (
 func actCommands(io *stdio) []*cobra.Command {
 	short := map[string]string{"sleep": "Stop what runs, keep the data", "wake": "Start what sleeps", "pin": "Never destroy it for being idle",
 		"unpin": "Let it expire again"}
-	reaches := map[string]staging.Phase{"sleep": staging.PhaseAsleep, "wake": staging.PhaseReady}
 	var list []*cobra.Command
 	for _, name := range []string{"sleep", "wake", "pin", "unpin"} {
 		c := &cobra.Command{
@@ -28,13 +28,15 @@ func actCommands(io *stdio) []*cobra.Command {
 				if v, err = client.Act(ctx, v.ID, name, nil); err != nil {
 					return err
 				}
-				if want, ok := reaches[name]; ok && io.waits() {
-					v, err = io.until(ctx, client, v.ID, func(v wire.Environment) bool {
-						return v.Phase == string(want) || want == staging.PhaseReady && v.Phase == string(staging.PhaseDegraded) ||
-							v.Phase == string(staging.PhaseFailed) || v.Phase == string(staging.PhaseDestroyed)
-					})
-					if err != nil {
+				if io.waits() && (name == "sleep" || name == "wake") {
+					if v, err = io.until(ctx, client, v.ID, settled(name)); err != nil {
 						return err
+					}
+					switch {
+					case name == "sleep" && v.Awake:
+						return staging.Errorf(staging.CodeConflict, "see who: offshoot events "+v.ID, "%s is in use and stays awake", v.Branch)
+					case name == "wake" && v.Phase == string(staging.PhaseWaking):
+						return &staging.Error{Code: staging.CodeInternal, Message: v.Branch + " does not wake: " + v.Reason, Hint: "it is tried again; see offshoot logs " + v.ID}
 					}
 				}
 				return io.done(v)
@@ -64,6 +66,24 @@ func actCommands(io *stdio) []*cobra.Command {
 			return io.done(v)
 		},
 	})
+}
+
+// settled is when there is nothing more to wait for: it sleeps or somebody uses
+// it after all; it serves or cannot.
+func settled(action string) func(wire.Environment) bool {
+	return func(v wire.Environment) bool {
+		switch staging.Phase(v.Phase) {
+		case staging.PhaseFailed, staging.PhaseDestroying, staging.PhaseDestroyed:
+			return true
+		case staging.PhaseAsleep:
+			return action == "sleep"
+		case staging.PhaseReady, staging.PhaseDegraded:
+			return action == "wake" || v.Awake
+		case staging.PhaseWaking:
+			return action == "wake" && v.Reason != "" && !strings.HasPrefix(v.Reason, "waits ") || action == "sleep" && v.Awake
+		}
+		return false
+	}
 }
 
 func (s *stdio) done(v wire.Environment) error {

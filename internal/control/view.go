@@ -25,7 +25,7 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 		return wire.Environment{}, err
 	}
 	v := wire.Environment{ID: env.ID, Project: env.Project, Branch: env.Branch, Ref: env.Ref, Slug: env.Slug, Kind: string(env.Kind), Phase: string(env.Phase),
-		Reason: env.Reason, URL: s.Site.PrimaryURL(p, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
+		Reason: env.Reason, Awake: env.Awake, URL: s.Site.PrimaryURL(p, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
 		Generation: env.Generation, Pinned: env.Pinned, Size: env.Desired.Size, Platform: env.Platform, CreatedAt: env.CreatedAt, CreatedBy: env.CreatedBy,
 		LastActivityAt: env.LastActivityAt, Services: []wire.Service{}, Data: []wire.Data{}, Links: []wire.Link{}, Notes: []staging.Note{}}
 	if why := s.waitsFor(env); why != "" {

@@ -306,6 +306,7 @@ func (a *actor) fail(ctx context.Context, r result) error {
 // complain keeps why something is not done yet: on the row of what cannot be
 // deleted, on the environment of what cannot wake.
 func (a *actor) complain(ctx context.Context, r result) error {
+	reason := a.redactor(ctx).String(r.err.Error())
 	return a.Store.Write(ctx, func(w Writer) error {
 		rows, err := w.Resources(ctx, a.id)
 		if err != nil {
@@ -313,7 +314,7 @@ func (a *actor) complain(ctx context.Context, r result) error {
 		}
 		for _, row := range rows {
 			if row.Name == r.op.Resource && r.op.Action == plan.Delete {
-				row.DeleteReason = r.err.Error()
+				row.DeleteReason = reason
 				return w.PutResource(ctx, row)
 			}
 		}
@@ -321,8 +322,14 @@ func (a *actor) complain(ctx context.Context, r result) error {
 		if err != nil {
 			return err
 		}
-		env.Reason = r.err.Error()
-		return w.PutEnvironment(ctx, env)
+		if env.Reason == reason {
+			return nil
+		}
+		env.Reason = reason
+		if err := w.PutEnvironment(ctx, env); err != nil {
+			return err
+		}
+		return a.event(ctx, w, env, "environment.trouble", "has trouble and is tried again: "+reason)
 	})
 }
 

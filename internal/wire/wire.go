@@ -10,14 +10,16 @@ import (
 
 // Environment is one environment as everyone sees it.
 type Environment struct {
-	ID             string            `json:"id"`
-	Project        string            `json:"project"`
-	Branch         string            `json:"branch"`
-	Ref            string            `json:"ref"`
-	Slug           string            `json:"slug"`
-	Kind           string            `json:"kind"`
-	Phase          string            `json:"phase"`
-	Reason         string            `json:"reason"`
+	ID      string `json:"id"`
+	Project string `json:"project"`
+	Branch  string `json:"branch"`
+	Ref     string `json:"ref"`
+	Slug    string `json:"slug"`
+	Kind    string `json:"kind"`
+	Phase   string `json:"phase"`
+	Reason  string `json:"reason"`
+	// Awake is whether it is wanted to run; what it does is the phase.
+	Awake          bool              `json:"awake"`
 	URL            string            `json:"url"`
 	URLs           map[string]string `json:"urls"`
 	Revision       Revision          `json:"revision"`
