@@ -46,6 +46,7 @@ func (r *reader) finish() {
 	r.primary()
 	r.named()
 	r.answered()
+	r.judgeVariables()
 	if len(s.Migrations) == 0 {
 		for _, p := range usualMigrations {
 			if r.isDir(p) {
@@ -75,7 +76,7 @@ func (r *reader) cannotRun(v staging.Service) {
 	} else {
 		message += "it is the image " + v.Image
 	}
-	r.platform[len(r.notes)] = true
+	r.class[len(r.notes)] = staging.ClassPlatform
 	r.note(staging.NoteRefused, v.File, v.Line, "services."+v.Name, message, hint)
 }
 

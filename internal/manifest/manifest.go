@@ -34,6 +34,10 @@ type Options struct {
 	// Tracked tells whether Git tracks a path or something below it; nil means
 	// that what exists is tracked.
 	Tracked func(path string) bool
+	// Judge is the guard: whether a variable of a service reaches for data that
+	// is not the environment's own; names are the stack's own hosts. Nil judges
+	// nothing.
+	Judge func(key, value string, names []string) error
 	// Ignored tells whether Git ignores a path, so that no revision has it; nil
 	// means that it ignores none.
 	Ignored func(path string) bool
@@ -73,8 +77,8 @@ type reader struct {
 
 	stack *staging.Stack
 	notes []staging.Note
-	// platform are the notes, by number, that another platform would not make.
-	platform map[int]bool
+	// class are the notes, by number, whose refusal is not of class manifest.
+	class map[int]staging.Class
 
 	unset, secret, defaulted, demanded map[string]bool
 	// profiles are those of services that do not run.
@@ -92,7 +96,7 @@ type reader struct {
 }
 
 // Load reads the stack of the checkout at dir. What is refused is an error of
-// class manifest, or platform where only the platform is in the way, with
+// class manifest, or policy or platform where only those are in the way, with
 // every problem in its Failure; Result then still holds the notes.
 func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	dir, err := filepath.EvalSymlinks(dir)
@@ -106,7 +110,7 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	defer func() { _ = root.Close() }()
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
 	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{},
-		platform: map[int]bool{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{},
+		class: map[int]staging.Class{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{},
 		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}}
 	for _, name := range o.Secrets {
 		r.secret[name] = true
@@ -217,8 +221,12 @@ func (r *reader) said() []staging.Note {
 func (r *reader) refusal() error {
 	class := staging.ClassPlatform
 	for i, n := range r.notes {
-		if n.Kind == staging.NoteRefused && !r.platform[i] {
+		switch {
+		case n.Kind != staging.NoteRefused || class == staging.ClassManifest:
+		case r.class[i] == "":
 			class = staging.ClassManifest
+		case r.class[i] == staging.ClassPolicy:
+			class = staging.ClassPolicy
 		}
 	}
 	f := &staging.Failure{Class: class, Step: staging.StepManifest, LogTail: []string{}, Next: []staging.NextCommand{

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,12 @@ func repository(t *testing.T, a *txtar.Archive) (string, manifest.Options) {
 				t.Fatal(err)
 			}
 		}
+	}
+	o.Judge = func(key, value string, names []string) error {
+		if _, host, ok := strings.Cut(value, "foreign://"); ok && !slices.Contains(names, host) {
+			return staging.Errorf("policy", "allow it", "%s is foreign", key)
+		}
+		return nil
 	}
 	o.Tracked = func(p string) bool {
 		_, err := os.Lstat(filepath.Join(dir, p))

@@ -93,6 +93,14 @@ func Check(values map[string]string, names, allow []string) error {
 	return nil
 }
 
+// Judge judges one value of a stack that nothing is made of yet: names are
+// its own hosts. A host that is put in only later passes; Resolve judges it.
+func Judge(key, value string, names, allow []string) error {
+	return judge(key, value, func(n named) bool {
+		return staging.HasLate(n.host) || slices.ContainsFunc(names, func(s string) bool { return strings.EqualFold(s, n.host) })
+	}, allow)
+}
+
 var wholeNumber = regexp.MustCompile(`^(?:0x[0-9a-f]+|[0-9]+)$`)
 
 // service is whether a host can be a service's name: one label that is no

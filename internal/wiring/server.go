@@ -40,6 +40,7 @@ import (
 	"offshoot/internal/store"
 	"offshoot/internal/telemetry"
 	"offshoot/internal/upkeep"
+	"offshoot/internal/variable"
 	"offshoot/internal/web"
 )
 
@@ -283,6 +284,12 @@ func (s *server) read(mirrors *source.Mirrors) func(context.Context, string, sta
 			}
 		}
 		r, err := manifest.Load(ctx, dir, manifest.Options{ComposeFile: p.ComposeFile, Variables: values, Secrets: secrets,
+			Judge: func(key, value string, names []string) error {
+				if _, overridden := e.Desired.Env[key]; overridden {
+					return nil // judged when it was asked for
+				}
+				return variable.Judge(key, value, names, p.Policy.AllowHosts)
+			},
 			Tracked: func(path string) bool { return tracked[path] }})
 		if r == nil {
 			return nil, nil, err
