@@ -204,6 +204,7 @@ the dashboard:
 next, in another terminal:
   export OFFSHOOT_SERVER=%s OFFSHOOT_DATA_DIR='%s' PATH='%s':"$PATH"
   cd '%s'
+  offshoot open --dashboard   # signed in
   offshoot ls
   offshoot logs . --follow
 %s  sed -i 's/made to stay/made to last/' cmd/web/page/catalogue.html && git commit -am 'Say it better'   # deploys by itself

@@ -92,6 +92,10 @@ func (d *Driver) environ(env map[string]string, dir string) []string {
 // that name users and hosts are its own.
 func (d *Driver) view(w *staging.WorkloadSpec, id int, dir string, inside []shim.Mount) (*shim.View, error) {
 	v := &shim.View{Root: filepath.Join(dir, "root"), UID: id, GID: id, Files: w.Files, Userns: d.shape == ShapeUser}
+	if target, text, ok := resolver("/etc/resolv.conf", "/run"); ok {
+		v.Files = map[string]string{target: text}
+		maps.Copy(v.Files, w.Files)
+	}
 	uid, gid := id, id
 	if id == shim.OwnUser {
 		uid, gid = os.Geteuid(), os.Getegid()
