@@ -15,6 +15,10 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
+// checkoutAt is where every workload has the branch's files; a relative --file
+// is one of them.
+const checkoutAt = "/app"
+
 // maxVariables bounds what one request sets.
 const maxVariables = 1000
 
@@ -30,6 +34,9 @@ func (s *Service) SetProjectVariables(ctx context.Context, actor, name string, r
 	}
 	if err := s.checkOwn(ctx, p, p.StagingBranch, r.Set); err != nil {
 		return err
+	}
+	if r.File != "" && !path.IsAbs(r.File) {
+		r.File = path.Join(checkoutAt, r.File)
 	}
 	items := make([]store.SealedVariable, 0, len(r.Set))
 	for _, k := range slices.Sorted(maps.Keys(r.Set)) {

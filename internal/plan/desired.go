@@ -159,9 +159,11 @@ func (b *builder) endpoints(dep *staging.Deployment, s staging.Service) []item {
 	return items
 }
 
-// keep are the names of all that a deployment which serves stands on.
+// keep are the names of all that a deployment which serves stands on. Where
+// none does, the scope stays all the same: the logs of what failed are in it.
 func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
-	names := map[string]bool{}
+	within := scope(b.in.Environment.ID).name
+	names := map[string]bool{within: dep != nil || b.there(within)}
 	if dep == nil || dep.Stack == nil {
 		return names
 	}
@@ -170,7 +172,7 @@ func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
 			names[it.name] = true
 		}
 	}
-	add(scope(dep.Environment), route(dep.Environment), checkout(dep))
+	add(route(dep.Environment), checkout(dep))
 	if b.in.Bundles {
 		add(dataBundle(dep), appBundle(dep))
 	}

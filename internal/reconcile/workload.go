@@ -98,9 +98,7 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 		return variable.Result{}, err
 	}
 	for _, x := range vars {
-		if !x.Build || x.Secret {
-			in.Project = append(in.Project, x)
-		}
+		in.Project = append(in.Project, x)
 	}
 	in.Ours = variable.Ours(v.Environment, dep.Revision, a.Site.PrimaryURL(v.project, v.Environment), a.Site.URLs(v.project, v.Environment, dep.Stack))
 	if err := a.linkVariables(ctx, v, dep, in.Ours); err != nil {
