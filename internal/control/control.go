@@ -104,6 +104,7 @@ func (s *Service) live(ctx context.Context, id string) (staging.Environment, err
 
 // edit changes a live environment in one transaction and lets it be worked on.
 func (s *Service) edit(ctx context.Context, id string, change func(*store.Tx, staging.Environment) error) (wire.Environment, error) {
+	own := ""
 	err := s.Store.Write(ctx, func(t *store.Tx) error {
 		env, err := t.Environment(ctx, id)
 		if err != nil {
@@ -112,11 +113,29 @@ func (s *Service) edit(ctx context.Context, id string, change func(*store.Tx, st
 		if !env.DeleteRequestedAt.IsZero() {
 			return staging.Errorf(staging.CodeConflict, "create it again: offshoot create "+env.Branch, "environment %s is %s", env.Slug, env.Phase)
 		}
-		return change(t, env)
+		if err := change(t, env); err != nil {
+			return err
+		}
+		env, err = t.Environment(ctx, id)
+		own = env.Current
+		return err
 	})
 	if err != nil {
 		return wire.Environment{}, err
 	}
 	s.Work.Kick(id)
-	return s.Environment(ctx, id)
+	return s.answer(ctx, id, own)
+}
+
+// answer is an environment with the deployment that a request made or joined,
+// also where others have asked for another one since.
+func (s *Service) answer(ctx context.Context, id, own string) (wire.Environment, error) {
+	v, err := s.Environment(ctx, id)
+	if err != nil || own == "" || v.Deployment != nil && v.Deployment.ID == own {
+		return v, err
+	}
+	d, err := s.Store.Deployment(ctx, own)
+	w := deployment(d)
+	v.Deployment, v.Failure = &w, d.Failure
+	return v, err
 }

@@ -31,7 +31,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	var id string
+	var id, own string
 	var rehearsed rehearsal
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		env, fresh, err := s.find(ctx, t, p, r.Branch, actor)
@@ -60,6 +60,10 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 		if err == nil && r.DryRun {
 			err = rehearsed.note(ctx, t, env, fresh, rev)
 		}
+		if err == nil {
+			env, err = t.Environment(ctx, id)
+			own = env.Current
+		}
 		return err
 	})
 	if errors.Is(err, errRehearsed) {
@@ -70,7 +74,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	}
 	s.Links.Forget()
 	s.Work.Kick(id)
-	return s.Environment(ctx, id)
+	return s.answer(ctx, id, own)
 }
 
 // checkCreate refuses what no state of the environment could make right.

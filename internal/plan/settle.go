@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"offshoot/internal/staging"
 )
@@ -55,29 +56,30 @@ func (b *builder) parts(kept map[string]bool) bool {
 // can. A service is down when none of its instances is up.
 func (b *builder) down(dep *staging.Deployment) string {
 	for _, d := range dep.Stack.Datastores {
-		if reason, up := b.up(server(dep, d)); !up {
-			return "datastore " + d.Name + " is down" + reason
+		if !b.up(server(dep, d)) {
+			return "datastore " + d.Name + " is down"
 		}
 	}
 	for _, s := range dep.Stack.Services {
-		items := instances(dep, s)
-		reason := ""
-		if !slices.ContainsFunc(items, func(it item) (up bool) { reason, up = b.up(it); return up }) && len(items) > 0 {
-			return "service " + s.Name + " is down" + reason
+		if items := instances(dep, s); len(items) > 0 && !slices.ContainsFunc(items, b.up) {
+			return "service " + s.Name + " is down"
 		}
 	}
 	return ""
 }
 
-func (b *builder) up(it item) (reason string, up bool) {
+// recovered is how long what has crashed must run to count as up again.
+const recovered = 10 * time.Second
+
+func (b *builder) up(it item) bool {
 	o := b.in.Observed[it.name]
-	if o.Reason != "" {
-		reason = ": " + o.Reason
+	if o.Restarts > 0 && b.in.Now.Sub(o.StartedAt) < recovered {
+		return false
 	}
 	if b.in.Bundles {
-		return reason, b.in.Ready[it.name]
+		return b.in.Ready[it.name]
 	}
-	return reason, b.there(it.name) && b.in.Ready[it.name] && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
+	return b.there(it.name) && b.in.Ready[it.name] && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
 }
 
 func (b *builder) restingPhase() staging.Phase {

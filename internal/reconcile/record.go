@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"offshoot/internal/edge"
@@ -25,15 +26,19 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 	if len(p.Waiting) > 0 {
 		reason = p.Waiting[0]
 	}
-	if !stepsChanged && v.Environment.Phase == p.Phase && (reason == "" || reason == v.Environment.Reason) {
+	if !stepsChanged && v.Environment.Phase == p.Phase && (reason == "" || strings.HasPrefix(v.Environment.Reason, reason)) {
 		return nil
+	}
+	if p.Phase == staging.PhaseDegraded && reason != "" {
+		reason += a.lastWords(ctx, v)
 	}
 	return a.Store.Write(ctx, func(w Writer) error {
 		env, err := a.fence(ctx, w, v)
 		if err != nil {
 			return err
 		}
-		if env.Phase != p.Phase || reason != "" && env.Reason != reason {
+		changed := env.Phase != p.Phase
+		if changed || reason != "" && env.Reason != reason {
 			env.Phase = p.Phase
 			if reason != "" {
 				env.Reason = reason
@@ -43,8 +48,10 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 			if err := w.PutEnvironment(ctx, env); err != nil {
 				return err
 			}
-			if err := a.event(ctx, w, env, "environment."+string(p.Phase), "is "+string(p.Phase)); err != nil {
-				return err
+			if changed {
+				if err := a.event(ctx, w, env, "environment."+string(p.Phase), "is "+string(p.Phase)); err != nil {
+					return err
+				}
 			}
 		}
 		if !stepsChanged {
@@ -60,6 +67,25 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 		}
 		return a.event(ctx, w, env, "deployment.step", "goes on")
 	})
+}
+
+// lastWords is the last line of the first service that crashes, for people.
+func (a *actor) lastWords(ctx context.Context, v *view) string {
+	for _, row := range v.Ledger {
+		o := v.Observed[row.Name]
+		if row.Kind != staging.ResourceWorkload || o.Restarts == 0 && o.Run != staging.RunRestarting {
+			continue
+		}
+		words := ": " + o.Reason
+		lines := a.lines(ctx, row.Name)
+		for i := len(lines) - 1; i >= 0; i-- {
+			if lines[i].Stream != "offshoot" {
+				return words + ": " + string(lines[i].Text)
+			}
+		}
+		return words
+	}
+	return ""
 }
 
 // announce lets the hosts of what serves nothing answer with its phase.
@@ -236,6 +262,14 @@ func (a *actor) branch() string {
 
 // tail is the last output of a resource, without secrets.
 func (a *actor) tail(ctx context.Context, name string) []string {
+	texts := []string{}
+	for _, l := range a.lines(ctx, name) {
+		texts = append(texts, string(l.Text))
+	}
+	return texts
+}
+
+func (a *actor) lines(ctx context.Context, name string) (lines []platform.LogLine) {
 	logger, ok := a.Platform.(platform.Logger)
 	if !ok {
 		return nil
@@ -243,9 +277,9 @@ func (a *actor) tail(ctx context.Context, name string) []string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	red := a.redactor(ctx)
-	lines := []string{}
 	_ = logger.Logs(ctx, platform.LogQuery{Owner: a.id, Names: []string{name}, Tail: tailLines}, func(l platform.LogLine) error {
-		lines = append(lines, red.String(string(l.Text)))
+		l.Text = []byte(red.String(string(l.Text)))
+		lines = append(lines, l)
 		return nil
 	})
 	return lines

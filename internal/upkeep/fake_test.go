@@ -29,6 +29,7 @@ type world struct {
 	events    []staging.Event
 	breaker   Breaker
 	jobs      jobs
+	pruned    time.Time
 
 	active   map[string]time.Time
 	open     map[string]int
@@ -50,6 +51,13 @@ func newWorld() *world {
 	return w
 }
 
+func (w *world) prune(_ context.Context, before time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pruned = before
+	return nil
+}
+
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -58,7 +66,7 @@ func (w *world) now() time.Time {
 
 func (w *world) service() *Service {
 	begun := time.Now()
-	return New(Config{Store: w, Work: w, Use: w, Crons: &w.jobs, Log: slog.New(slog.DiscardHandler), Now: w.now, Elapsed: func() time.Duration { return time.Since(begun) },
+	return New(Config{Store: w, Work: w, Use: w, Crons: &w.jobs, Prune: w.prune, Log: slog.New(slog.DiscardHandler), Now: w.now, Elapsed: func() time.Duration { return time.Since(begun) },
 		Disk:     func() (int64, int64, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.free, 100 << 20, nil },
 		Defaults: Defaults{TTL: 72 * time.Hour, Sleep: 30 * time.Minute}, SnapshotAt: "03:00", Local: time.UTC, Every: 15 * time.Second,
 		Changed: func() (<-chan struct{}, func()) { return nil, func() {} }})

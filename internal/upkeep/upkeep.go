@@ -75,11 +75,13 @@ type Disk func() (free, total int64, err error)
 
 // Config is what the service works with.
 type Config struct {
-	Store    Store
-	Work     Work
-	Use      Use
-	Crons    Crons
-	Disk     Disk
+	Store Store
+	Work  Work
+	Use   Use
+	Crons Crons
+	Disk  Disk
+	// Prune forgets environments that were destroyed before a time.
+	Prune    func(ctx context.Context, before time.Time) error
 	Defaults Defaults
 	// SnapshotAt is the time of day of the daily snapshot for projects that
 	// say nothing ("03:00"), Local the place whose clock is meant.
@@ -142,6 +144,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.schedule.add(TaskSnapshots, s.snapshots)
 	s.schedule.add("disk", s.disk)
 	s.schedule.add(taskCrons, s.crons)
+	s.schedule.add("history", s.history)
 	go func() {
 		defer close(s.done)
 		s.run(run)
