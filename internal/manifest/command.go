@@ -34,6 +34,9 @@ func (r *reader) command(s types.ServiceConfig, x serviceExtension, v *staging.S
 		}
 		if !staging.Command(x.Process.Command).Empty() {
 			v.Command = staging.Command(x.Process.Command)
+			if _, known := r.codeOf[s.Name]; !known {
+				r.codeOf[s.Name] = "."
+			}
 			return
 		}
 	}

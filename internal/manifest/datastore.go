@@ -30,7 +30,7 @@ func datastoreKind(image string) (string, bool) {
 	return kind, ok
 }
 
-func imageVersion(kind, image string) string {
+func imageVersion(image string) string {
 	base, _, _ := strings.Cut(path.Base(image), "@")
 	name, tag, _ := strings.Cut(base, ":")
 	version := ""
@@ -40,11 +40,11 @@ func imageVersion(kind, image string) string {
 		}
 		version = m[2]
 	}
-	// Of a relative's tag only pgNN is Postgres' own version.
-	if strings.HasPrefix(name, "timescaledb") || kind == "redis" && name != "redis" && name != "valkey" {
-		return ""
+	// A relative's tag is a version of its own, but for what says pgNN.
+	if slices.Contains([]string{"postgres", "postgresql", "postgis", "redis", "valkey"}, name) {
+		return version
 	}
-	return version
+	return ""
 }
 
 // datastores takes the services that are data servers.
@@ -65,7 +65,7 @@ func (r *reader) datastores(p *types.Project) {
 
 func (r *reader) datastore(p *types.Project, s types.ServiceConfig, kind string) staging.Datastore {
 	env := r.environment(s)
-	d := staging.Datastore{Name: s.Name, Kind: kind, Image: s.Image, Version: imageVersion(kind, s.Image), Args: s.Command, Aliases: aliases(p, s),
+	d := staging.Datastore{Name: s.Name, Kind: kind, Image: s.Image, Version: imageVersion(s.Image), Args: s.Command, Aliases: aliases(p, s),
 		Limits: staging.Limits{CPUs: float64(s.CPUS), Memory: int64(s.MemLimit)}}
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
 		d.Limits = staging.Limits{CPUs: float64(s.Deploy.Resources.Limits.NanoCPUs), Memory: int64(s.Deploy.Resources.Limits.MemoryBytes)}

@@ -65,15 +65,26 @@ func (r *reader) procfileServices(list []process, compose bool) {
 		command := staging.Command{Shell: p.command}
 		at := slices.IndexFunc(r.stack.Services, func(s staging.Service) bool { return s.Name == p.name })
 		_, data := r.stack.Datastore(p.name)
+		once := slices.IndexFunc(r.stack.OneShots, func(s staging.Service) bool { return s.Name == p.name })
 		switch {
 		case p.name == "release" && r.releaseDeclared:
 			r.note(staging.NoteIgnored, "Procfile", p.line, p.name, "x-offshoot.release is the release task", "")
 		case p.name == "release":
 			r.stack.Release = append(r.stack.Release, staging.Task{Name: "release", Command: command})
-		case at >= 0 && r.processCommand[p.name]:
+		case (at >= 0 || once >= 0) && r.processCommand[p.name]:
 			r.note(staging.NoteIgnored, "Procfile", p.line, p.name, "x-offshoot.process.command of "+p.name+" comes first", "")
 		case at >= 0:
 			r.stack.Services[at].Command = command
+			if _, known := r.codeOf[p.name]; !known {
+				r.codeOf[p.name] = "."
+			}
+		case once >= 0:
+			r.stack.OneShots[once].Command = command
+			for i := range r.stack.Release {
+				if r.stack.Release[i].Name == p.name && r.stack.Release[i].Service == p.name {
+					r.stack.Release[i].Command = command
+				}
+			}
 		case data:
 			r.note(staging.NoteIgnored, "Procfile", p.line, p.name, p.name+" is a datastore", "")
 		case compose && builds:
