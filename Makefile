@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: shim help build demo recording test vet generate verify bench
+.PHONY: shim help build dev demo recording test vet lint generate verify bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -20,11 +20,23 @@ build: shim ## the program, as bin/offshoot
 demo: build ## a server with an example project, until Ctrl-C; ONCE=1 checks it and ends
 	bin/offshoot demo $(if $(ONCE),--once)
 
+DEV ?= bin/dev
+
+dev: build ## a server of this code on bin/dev: what runs there goes on when it ends, and is found again
+	bin/offshoot server --data-dir $(DEV) --listen 127.0.0.1:7070 --edge-listen 127.0.0.1:8080
+
 recording: build ## the pictures of the README, made from the running demo
 	$(GO) run ./tools/record
 
 vet: ## what the compiler does not find
 	$(GO) vet ./...
+
+# Built once, in some minutes; after that a run takes seconds. The module of the
+# tool is its own: nothing of it comes into the program's.
+LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+lint: shim ## the rules of the house that a program can hold
+	$(GO) run $(LINTER) run ./...
 
 # The race detector needs a C compiler; without one the tests run without it.
 CC_HERE := $(shell command -v cc || command -v gcc || command -v clang)

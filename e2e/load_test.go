@@ -157,7 +157,7 @@ func ask(ts *testscript.TestScript, _ bool, args []string) {
 func socket(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(ts.Getenv("EDGE"), "http")+args[1], &websocket.DialOptions{Host: args[0]}) //nolint:bodyclose // the connection owns it
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(ts.Getenv("EDGE"), "http")+args[1], &websocket.DialOptions{Host: args[0]})
 	ts.Check(err)
 	defer func() { _ = c.CloseNow() }()
 	ts.Check(c.Write(ctx, websocket.MessageText, []byte(args[2])))

@@ -16,8 +16,8 @@ type rule struct {
 type scope int
 
 const (
-	// scopeServer is about no project: tokens of one project are refused.
-	scopeServer scope = iota
+	// The zero scope is about no project: tokens of one project are refused.
+	_ scope = iota
 	// scopeProject has the project in the path.
 	scopeProject
 	// scopeEnvironment and scopeSnapshot have an id in the path.

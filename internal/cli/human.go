@@ -33,16 +33,5 @@ func took(ms int64) string {
 	return fmt.Sprintf("%d min %02d s", ms/60_000, ms/1000%60)
 }
 
-// bytes is a size as people say it.
-func bytes(n int64) string {
-	for _, unit := range []string{"B", "KB", "MB", "GB"} {
-		if n < 1024 {
-			return fmt.Sprintf("%d %s", n, unit)
-		}
-		n /= 1024
-	}
-	return fmt.Sprintf("%d TB", n)
-}
-
 // short is the part of a commit id that people read.
 func short(sha string) string { return sha[:min(10, len(sha))] }

@@ -13,8 +13,8 @@ func Probe(dir string) (Strategy, error) {
 		return "", err
 	}
 	defer func() {
-		from.Close()
-		os.Remove(from.Name())
+		_ = from.Close()
+		_ = os.Remove(from.Name())
 	}()
 	if _, err := from.Write(make([]byte, 8192)); err != nil {
 		return "", err
@@ -24,8 +24,8 @@ func Probe(dir string) (Strategy, error) {
 		return "", err
 	}
 	defer func() {
-		to.Close()
-		os.Remove(to.Name())
+		_ = to.Close()
+		_ = os.Remove(to.Name())
 	}()
 	if err := reflink(from, to); err != nil {
 		return Plain, nil //nolint:nilerr // that it cannot is the answer

@@ -132,7 +132,7 @@ func remove(ctx context.Context, c *apiclient.Client) error {
 func until(ctx context.Context, c *apiclient.Client, v wire.Environment, err error, enough func(wire.Environment) (bool, error)) (wire.Environment, error) {
 	var after int64
 	for err == nil {
-		done := false
+		var done bool
 		if done, err = enough(v); done || err != nil {
 			break
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // platform is what separates environments here, and what this host cannot do.
-func (h Host) platform(context.Context) []Check {
+func (h Host) platform(ctx context.Context) []Check {
 	traits, err := h.Platform()
 	if err != nil {
 		return fail("process platform", err.Error(), "start the server as root, or on a kernel with user namespaces")
@@ -22,14 +22,14 @@ func (h Host) platform(context.Context) []Check {
 		all = append(all, Check{Name: "process platform", State: Warn, Message: lack, Remedy: "environments work, without this; as root on a kernel with cgroups v2 nothing is lacking"})
 	}
 	if os.Geteuid() != 0 {
-		all = append(all, namespaces()...)
+		all = append(all, namespaces(ctx)...)
 	}
 	return all
 }
 
 // namespaces tries what an ordinary user's environments are kept apart by.
-func namespaces() []Check {
-	cmd := exec.Command("/bin/true")
+func namespaces(ctx context.Context) []Check {
+	cmd := exec.CommandContext(ctx, "/bin/true")
 	cmd.SysProcAttr = unprivileged()
 	if err := cmd.Run(); err != nil {
 		return warn("user namespaces", "an ordinary user may not make them: "+err.Error(),

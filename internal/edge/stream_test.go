@@ -36,7 +36,7 @@ func dial(t *testing.T, at string) *websocket.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	c, _, err := websocket.Dial(ctx, "ws://"+at+"/", &websocket.DialOptions{Host: host, HTTPClient: client(t, false)}) //nolint:bodyclose // the connection owns it
+	c, _, err := websocket.Dial(ctx, "ws://"+at+"/", &websocket.DialOptions{Host: host, HTTPClient: client(t, false)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,9 +85,8 @@ func TestACrowdWakesOnceAndAgainOnlyAfterAWhile(t *testing.T) {
 }
 
 func TestWhoWaitsIsLetInWhenItIsAwake(t *testing.T) {
-	e := made(t, nil)
 	woken := make(chan struct{}, 1)
-	e = edge.New(edge.Config{Wake: func(string) { woken <- struct{}{} }})
+	e := edge.New(edge.Config{Wake: func(string) { woken <- struct{}{} }})
 	t.Cleanup(e.Stop)
 	up := upstream(t, func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Method", r.Method) })
 	e.Put(held(up))

@@ -40,8 +40,8 @@ type Fault struct {
 	Effect Effect
 }
 
-// Injected is what failures that were ordered wrap.
-var Injected = errors.New("injected failure")
+// ErrInjected is what failures that were ordered wrap.
+var ErrInjected = errors.New("injected failure")
 
 // Points notes calls and lets them go wrong. The zero value is ready and lets
 // everything go well. It is safe for concurrent use.
@@ -88,7 +88,7 @@ func (p *Points) Enter(ctx context.Context, c Call) (lost, err error) {
 	if met == nil {
 		return nil, ctx.Err()
 	}
-	failure := fmt.Errorf("%s %s: %w", c.Method, c.Name, Injected)
+	failure := fmt.Errorf("%s %s: %w", c.Method, c.Name, ErrInjected)
 	switch met.Effect {
 	case Hang:
 		select {

@@ -181,8 +181,9 @@ func (r *reader) places(at []string) []place {
 	}
 	if len(at) > 1 && at[0] == "services" {
 		seen := map[string]bool{}
-		for service, queue := at[1], []string{at[1]}; len(queue) > 0; {
-			service, queue = queue[0], queue[1:]
+		for queue := []string{at[1]}; len(queue) > 0; {
+			service := queue[0]
+			queue = queue[1:]
 			if seen[service] {
 				continue
 			}

@@ -83,7 +83,9 @@ type Driver interface {
 	// build is started, not finished. Applying another SpecHash under the
 	// same name is an error, a bundle's apart; the planner gives changed things
 	// new names.
-	// A task or build that has ended is never started again by Apply.
+	// A task or build that may have begun is never started again by Apply; one
+	// that was written down and never begun, because its server died in
+	// between, is absent and begins with the next.
 	// After an error the thing may exist: Observe tells.
 	Apply(ctx context.Context, r Resource) (staging.Observation, error)
 

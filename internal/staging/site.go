@@ -13,7 +13,7 @@ type Site struct {
 	Pattern string
 }
 
-// Domain is the host suffix of the project's environments.
+// HostSuffix is the host suffix of the project's environments.
 func (p Project) HostSuffix(site Site) string {
 	if p.Domain != "" {
 		return p.Domain

@@ -104,7 +104,7 @@ func TestTimeThatTheServerWasDownDoesNotCount(t *testing.T) {
 		}
 		s = w.started(t)
 		synctest.Wait()
-		if left := s.Expires(w.projects[0], w.env("env_a")).Sub(time.Now()); left < 31*time.Hour || left > 33*time.Hour {
+		if left := time.Until(s.Expires(w.projects[0], w.env("env_a"))); left < 31*time.Hour || left > 33*time.Hour {
 			t.Errorf("%s left", left)
 		}
 		pass(9 * time.Hour) // warned of, and down again

@@ -45,7 +45,7 @@ func TestFaults(t *testing.T) {
 		made   bool
 	}{{fault.Fail, false}, {fault.Lose, true}} {
 		d.Break(fault.Fault{Method: fake.Make, Nth: 1, Effect: c2.effect})
-		if _, err := d.Make(t.Context(), c, nil); !errors.Is(err, fault.Injected) {
+		if _, err := d.Make(t.Context(), c, nil); !errors.Is(err, fault.ErrInjected) {
 			t.Errorf("%s: %v", c2.effect, err)
 		}
 		if _, err := fake.Read(c.Dir); (err == nil) != c2.made {

@@ -148,7 +148,7 @@ func Main() {
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the one that asked
 		cancel()
-		time.Sleep(goodbye) // for a client that is to be ended
+		<-time.After(goodbye) // for a client that is to be ended
 		os.Exit(1)
 	}()
 	err := r.fetch(ctx, func(done int64) { _ = out.Encode(report{Done: done}) })

@@ -71,7 +71,6 @@ type thing struct {
 	lines   []platform.LogLine
 	timers  []*time.Timer
 	paused  bool
-	ticks   int
 }
 
 // NewWorld makes an empty world.

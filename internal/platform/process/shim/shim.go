@@ -33,7 +33,7 @@ const Name = "offshoot-shim"
 // driver is gone and nothing is to be started.
 const configFD = 3
 
-// OwnUser, as a Config's UID, leaves the command under the shim's own user.
+// OwnUser as a Config's UID leaves the command under the shim's own user.
 const OwnUser = -1
 
 // Config is everything that a shim is told. It never touches a disk.
