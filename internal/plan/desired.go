@@ -121,8 +121,12 @@ func server(dep *staging.Deployment, d staging.Datastore) item {
 }
 
 func serverEndpoint(dep *staging.Deployment, d staging.Datastore) item {
-	return item{name: Name(dep.Environment, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", d.Name, DataSet(dep))),
-		kind: staging.ResourceEndpoint, service: d.Name}
+	return item{name: DataEndpoint(dep, d.Name), kind: staging.ResourceEndpoint, service: d.Name}
+}
+
+// DataEndpoint is the ledger's name of a data server's address.
+func DataEndpoint(dep *staging.Deployment, name string) string {
+	return Name(dep.Environment, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", name, DataSet(dep)))
 }
 
 // instances are the workloads of a service. A cron job has none.

@@ -215,12 +215,24 @@ func (b *builder) recover(outcome staging.Outcome) {
 	gone := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside
 	}, cause, stopped)
-	if dep.Progress.Restored && old != nil && old.Stack != nil && b.in.Environment.Awake {
+	if old != nil && old.Stack != nil && b.in.Environment.Awake && (dep.Progress.Restored || otherServers(dep, old)) {
 		// Whoever is told of the failure finds the data served again.
 		within := b.ensure(scope(old.Environment), old, "", cause)
 		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
 	}
 	b.finish(dep, outcome, stopped, gone)
+}
+
+// otherServers is whether dep has servers of its own on the data of old: the
+// ones of old were stopped for them.
+func otherServers(dep, old *staging.Deployment) bool {
+	if dep.Stack == nil || DataSet(dep) != DataSet(old) {
+		return false
+	}
+	return slices.ContainsFunc(dep.Stack.Datastores, func(d staging.Datastore) bool {
+		was, ok := old.Stack.Datastore(d.Name)
+		return ok && server(old, was).name != server(dep, d).name
+	})
 }
 
 // goBack puts the data back to where it was before a release that changed the

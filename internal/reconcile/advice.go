@@ -27,9 +27,16 @@ func (a *actor) adviseOnData(ctx context.Context, f *staging.Failure, dep *stagi
 			}
 		}
 	}
+	reset := "offshoot data reset " + env.Slug
+	if env.Kind == staging.KindShared {
+		reset += " --confirm " + env.Project
+	}
+	if f.Class == staging.ClassData && env.Deployed.Deployment != "" {
+		f.Next = append(f.Next, staging.NextCommand{Command: reset, Why: "back to a snapshot; what is there now is kept for a day"})
+	}
 	now, err := a.Store.Deployment(ctx, dep.ID)
 	if err == nil && now.Progress.NoMark != "" && now.Progress.ReleaseBegan {
 		f.Hint += "; the data is as the release left it, there was no way back (" + now.Progress.NoMark + ")"
-		f.Next = append(f.Next, staging.NextCommand{Command: "offshoot data reset " + env.Slug, Why: "back to a snapshot"})
+		f.Next = append(f.Next, staging.NextCommand{Command: reset, Why: "back to a snapshot"})
 	}
 }

@@ -103,8 +103,10 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		var err error
 		if d, ok := dep.Stack.Datastore(op.Service); ok && op.Kind == staging.ResourceWorkload {
 			var serving datastore.Serving
-			if err := a.check(ctx, v, dep, d); err != nil {
-				return err
+			if v.Observed[op.Resource].Presence != staging.Present { // else it was started before a crash
+				if err := a.check(ctx, v, dep, d); err != nil {
+					return err
+				}
 			}
 			serving, err = a.serving(ctx, v, dep, d)
 			spec = serving.Workload

@@ -73,14 +73,36 @@ func (a *actor) cloneOf(ctx context.Context, v *view, dep *staging.Deployment, n
 	return driver, c, nil
 }
 
-// check refuses data that cannot be served before a server is started on it.
+// check refuses data that cannot be served, and an address that is taken,
+// before a server is started.
 func (a *actor) check(ctx context.Context, v *view, dep *staging.Deployment, d staging.Datastore) error {
 	driver, c, err := a.cloneOf(ctx, v, dep, d.Name)
 	if err != nil {
 		return err
 	}
 	if checker, ok := driver.(datastore.Checker); ok {
-		return checker.Check(ctx, c)
+		if err := checker.Check(ctx, c); err != nil {
+			return err
+		}
+	}
+	return a.portFor(ctx, dep, d)
+}
+
+// sameVersions refuses a stack that asks for another version of a data server
+// than the data is of, before what serves is touched: two servers never share a
+// directory, so the one of before would be stopped first.
+func (a *actor) sameVersions(v *view, dep *staging.Deployment, stack *staging.Stack) error {
+	old := v.Serving
+	if old == nil || old.Stack == nil || old.ID == dep.ID || plan.DataSet(old) != plan.DataSet(dep) {
+		return nil
+	}
+	for _, d := range stack.Datastores {
+		was, ok := old.Stack.Datastore(d.Name)
+		_, strict := a.Data[d.Kind].(datastore.Checker)
+		if ok && strict && was.Kind == d.Kind && was.Version != "" && d.Version != "" && was.Version != d.Version {
+			return staging.Errorf(staging.ClassCode(staging.ClassData), "go back to "+d.Kind+":"+was.Version+", or start anew: offshoot data reset "+v.Environment.Slug,
+				"the stack asks for %s %s, the data of %s was written by %s", d.Kind, d.Version, d.Name, was.Version)
+		}
 	}
 	return nil
 }

@@ -101,6 +101,9 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 	if err := withinLimits(v.project.Policy, dep.Options.Size, stack); err != nil {
 		return err
 	}
+	if err := a.sameVersions(v, dep, stack); err != nil {
+		return err
+	}
 	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
 		d.Stack, d.Notes = stack, notes
 		d.Steps = append(d.Steps, hookSteps(stack, v.Serving == nil)...)

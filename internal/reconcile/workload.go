@@ -28,7 +28,7 @@ func (a *actor) address(ctx context.Context, name string) (datastore.Endpoint, e
 }
 
 func (a *actor) dataAddress(ctx context.Context, dep *staging.Deployment, name string) (datastore.Endpoint, error) {
-	return a.address(ctx, plan.Name(a.id, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", name, plan.DataSet(dep))))
+	return a.address(ctx, plan.DataEndpoint(dep, name))
 }
 
 func (a *actor) serving(ctx context.Context, v *view, dep *staging.Deployment, d staging.Datastore) (datastore.Serving, error) {
