@@ -215,7 +215,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 	gone := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside
 	}, cause, stopped)
-	if old != nil && old.Stack != nil && b.in.Environment.Awake && (dep.Progress.Restored || otherServers(dep, old)) {
+	if old != nil && old.Stack != nil && b.in.Environment.Awake && (dep.Progress.Restored || !b.in.Bundles && !goesBack(dep) && otherServers(dep, old)) {
 		// Whoever is told of the failure finds the data served again.
 		within := b.ensure(scope(old.Environment), old, "", cause)
 		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
@@ -238,17 +238,22 @@ func otherServers(dep, old *staging.Deployment) bool {
 // goBack puts the data back to where it was before a release that changed the
 // schema. Nothing writes any more when the two are compared.
 func (b *builder) goBack(dep *staging.Deployment, stopped []string) []string {
-	p := dep.Progress
-	if p.Mark == "" || !p.ReleaseBegan || p.Restored || p.Schema == staging.SchemaSame || keepsOnFailure(dep) {
+	if !goesBack(dep) {
 		return stopped
 	}
-	if p.Schema == "" {
+	if dep.Progress.Schema == "" {
 		stopped = b.add(Op{Action: Compare, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 			Step: staging.StepRelease, Cause: "data goes back only where the schema was changed"}, stopped)
 	}
 	stopped = b.stopServers(dep, "its data goes back to where it was", stopped)
 	return b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 		Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
+}
+
+// goesBack is whether data is still to go back, as far as is known.
+func goesBack(dep *staging.Deployment) bool {
+	p := dep.Progress
+	return p.Mark != "" && p.ReleaseBegan && !p.Restored && p.Schema != staging.SchemaSame && !keepsOnFailure(dep)
 }
 
 // keepsOnFailure is whether the stack wants the data as a failed release left
