@@ -170,7 +170,7 @@ func (a *actor) hold(ctx context.Context, v *view) error {
 		if env.Awake {
 			return nil
 		}
-		env.Awake, env.AwakeSince, env.AsleepBy, env.LastActivityAt = true, a.Now(), "", a.Now()
+		env.Awake, env.AsleepBy = true, "" // whether it is activity, the edge says
 		if err := w.PutEnvironment(ctx, env); err != nil {
 			return err
 		}

@@ -43,6 +43,9 @@ func (s *Service) disk(ctx context.Context) (time.Time, error) {
 		return next, nil
 	}
 	s.low = low
+	if low {
+		s.schedule.soon(taskTidy, tidySoon)
+	}
 	kind, message := "disk.low", fmt.Sprintf("only %d %% of the disk is free: %d MB; destroy what nobody needs, or free space", free*100/max(1, total), free>>20)
 	if !low {
 		kind, message = "disk.recovered", fmt.Sprintf("%d %% of the disk is free again", free*100/max(1, total))

@@ -37,6 +37,7 @@ type world struct {
 	slept    []string
 	gone     []string
 	taken    int
+	tidied   int
 	free     int64
 	broken   error
 	// set is by how far somebody set the clock.
@@ -66,7 +67,7 @@ func (w *world) now() time.Time {
 
 func (w *world) service() *Service {
 	begun := time.Now()
-	return New(Config{Store: w, Work: w, Use: w, Crons: &w.jobs, Prune: w.prune, Log: slog.New(slog.DiscardHandler), Now: w.now, Elapsed: func() time.Duration { return time.Since(begun) },
+	return New(Config{Tidy: func(context.Context) error { w.mu.Lock(); defer w.mu.Unlock(); w.tidied++; return nil }, Store: w, Work: w, Use: w, Crons: &w.jobs, Prune: w.prune, Log: slog.New(slog.DiscardHandler), Now: w.now, Elapsed: func() time.Duration { return time.Since(begun) },
 		Disk:     func() (int64, int64, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.free, 100 << 20, nil },
 		Defaults: Defaults{TTL: 72 * time.Hour, Sleep: 30 * time.Minute}, SnapshotAt: "03:00", Local: time.UTC, Every: 15 * time.Second,
 		Changed: func() (<-chan struct{}, func()) { return nil, func() {} }})

@@ -42,11 +42,11 @@ func newSchedule(now func() time.Time, elapsed func() time.Duration, ended func(
 	return &schedule{now: now, elapsed: elapsed, ended: ended, duties: map[string]*duty{}, poke: make(chan struct{}, 1)}
 }
 
-// add adds a duty that is due at once.
-func (s *schedule) add(name string, run func(context.Context) (time.Time, error)) {
+// add adds a duty that is due after that long.
+func (s *schedule) add(name string, after time.Duration, run func(context.Context) (time.Time, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := &duty{name: name, run: run, due: s.elapsed(), index: -1}
+	d := &duty{name: name, run: run, due: s.elapsed() + after, last: s.elapsed(), index: -1}
 	s.duties[name] = d
 	heap.Push(&s.heap, d)
 }

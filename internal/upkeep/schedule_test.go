@@ -18,11 +18,11 @@ func TestDutiesRunWhenTheyAreDueAndNeverTwiceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSchedule(time.Now, sinceStart(), func(context.Context, string, time.Time, time.Time, error) {})
 		var quick, slow, broken, running atomic.Int64
-		s.add("quick", func(context.Context) (time.Time, error) {
+		s.add("quick", 0, func(context.Context) (time.Time, error) {
 			quick.Add(1)
 			return time.Now().Add(time.Second), nil
 		})
-		s.add("slow", func(context.Context) (time.Time, error) {
+		s.add("slow", 0, func(context.Context) (time.Time, error) {
 			if running.Add(1) > 1 {
 				t.Error("twice at a time")
 			}
@@ -31,7 +31,7 @@ func TestDutiesRunWhenTheyAreDueAndNeverTwiceAtATime(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			return time.Now(), nil
 		})
-		s.add("broken", func(context.Context) (time.Time, error) {
+		s.add("broken", 0, func(context.Context) (time.Time, error) {
 			broken.Add(1)
 			return time.Time{}, errors.New("broken")
 		})
@@ -51,7 +51,7 @@ func TestSoonBringsADutyForwardOnlySoFar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSchedule(time.Now, sinceStart(), func(context.Context, string, time.Time, time.Time, error) {})
 		var ran atomic.Int64
-		s.add("duty", func(context.Context) (time.Time, error) {
+		s.add("duty", 0, func(context.Context) (time.Time, error) {
 			ran.Add(1)
 			return time.Now().Add(time.Hour), nil
 		})

@@ -122,6 +122,12 @@ func TestTheDiskIsWatched(t *testing.T) {
 				t.Errorf("%d %%: %q, %d alarms, %d recoveries", x.free, why, w.told("disk.low"), w.told("disk.recovered"))
 			}
 		}
+		pass(72 * time.Hour)
+		w.mu.Lock()
+		if w.tidied < 3 || w.tidied > 5 {
+			t.Errorf("tidied %d times in three days", w.tidied)
+		}
+		w.mu.Unlock()
 		unknown := Disk(func() (int64, int64, error) { return 0, 0, errors.New("broken") })
 		large := Disk(func() (int64, int64, error) { return 60 << 30, 10 << 40, nil })
 		if unknown.Scarce() != "" || large.Scarce() != "" {

@@ -10,6 +10,7 @@ const (
 	TaskSweeper   = "sweeper"
 	TaskSnapshots = "snapshots"
 	taskIdle      = "idle"
+	taskTidy      = "tidy"
 )
 
 const (

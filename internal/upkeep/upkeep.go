@@ -81,7 +81,9 @@ type Config struct {
 	Crons Crons
 	Disk  Disk
 	// Prune forgets environments that were destroyed before a time.
-	Prune    func(ctx context.Context, before time.Time) error
+	Prune func(ctx context.Context, before time.Time) error
+	// Tidy lets go of what builds left that nobody needs.
+	Tidy     func(ctx context.Context) error
 	Defaults Defaults
 	// SnapshotAt is the time of day of the daily snapshot for projects that
 	// say nothing ("03:00"), Local the place whose clock is meant.
@@ -137,14 +139,15 @@ func (s *Service) Start(ctx context.Context) error {
 	s.mu.Lock()
 	s.started, s.stop = true, stop
 	s.mu.Unlock()
-	s.schedule.add("activity", s.flush)
-	s.schedule.add("heartbeat", s.heartbeat)
-	s.schedule.add(taskIdle, s.idle)
-	s.schedule.add(TaskSweeper, s.sweepDue)
-	s.schedule.add(TaskSnapshots, s.snapshots)
-	s.schedule.add("disk", s.disk)
-	s.schedule.add(taskCrons, s.crons)
-	s.schedule.add("history", s.history)
+	s.schedule.add("activity", 0, s.flush)
+	s.schedule.add("heartbeat", 0, s.heartbeat)
+	s.schedule.add(taskIdle, 0, s.idle)
+	s.schedule.add(TaskSweeper, 0, s.sweepDue)
+	s.schedule.add(TaskSnapshots, 0, s.snapshots)
+	s.schedule.add("disk", 0, s.disk)
+	s.schedule.add(taskTidy, tidyFirst, s.tidy)
+	s.schedule.add(taskCrons, 0, s.crons)
+	s.schedule.add("history", 0, s.history)
 	go func() {
 		defer close(s.done)
 		s.run(run)

@@ -3,32 +3,7 @@ package wiring
 import (
 	"context"
 	"fmt"
-	"time"
 )
-
-const (
-	// firstPrune is how long after its start a server looks for what builds
-	// left that nobody needs, pruneEvery how often from then on.
-	firstPrune = 10 * time.Minute
-	pruneEvery = 24 * time.Hour
-)
-
-// prune lets go of what builds left, once a day.
-func (s *server) prune(ctx context.Context) {
-	timer := time.NewTimer(firstPrune)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		if err := s.pruneBuilds(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("prune what builds left", "error", err)
-		}
-		timer.Reset(pruneEvery)
-	}
-}
 
 // pruneBuilds keeps every artifact that a deployment which serves, or is the
 // latest, runs from.

@@ -331,7 +331,6 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	})
 	all.Go(func() { s.watchAll(working) })
 	all.Go(func() { s.watchWorkloads(working) })
-	all.Go(func() { s.prune(working) })
 	all.Go(func() { s.metrics.Follow(working) })
 	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
 	if c.Ready != nil {
