@@ -22,7 +22,7 @@ func (r *reader) finish() {
 		if len(r.profiles) > 0 {
 			hint = "all services have profiles: offshoot project env set COMPOSE_PROFILES=" + strings.Join(slices.Compact(slices.Sorted(slices.Values(r.profiles))), ",")
 		}
-		r.note(staging.NoteRefused, first1(s.Sources), 0, "services", "no service is left to run", hint)
+		r.note(staging.NoteRefused, r.mainFile(), 0, "services", "no service is left to run", hint)
 	}
 	r.names()
 	for _, v := range slices.Concat(s.Services, s.OneShots) {
@@ -56,11 +56,12 @@ func (r *reader) finish() {
 	}
 }
 
-func first1(list []string) string {
-	if len(list) == 0 {
-		return "compose.yaml"
+// mainFile is the file that says what runs, or would.
+func (r *reader) mainFile() string {
+	if len(r.stack.Sources) == 0 {
+		return usualNames[0]
 	}
-	return list[0]
+	return r.stack.Sources[0]
 }
 
 // cannotRun is of class platform: another platform could.
