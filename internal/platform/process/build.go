@@ -24,7 +24,8 @@ var (
 )
 
 const (
-	// silence is after how long without output a build says that it goes on.
+	// silence is after how long without output a build says that it goes on,
+	// where nothing else is said.
 	silence = 30 * time.Second
 	// buildPIDs bounds the processes and threads of a build that no limit is
 	// given for.
@@ -130,7 +131,7 @@ func (d *Driver) applyBuild(ctx context.Context, r platform.Resource) error {
 	if err != nil {
 		return err
 	}
-	config.Heartbeat, config.Still = silence, "still building"
+	config.Heartbeat, config.Still = d.silence, "still building"
 	config.Remarks = append(append(config.Remarks, d.path.skipped...), remarks...)
 	return d.startShim(ctx, r.Owner, dir, config)
 }

@@ -19,6 +19,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
@@ -34,6 +35,9 @@ type Config struct {
 	// Path is the PATH whose programs workloads find after their own, "" for
 	// that of this process.
 	Path string
+	// Silence is after how long without output a build says that it goes on;
+	// 0 is 30 s.
+	Silence time.Duration
 }
 
 // Driver implements platform.Driver, Logger, Attacher, Pauser and Watcher.
@@ -46,6 +50,7 @@ type Driver struct {
 	shim *os.File
 	path toolchains
 	abilities
+	silence time.Duration
 
 	portClaims, userClaims claims
 
@@ -77,7 +82,7 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, shim: program,
-		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, watchers: newWatchers()}
+		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, watchers: newWatchers(), silence: cmp.Or(c.Silence, silence)}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
 	}
