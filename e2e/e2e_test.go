@@ -65,6 +65,12 @@ func condition(name string) (bool, error) {
 		return fetches()
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "ruby":
+		_, err := exec.LookPath("bundle")
+		if err != nil && required("ruby") {
+			return false, fmt.Errorf("ruby is missing: %w", err)
+		}
+		return err == nil, nil
 	case "plain": // nothing is shown at another place than it lies
 		return os.Getenv(shapeVariable) == string(process.ShapePlain), nil
 	}

@@ -35,7 +35,8 @@ func settingsHelp(flags *pflag.FlagSet) string {
 		keys = append(keys, f.Name)
 	}
 	return "Run the server until SIGTERM. Environments go on running without it.\n\n" +
-		"Each flag is also an environment variable (OFFSHOOT_DATA_DIR for --data-dir) and a\nkey of the YAML file that --config names. A flag counts before a variable, a\nvariable before the file. Keys: " + strings.Join(keys, ", ") + "."
+		"Each flag is also an environment variable (OFFSHOOT_DATA_DIR for --data-dir) and a\nkey of the YAML file that --config names. A flag counts before a variable, a\nvariable before the file. Keys: " + strings.Join(keys, ", ") + ".\n\n" +
+		"How far processes are kept apart is found by trying: users and namespaces as root,\nuser namespaces, else process groups. OFFSHOOT_PROCESS_SHAPE=root|userns|plain\nasks for one of them; offshoot doctor says what a host lacks."
 }
 
 // fromEnvironment sets the flags that were not given from their variables.

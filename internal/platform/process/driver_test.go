@@ -355,6 +355,14 @@ func TestATaskEndsWithItsCommandNotWithWhatItLeft(t *testing.T) {
 	}
 }
 
+func TestSignalsAreAsAProgramExpects(t *testing.T) {
+	h := newHost(t)
+	r := task("signals", `grep SigIgn /proc/self/status`)
+	if _, out := h.run(r); !strings.Contains(out, "SigIgn:\t0000000000000000") {
+		t.Errorf("signals are ignored: %s", out)
+	}
+}
+
 func TestMissingProgramIsSaid(t *testing.T) {
 	h := newHost(t)
 	r := task("missing", "")

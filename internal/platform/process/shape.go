@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,6 +49,9 @@ const probeLimit = 20 * time.Second
 func (d *Driver) settle(wanted Shape) error {
 	shapes := []Shape{ShapeRoot, ShapeUser, ShapePlain}
 	if wanted != "" {
+		if !slices.Contains(shapes, wanted) {
+			return staging.Errorf(staging.CodeUsage, "root, userns or plain", "the shape %q of processes", wanted)
+		}
 		shapes = []Shape{wanted}
 	}
 	var tried []error

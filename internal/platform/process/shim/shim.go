@@ -113,7 +113,8 @@ func run() int {
 	runtime.LockOSThread()
 	stop := make(chan os.Signal, 4)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU)
+	// Caught, not ignored: what is ignored stays so in all that is started.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU)
 	var c Config
 	config := os.NewFile(configFD, "config")
 	if err := json.NewDecoder(config).Decode(&c); err != nil {
