@@ -89,7 +89,7 @@ func TestLinksOfACheckoutLeadNowhereElse(t *testing.T) {
 
 func TestProgramsOfTheFolderLeadPath(t *testing.T) {
 	h := newHost(t)
-	artifact := t.TempDir()
+	artifact := folder(t)
 	for name, text := range map[string]string{"back/.venv/bin/tool": "inner", "bin/tool": "outer", "bin/other": "other"} {
 		file := filepath.Join(artifact, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
