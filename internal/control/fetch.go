@@ -21,3 +21,13 @@ func (s *Service) fetchWith(ctx context.Context, p staging.Project, c *source.Cr
 	defer cancel()
 	return s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo, Credential: c})
 }
+
+// Repository is what a project allows of its repository, with its credential.
+func (s *Service) Repository(ctx context.Context, project string) (source.Repository, error) {
+	p, err := s.Store.Project(ctx, project)
+	if err != nil {
+		return source.Repository{}, err
+	}
+	c, err := s.credential(ctx, project)
+	return source.Repository{Project: p.Name, Remote: p.Repo, Credential: c, Submodules: p.Policy.Submodules, LFS: p.Policy.LFS}, err
+}

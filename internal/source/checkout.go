@@ -15,7 +15,7 @@ import (
 // Checkout writes the files of a commit to dir, which must not exist: under a
 // temporary name first, so that dir is whole or absent. What is there already
 // is left as it is. Submodules and LFS files stay what Git itself tracks of
-// them, a link and a pointer.
+// them, a link and a pointer, unless the project says otherwise.
 func (m *Mirrors) Checkout(ctx context.Context, project, sha, dir string) error {
 	if _, err := os.Lstat(dir); err == nil {
 		return nil
@@ -37,12 +37,36 @@ func (m *Mirrors) Checkout(ctx context.Context, project, sha, dir string) error 
 	if err := os.MkdirAll(tmp, 0o755); err != nil {
 		return fmt.Errorf("checkout: %w", err)
 	}
-	if err := m.writeTree(ctx, mirror, id, tmp); err != nil {
+	err = m.writeTree(ctx, mirror, id, tmp)
+	if err == nil {
+		err = m.extras(ctx, project, mirror, id, tmp)
+	}
+	if err != nil {
 		_ = os.RemoveAll(tmp)
 		return staging.Errorf(staging.ClassCode(staging.ClassSource), "see the free disk space, and whether the commit is whole: git fsck",
 			"check out %s: %w", id[:min(12, len(id))], err)
 	}
 	return os.Rename(tmp, dir)
+}
+
+// extras adds what a project allows beyond the commit's own files.
+func (m *Mirrors) extras(ctx context.Context, project, mirror, id, dir string) error {
+	if m.Describe == nil {
+		return nil
+	}
+	r, err := m.Describe(ctx, project)
+	if err != nil {
+		return err
+	}
+	if r.Submodules {
+		if err := m.submodules(ctx, r, mirror, id, dir, 0); err != nil {
+			return err
+		}
+	}
+	if r.LFS {
+		return m.largeFiles(ctx, r, mirror, dir)
+	}
+	return nil
 }
 
 // writeTree uses an index of its own, so that checkouts of one mirror do not

@@ -35,6 +35,10 @@ func (m *Mirrors) run(ctx context.Context, dir string, extra []string, args ...s
 }
 
 func (m *Mirrors) stream(ctx context.Context, dir string, extra []string, stdout io.Writer, args ...string) error {
+	return m.pipe(ctx, dir, extra, nil, stdout, args...)
+}
+
+func (m *Mirrors) pipe(ctx context.Context, dir string, extra []string, stdin io.Reader, stdout io.Writer, args ...string) error {
 	// The settings lead, so that none of a repository's own can undo them.
 	settings := []string{
 		"-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never", "-c", "core.fsmonitor=false",
@@ -49,7 +53,7 @@ func (m *Mirrors) stream(ctx context.Context, dir string, extra []string, stdout
 		"GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_OPTIONAL_LOCKS=0",
 		"GIT_ALLOW_PROTOCOL=file:git:http:https:ssh", "GIT_LFS_SKIP_SMUDGE=1", "GIT_NO_LAZY_FETCH=1",
 	}, extra...)
-	cmd.Stdout = stdout
+	cmd.Stdin, cmd.Stdout = stdin, stdout
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

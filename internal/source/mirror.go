@@ -2,9 +2,7 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,11 +22,17 @@ type Repository struct {
 	Remote string
 	// Credential opens it, nil where it is open to all.
 	Credential *Credential
+	// Submodules and LFS are whether a checkout has their files too.
+	Submodules, LFS bool
 }
 
 // Mirrors are bare copies, one a project. All methods are safe for concurrent
 // use; fetches of one project are made one after another.
 type Mirrors struct {
+	// Describe says what is allowed of a project's repository, for checkouts;
+	// nil allows nothing. It is set before the first use.
+	Describe func(ctx context.Context, project string) (Repository, error)
+
 	dir string
 	git string
 	log *slog.Logger
@@ -86,22 +90,9 @@ func (m *Mirrors) Fetch(ctx context.Context, r Repository) error {
 	if err != nil {
 		return err
 	}
-	defer m.lock(r.Project)()
 	began := time.Now()
-	if _, err := os.Stat(filepath.Join(dir, "HEAD")); errors.Is(err, fs.ErrNotExist) {
-		if err := m.initialise(ctx, dir); err != nil {
-			return err
-		}
-	}
-	open, err := m.open(r)
-	if err != nil {
+	if err := m.bring(ctx, dir, r.Project, r, "+refs/heads/*:refs/heads/*", ""); err != nil {
 		return err
-	}
-	defer open.close()
-	_, err = m.run(ctx, dir, open.environment, append(open.settings, "fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--update-shallow",
-		"--no-recurse-submodules", "--end-of-options", r.Remote, "+refs/heads/*:refs/heads/*")...)
-	if err != nil {
-		return explain(r, err)
 	}
 	m.log.DebugContext(ctx, "fetched", "project", r.Project, "took", time.Since(began))
 	return nil
