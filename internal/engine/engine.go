@@ -91,6 +91,9 @@ func (f *Finder) Find(ctx context.Context, kind, major string) (datastore.Engine
 
 // remedy is what to type where a program is missing.
 func remedy(kind, major string) string {
+	if _, ok := build(kind, major); !ok {
+		return "install it with the system's packages: " + packages(kind, major) + "; what can be fetched here: " + strings.Join(Available(), ", ")
+	}
 	return "offshoot runtime install " + strings.TrimSuffix(kind+"@"+major, "@") + ", or install it with the system's packages: " + packages(kind, major)
 }
 

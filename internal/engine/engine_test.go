@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"offshoot/internal/datastore"
 	"offshoot/internal/staging"
 )
 
@@ -46,10 +48,15 @@ func TestFindsByKindAndMajor(t *testing.T) {
 	if e, err := f.Find(t.Context(), "redis", "98"); err != nil || e.Major != "99" {
 		t.Errorf("redis 98: %+v, %v", e, err)
 	}
-	_, err := f.Find(t.Context(), "postgres", "96")
-	var refused *staging.Error
-	if refused, _ = err.(*staging.Error); refused == nil || refused.Code != "data" || !strings.HasPrefix(refused.Hint, "offshoot runtime install postgres@96") { //nolint:errorlint // bare
-		t.Errorf("postgres 96: %v", err)
+	// What can be fetched is offered, and only that.
+	for major, offered := range map[string]bool{"16": true, "96": false} {
+		empty := New(t.TempDir())
+		empty.known["postgres"] = []datastore.Engine{{Kind: "postgres", Version: "97.4", Major: "97"}}
+		_, err := empty.Find(t.Context(), "postgres", major)
+		var refused *staging.Error
+		if !errors.As(err, &refused) || refused.Code != "data" || strings.HasPrefix(refused.Hint, "offshoot runtime install postgres@"+major) != offered {
+			t.Errorf("postgres %s: %+v", major, refused)
+		}
 	}
 }
 
