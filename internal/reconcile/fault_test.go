@@ -41,7 +41,7 @@ func ways(t *testing.T, s scenario, effects ...fault.Effect) []one {
 			calls[c.Method]++
 		}
 		for _, method := range sortedKeys(calls) {
-			step := 1 + calls[method]/tries
+			step := (1 + calls[method]/tries) * thin
 			for n := 1; n <= calls[method]; n += step {
 				for _, effect := range effects {
 					all = append(all, one{name, fault.Fault{Method: method, Nth: n, Effect: effect}})
@@ -82,7 +82,7 @@ func TestOneCallGoesWrong(t *testing.T) {
 					w.sound()
 					w.consistent()
 					if w.env().DeleteRequestedAt.IsZero() {
-						clear(w.bad)
+						w.mend()
 						w.deploy("revZ")
 						w.phase(staging.PhaseReady)
 						w.serves("revZ", staging.PhaseReady)
@@ -141,7 +141,7 @@ func (w *world) met(o one) {
 				n++
 			}
 		}
-		return n >= o.Nth || !w.server.Busy(envID)
+		return n >= o.Nth || !w.server.Load().Busy(envID)
 	})
 }
 
@@ -179,7 +179,7 @@ func (w *world) blindFor(before []string, starts map[string]int) {
 	looked := len(w.platform.Calls())
 	enough := time.Now().Add(50 * time.Millisecond)
 	w.until("looked at", func() bool {
-		return len(w.platform.Calls()) > looked && time.Now().After(enough) || !w.server.Busy(envID)
+		return len(w.platform.Calls()) > looked && time.Now().After(enough) || !w.server.Load().Busy(envID)
 	})
 	now := w.platform.Inventory()
 	for _, name := range before {

@@ -22,7 +22,7 @@ func TestKilledBetweenAnyTwoWrites(t *testing.T) {
 }
 
 func killed(t *testing.T, grain platform.Grain, s scenario) {
-	for n := int64(1); ; n++ {
+	for n := int64(1); ; n += thin {
 		lived := true
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("write %d, committed %v", n, after), func(t *testing.T) {

@@ -84,7 +84,7 @@ func (m mortalPlatform) Delete(ctx context.Context, ref platform.Ref) error {
 // serves holds that what has the route is not taken away while requests come.
 func (m mortalPlatform) serves(ref platform.Ref) {
 	e := m.w.env()
-	if !strings.Contains(ref.Name, "/workload/web.") || !e.DeleteRequestedAt.IsZero() || m.w.server.edge.Holding(envID) {
+	if !strings.Contains(ref.Name, "/workload/web.") || !e.DeleteRequestedAt.IsZero() || m.w.server.Load().edge.Holding(envID) {
 		return
 	}
 	list, err := m.w.store.Deployments(m.w.ctx, envID, 20)

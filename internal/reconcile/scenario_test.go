@@ -25,13 +25,13 @@ func scenarios() []scenario {
 	return []scenario{
 		{"create", func(*world) {}, func(w *world) { w.deploy("revA") }, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
 		{"redeploy", created, func(w *world) { w.deploy("revB") }, func(w *world) { w.serves("revB", staging.PhaseReady); w.holds("B") }},
-		{"failing release", created, func(w *world) { w.bad["revB"] = "migrate"; w.deploy("revB") },
+		{"failing release", created, func(w *world) { w.spoil("revB", "migrate"); w.deploy("revB") },
 			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
-		{"failing build", created, func(w *world) { w.bad["revB"] = "build"; w.deploy("revB") },
+		{"failing build", created, func(w *world) { w.spoil("revB", "build"); w.deploy("revB") },
 			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
-		{"failing start", created, func(w *world) { w.bad["revB"] = "web"; w.deploy("revB") },
+		{"failing start", created, func(w *world) { w.spoil("revB", "web"); w.deploy("revB") },
 			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
-		{"failing create", func(*world) {}, func(w *world) { w.bad["revA"] = "migrate"; w.deploy("revA") },
+		{"failing create", func(*world) {}, func(w *world) { w.spoil("revA", "migrate"); w.deploy("revA") },
 			func(w *world) { w.serves("", staging.PhaseFailed) }},
 		{"superseded", created, func(w *world) { w.deploy("revB"); w.deploy("revC") }, func(w *world) { w.serves("revC", staging.PhaseReady); w.holds("C") }},
 		{"reset", created, func(w *world) {
@@ -39,7 +39,7 @@ func scenarios() []scenario {
 		}, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},
 		{"undo", func(w *world) {
 			created(w)
-			w.bad["revB"] = "migrate"
+			w.spoil("revB", "migrate")
 			w.deploy("revB")
 			w.phase(staging.PhaseDegraded)
 		}, (*world).undo, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},

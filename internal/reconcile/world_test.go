@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -50,7 +51,9 @@ type world struct {
 	folders  *storage.Folders
 	address  string
 	project  staging.Project
-	server   *server
+	server   atomic.Pointer[server]
+	// mu guards what programs look at while they run.
+	mu sync.Mutex
 	// bad is what of a revision's release, build or start fails.
 	bad map[string]string
 	// revisions are by deployment.
@@ -163,9 +166,11 @@ func (w *world) behave(s staging.WorkloadSpec) fakeplatform.Behaviour {
 	args := append(slices.Clone(s.Command.Args), "", "")
 	what, sha := args[0], args[1]
 	code := 0
+	w.mu.Lock()
 	if w.bad[sha] == what {
 		code = 1
 	}
+	w.mu.Unlock()
 	switch what {
 	case "migrate":
 		w.migrated(sha)
@@ -179,12 +184,28 @@ func (w *world) behave(s staging.WorkloadSpec) fakeplatform.Behaviour {
 // at is where an endpoint is: where a listener of ours accepts, or nobody, for
 // what cannot start.
 func (w *world) at(name string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for id, sha := range w.revisions {
 		if strings.Contains(name, "/endpoint/web."+id+".") && w.bad[sha] == "web" {
 			return "127.0.0.1:1"
 		}
 	}
 	return w.address
+}
+
+// spoil lets that program of a revision fail.
+func (w *world) spoil(sha, program string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bad[sha] = program
+}
+
+// mend lets every program do well again.
+func (w *world) mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.bad)
 }
 
 // migrated changes the newest data that a server runs on.
@@ -224,7 +245,7 @@ func (w *world) start(kill int64, after bool) {
 		Password: func(owner, name string) string { return owner + name },
 		Log:      slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().UTC() },
 	})
-	w.server = s
+	w.server.Store(s)
 	if os.Getenv("RECONCILE_TEST_LOG") != "" {
 		s.Engine.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -244,12 +265,12 @@ func (w *world) start(kill int64, after bool) {
 // stop ends the server at once, as kill -9 does.
 func (w *world) stop() {
 	select {
-	case <-w.server.life.dead:
+	case <-w.server.Load().life.dead:
 	default:
-		close(w.server.life.dead)
+		close(w.server.Load().life.dead)
 	}
-	w.server.Stop()
-	w.server.edge.Stop()
+	w.server.Load().Stop()
+	w.server.Load().edge.Stop()
 }
 
 func (w *world) env() staging.Environment {
@@ -281,7 +302,9 @@ func (w *world) change(edit func(*staging.Environment), sha string) {
 	w.Helper()
 	w.lastID++
 	id := fmt.Sprintf("dep_%02d", w.lastID)
+	w.mu.Lock()
 	w.revisions[id] = sha
+	w.mu.Unlock()
 	w.write(func(t *store.Tx) error {
 		e, err := t.Environment(w.ctx, envID)
 		if staging.CodeOf(err) == staging.CodeNotFound {
@@ -298,7 +321,7 @@ func (w *world) change(edit func(*staging.Environment), sha string) {
 			Cause: "test", Outcome: staging.OutcomeRunning, StartedAt: time.Now().UTC()}
 		return errors.Join(t.PutEnvironment(w.ctx, e), t.PutDeployment(w.ctx, d))
 	})
-	w.server.Kick(envID)
+	w.server.Load().Kick(envID)
 }
 
 func (w *world) edit(change func(*staging.Environment)) {
@@ -311,7 +334,7 @@ func (w *world) edit(change func(*staging.Environment)) {
 		change(&e)
 		return t.PutEnvironment(w.ctx, e)
 	})
-	w.server.Kick(envID)
+	w.server.Load().Kick(envID)
 }
 
 func (w *world) destroy() {
@@ -327,18 +350,18 @@ func (w *world) until(what string, reached func() bool) bool {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for n := 0; ; n++ {
-		if w.server.life.check() != nil {
+		if w.server.Load().life.check() != nil {
 			return false
 		}
 		if reached() {
 			return true
 		}
 		if n%20 == 19 {
-			w.server.Kick(envID)
+			w.server.Load().Kick(envID)
 		}
 		select {
 		case <-tick.C:
-		case <-w.server.life.dead:
+		case <-w.server.Load().life.dead:
 			return false
 		case <-deadline:
 			e := w.env()
@@ -349,7 +372,7 @@ func (w *world) until(what string, reached func() bool) bool {
 
 func (w *world) phase(p staging.Phase) bool {
 	w.Helper()
-	return w.until(string(p), func() bool { return w.env().Phase == p && !w.server.Busy(envID) })
+	return w.until(string(p), func() bool { return w.env().Phase == p && !w.server.Load().Busy(envID) })
 }
 
 // rested is that nothing is left to do, whatever came of it.
@@ -364,16 +387,16 @@ func (w *world) rested() bool {
 		if done {
 			w.promised(e)
 		}
-		return done && !w.server.Busy(envID) && slices.Contains([]staging.Phase{staging.PhaseReady, staging.PhaseDegraded, staging.PhaseFailed, staging.PhaseAsleep}, e.Phase)
+		return done && !w.server.Load().Busy(envID) && slices.Contains([]staging.Phase{staging.PhaseReady, staging.PhaseDegraded, staging.PhaseFailed, staging.PhaseAsleep}, e.Phase)
 	})
 }
 
 // promised holds that who is told that an environment is ready finds it so.
 func (w *world) promised(e staging.Environment) {
 	w.Helper()
-	r, ok := w.server.edge.Route(envID)
-	leads := ok && (r.Holding || w.server.edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) > 0)
-	if e.Phase == staging.PhaseReady && w.server.life.check() == nil && !leads {
+	r, ok := w.server.Load().edge.Route(envID)
+	leads := ok && (r.Holding || w.server.Load().edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) > 0)
+	if e.Phase == staging.PhaseReady && w.server.Load().life.check() == nil && !leads {
 		w.Errorf("it is said to be ready, and the edge has %+v", r)
 	}
 }
@@ -396,7 +419,7 @@ func (w *world) rows() []string {
 func (w *world) things() []string {
 	w.Helper()
 	names := w.platform.Inventory()
-	if w.server.Platform.Traits().Grain == platform.GrainBundle {
+	if w.server.Load().Platform.Traits().Grain == platform.GrainBundle {
 		// What belongs to a bundle is there as that.
 		names = slices.DeleteFunc(names, func(n string) bool { return strings.Contains(n, "/workload/") })
 	}
@@ -428,7 +451,7 @@ func (w *world) sound() {
 	}
 	e := w.env()
 	if e.Phase == staging.PhaseReady || e.Phase == staging.PhaseDegraded {
-		if r, ok := w.server.edge.Route(envID); !ok || r.Holding || w.server.edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) != 1 {
+		if r, ok := w.server.Load().edge.Route(envID); !ok || r.Holding || w.server.Load().edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) != 1 {
 			w.Errorf("%s, and the edge has %+v, %v", e.Phase, r, ok)
 		}
 		if web := plan.Name(envID, staging.ResourceWorkload, "web."+e.Deployed.Deployment+".0"); !w.platform.Running(web) {
@@ -462,7 +485,7 @@ func (w *world) gone() {
 	if things, rows := w.things(), w.rows(); len(things) > 0 || len(rows) > 0 {
 		w.Errorf("destroyed, and there is %v, rows %v", things, rows)
 	}
-	if _, ok := w.server.edge.Route(envID); ok {
+	if _, ok := w.server.Load().edge.Route(envID); ok {
 		w.Error("destroyed, and still routed")
 	}
 }
