@@ -132,7 +132,7 @@ func TestEveryDocumentedPathIsThere(t *testing.T) {
 	for _, want := range []string{"GET /api/v1/projects", "POST /api/v1/projects", "GET /api/v1/projects/{p}", "PATCH /api/v1/projects/{p}", "DELETE /api/v1/projects/{p}",
 		"GET /api/v1/projects/{p}/environments", "POST /api/v1/projects/{p}/environments", "GET /api/v1/environments/{id}", "PATCH /api/v1/environments/{id}",
 		"DELETE /api/v1/environments/{id}", "POST /api/v1/environments/{id}/deploy", "POST /api/v1/environments/{id}/sleep", "POST /api/v1/environments/{id}/wake",
-		"POST /api/v1/environments/{id}/reset", "POST /api/v1/environments/{id}/undo", "POST /api/v1/environments/{id}/extend", "POST /api/v1/environments/{id}/pin",
+		"POST /api/v1/environments/{id}/reset", "POST /api/v1/environments/{id}/undo", "POST /api/v1/environments/{id}/scale", "POST /api/v1/environments/{id}/extend", "POST /api/v1/environments/{id}/pin",
 		"POST /api/v1/environments/{id}/unpin", "POST /api/v1/environments/{id}/exec", "POST /api/v1/environments/{id}/freeze", "POST /api/v1/environments/{id}/share",
 		"GET /api/v1/environments/{id}/deployments", "GET /api/v1/environments/{id}/logs", "GET /api/v1/environments/{id}/resources", "GET /api/v1/environments/{id}/data",
 		"GET /api/v1/events", "GET /api/v1/projects/{p}/snapshots", "POST /api/v1/projects/{p}/snapshots", "GET /api/v1/status", "GET /healthz", "GET /readyz", "GET /metrics"} {
