@@ -88,16 +88,38 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = r.In.Host
 	r.Out.Trailer = r.In.Trailer // the server fills it in at the end of the body
 	if r.Out.Body != nil {
-		r.Out.Body = kept{r.Out.Body}
+		r.Out.Body = &kept{r.Out.Body, r.In.ContentLength}
 	}
 	forwarded(r, p.scheme)
 }
 
 // kept is a request's body that a failed dial does not close: it goes to the
 // next upstream unread. The server closes it when the request ends.
-type kept struct{ io.Reader }
+//
+// A body of known length ends without another read: the server closes bodies
+// as soon as the answer begins, an upstream may answer as soon as it has the
+// last byte, and a transport that then looks for the end finds an error and
+// cuts the answer off.
+type kept struct {
+	body io.Reader
+	left int64 // negative where the length is not known
+}
 
-func (kept) Close() error { return nil }
+func (k *kept) Read(p []byte) (int, error) {
+	if k.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := k.body.Read(p)
+	if k.left > 0 {
+		k.left = max(0, k.left-int64(n))
+		if k.left == 0 && err == nil {
+			err = io.EOF
+		}
+	}
+	return n, err
+}
+
+func (*kept) Close() error { return nil }
 
 // answered looks at an upstream's answer before it is passed on.
 func answered(res *http.Response) error {

@@ -2,19 +2,12 @@ package edge_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,105 +122,7 @@ func TestHeadAndEmptyAnswers(t *testing.T) {
 
 // A client that asks first is told to go on only once somebody reads, also
 // after a wake.
-func TestContinueComesFromTheUpstream(t *testing.T) {
-	var reading atomic.Bool
-	up := upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/refuse" {
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-			return
-		}
-		reading.Store(true)
-		n, _ := io.Copy(io.Discard, r.Body)
-		_, _ = fmt.Fprint(w, n)
-	})
-	woken := make(chan struct{}, 1)
-	e := made(t, func(string) { woken <- struct{}{} })
-	e.Put(held(up))
-	at := served(t, e)
-	send := func(path string, body io.Reader) *http.Request {
-		r := request(t, http.MethodPost, at, path, body)
-		r.Header.Set("Expect", "100-continue")
-		return r
-	}
-	go func() { <-woken; e.Put(route(up)) }()
-	early := readerFunc(func([]byte) (int, error) {
-		if !reading.Load() {
-			t.Error("the body is read before the upstream asks for it")
-		}
-		return 0, io.EOF
-	})
-	if _, body := do(t, client(t, false), send("/", io.MultiReader(early, strings.NewReader("12345")))); body != "5" {
-		t.Errorf("%s bytes came", body)
-	}
-	unread := readerFunc(func([]byte) (int, error) { t.Error("a refused body is sent"); return 0, io.EOF })
-	if resp, _ := do(t, client(t, false), send("/refuse", unread)); resp.StatusCode != 413 {
-		t.Error(resp.Status)
-	}
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
 // zeros is a body of many bytes that costs no memory.
-type zeros struct{ left int64 }
-
-func (z *zeros) Read(p []byte) (int, error) {
-	if z.left == 0 {
-		return 0, io.EOF
-	}
-	n := min(int64(len(p)), z.left)
-	clear(p[:n])
-	z.left -= n
-	return int(n), nil
-}
-
-func TestLargeBodiesAreStreamedBothWays(t *testing.T) {
-	size := int64(1 << 30)
-	if testing.Short() {
-		size = 64 << 20
-	}
-	up := upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		n, err := io.Copy(io.Discard, r.Body)
-		if err != nil || n != size {
-			t.Errorf("%d bytes came: %v", n, err)
-		}
-		_, _ = io.Copy(w, &zeros{left: size})
-	})
-	e := made(t, nil)
-	e.Put(route(up))
-	at := served(t, e)
-	var peak atomic.Uint64
-	done := make(chan struct{})
-	go func() {
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
-				peak.Store(max(peak.Load(), m.HeapAlloc))
-			}
-		}
-	}()
-	resp, err := client(t, false).Do(request(t, http.MethodPost, at, "/", &zeros{left: size}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := io.Copy(io.Discard, resp.Body)
-	_ = resp.Body.Close()
-	close(done)
-	if err != nil || n != size {
-		t.Errorf("%d bytes came back: %v", n, err)
-	}
-	if peak.Load() > 64<<20 {
-		t.Errorf("%d MB of memory for one request", peak.Load()>>20)
-	}
-}
-
 func TestAnUpstreamThatDiesIsNotHidden(t *testing.T) {
 	e := made(t, nil)
 	e.Put(route(upstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -381,82 +276,5 @@ func (f flushing) Write(p []byte) (int, error) {
 }
 
 // Bytes of one request must never reach another's answer.
-func TestBuffersAreNotShared(t *testing.T) {
-	e := made(t, nil)
-	e.Put(route(upstream(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		_, _ = w.Write(body)
-	})))
-	at := served(t, e)
-	c := client(t, false)
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			for j := range 20 {
-				sent := bytes.Repeat([]byte{byte(i*20 + j)}, 100_000+i)
-				resp, err := c.Do(request(t, http.MethodPost, at, "/", bytes.NewReader(sent)))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				got, err := io.ReadAll(resp.Body)
-				_ = resp.Body.Close()
-				if err != nil || sha256.Sum256(got) != sha256.Sum256(sent) {
-					t.Errorf("another body came back: %v", err)
-				}
-			}
-		})
-	}
-	all.Wait()
-}
-
 // Requests that a proxy and a server could read differently are refused before
 // anything is sent on.
-func TestSmugglingIsRefused(t *testing.T) {
-	var reached atomic.Int64
-	e := made(t, nil)
-	e.Put(route(upstream(t, func(http.ResponseWriter, *http.Request) { reached.Add(1) })))
-	at := served(t, e)
-	for name, raw := range map[string]string{
-		"two lengths":        "POST / HTTP/1.1\r\nHost: H\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
-		"length with sign":   "POST / HTTP/1.1\r\nHost: H\r\nContent-Length: +3\r\n\r\nabc",
-		"space before colon": "GET / HTTP/1.1\r\nHost: H\r\nX-Forwarded-For : 6.6.6.6\r\n\r\n",
-		"space in a name":    "GET / HTTP/1.1\r\nHost: H\r\nX Forwarded: 6.6.6.6\r\n\r\n",
-		"folded header":      "GET / HTTP/1.1\r\nHost: H\r\n folded: x\r\n\r\n",
-		"two hosts":          "GET / HTTP/1.1\r\nHost: H\r\nHost: b\r\n\r\n",
-		"unknown coding":     "POST / HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-		"coding with a tab":  "POST / HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
-		"two codings":        "POST / HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-		"bad chunk":          "POST / HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
-		"NUL in a value":     "GET / HTTP/1.1\r\nHost: H\r\nX-A: a\x00b\r\n\r\n",
-		"no host":            "GET / HTTP/1.1\r\n\r\n",
-	} {
-		conn, err := net.Dial("tcp", at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-		_, _ = io.WriteString(conn, strings.ReplaceAll(raw, "Host: H", "Host: "+host))
-		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		if err == nil && resp.StatusCode < 400 {
-			t.Errorf("%s: %s", name, resp.Status)
-		}
-		_ = conn.Close()
-	}
-	// A length beside chunks is what net/http drops: the chunks count, and the
-	// rest is no second request.
-	conn, err := net.Dial("tcp", at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	before := reached.Load()
-	_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: "+host+"\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: nowhere\r\n\r\n")
-	in := bufio.NewReader(conn)
-	if resp, err := http.ReadResponse(in, nil); err == nil {
-		_ = resp.Body.Close()
-	}
-	if n := reached.Load() - before; n > 1 {
-		t.Errorf("%d requests of one", n)
-	}
-}
