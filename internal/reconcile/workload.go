@@ -97,9 +97,7 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 	if err != nil {
 		return variable.Result{}, err
 	}
-	for _, x := range vars {
-		in.Project = append(in.Project, x)
-	}
+	in.Project = append(in.Project, vars...)
 	in.Ours = variable.Ours(v.Environment, dep.Revision, a.Site.PrimaryURL(v.project, v.Environment), a.Site.URLs(v.project, v.Environment, dep.Stack))
 	if err := a.linkVariables(ctx, v, dep, in.Ours); err != nil {
 		return variable.Result{}, err
