@@ -4,9 +4,11 @@ package main
 import (
 	"crypto/rand"
 	"embed"
+	"flag"
 	"fmt"
 	"html/template"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -26,6 +28,8 @@ var kinds = []string{"lamp", "chair", "mug", "vase", "clock", "stool", "basket",
 const perPage = 24
 
 func main() {
+	host := flag.String("host", "", "the address to listen at (default: every one)")
+	flag.Parse()
 	s, err := shop.Open()
 	if err != nil {
 		log.Fatal(err)
@@ -43,7 +47,7 @@ func main() {
 			http.Error(out, err.Error(), http.StatusServiceUnavailable)
 		}
 	})
-	log.Fatal(http.ListenAndServe(":"+os.Getenv("PORT"), nil))
+	log.Fatal(http.ListenAndServe(net.JoinHostPort(*host, os.Getenv("PORT")), nil))
 }
 
 type web struct{ shop *shop.Shop }
