@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -149,6 +151,9 @@ func (v *supervisor) start(pumps *sync.WaitGroup) (pid int, end <-chan syscall.W
 		defer func() { _ = w.Close() }()
 		readers, files = append(readers, r), append(files, w)
 	}
+	if v.c.View != nil {
+		scatter()
+	}
 	pid, end, err = v.children.start(path, v.c.Command, &os.ProcAttr{Dir: v.c.Dir, Env: v.marked(v.c.Env), Files: files, Sys: v.credential()})
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("start %s: %w", v.c.Command[0], err)
@@ -163,6 +168,14 @@ func (v *supervisor) start(pumps *sync.WaitGroup) (pid int, end <-chan syscall.W
 			_ = r.Close()
 		}
 	}, nil
+}
+
+// scatter lets process numbers go on from a random one. A server that was cut
+// off leaves its number in a file, and where every namespace counts from 1 the
+// next one would find it alive: as a thread of ours, say.
+func scatter() {
+	// A kernel without checkpoints has no such file (proc(5)): then it may be so.
+	_ = os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(1000+rand.IntN(29_000))), 0)
 }
 
 func (v *supervisor) await(pid int, end <-chan syscall.WaitStatus, status *Status) (exit Exit, stopped bool) {
