@@ -187,7 +187,7 @@ func (a *actor) drain(ctx context.Context, dep *staging.Deployment) error {
 	}
 	a.steps.Lock()
 	defer a.steps.Unlock()
-	a.mem.drained = plan.Destination(dep)
+	a.mem.drained.Store(plan.Destination(dep))
 	return nil
 }
 

@@ -36,12 +36,12 @@ func (m mortalStore) Write(ctx context.Context, do func(reconcile.Writer) error)
 	}
 	dies := m.life.writes.Add(1) == m.life.kill
 	if dies && !m.life.after {
-		close(m.life.dead)
+		m.life.end()
 		return errDead
 	}
 	err := m.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
 	if dies {
-		close(m.life.dead)
+		m.life.end()
 		return errDead
 	}
 	return err

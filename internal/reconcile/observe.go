@@ -66,7 +66,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	}
 	v.Holding = a.Edge.Holding(env.ID)
 	if row, ok := v.row(plan.Name(env.ID, staging.ResourceRoute, "0")); ok {
-		v.Drained = a.mem.drained == row.SpecHash
+		v.Drained = a.mem.drained.Load() == row.SpecHash
 	}
 	return v, nil
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"offshoot/internal/datastore"
@@ -140,7 +141,7 @@ type Engine struct {
 // memory is what this server saw of one environment.
 type memory struct {
 	ready   map[string]bool
-	drained string
+	drained atomic.Value // a string
 	// data is held while folders of data are copied, made or moved, and shared
 	// by what starts or ends something that may write to them.
 	data sync.RWMutex

@@ -72,12 +72,16 @@ type server struct {
 // if the process were killed.
 type life struct {
 	dead chan struct{}
+	once sync.Once
 	// kill is the write at which it dies, counted from 1, 0 for none; after is
 	// whether that write is still committed.
 	kill   int64
 	after  bool
 	writes atomic.Int64
 }
+
+// end is the server's death, at a write or because its scenario is over.
+func (l *life) end() { l.once.Do(func() { close(l.dead) }) }
 
 var errDead = errors.New("this server was killed")
 
@@ -270,7 +274,7 @@ func (w *world) stop() {
 	select {
 	case <-w.server.Load().life.dead:
 	default:
-		close(w.server.Load().life.dead)
+		w.server.Load().life.end()
 	}
 	w.server.Load().Stop()
 	w.server.Load().edge.Stop()

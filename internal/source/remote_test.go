@@ -121,10 +121,11 @@ func TestAPrivateRepositoryOverHTTP(t *testing.T) {
 	if err := m.Fetch(ctx, source.Repository{Project: "gone", Remote: s.URL + "/gone", Credential: right}); err == nil || !strings.Contains(err.Error(), "no Git repository") {
 		t.Errorf("a repository that is gone: %v", err)
 	}
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
-	t.Cleanup(secure.Close)
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	secure.TLS.MinVersion = tls.VersionTLS12
+	secure.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
 	if err := m.Fetch(ctx, source.Repository{Project: "tls", Remote: secure.URL + "/repo"}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an unknown certificate: %v", err)
 	}

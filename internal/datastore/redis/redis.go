@@ -116,7 +116,7 @@ func quote(s string) string {
 
 func connect(c datastore.Clone, at datastore.Endpoint) *client.Client {
 	return client.NewClient(&client.Options{Addr: net.JoinHostPort(at.Host, strconv.Itoa(at.Port)), Password: c.Password,
-		MaxRetries: -1, PoolSize: 1, DialTimeout: time.Second, ReadTimeout: 5 * time.Second, DisableIdentity: true})
+		MaxRetries: -1, DialerRetries: 1, PoolSize: 1, DialTimeout: time.Second, ReadTimeout: 5 * time.Second, DisableIdentity: true})
 }
 
 // Ready implements datastore.Driver.

@@ -332,7 +332,7 @@ func TestTimeLimit(t *testing.T) {
 func TestMemoryLimit(t *testing.T) {
 	h := newHost(t)
 	if lacks := strings.Join(h.Traits().Lacks, ";"); strings.Contains(lacks, "memory") {
-		if required("cgroup") {
+		if required("cgroup") && os.Geteuid() == 0 && shape() != process.ShapePlain { // who is not root has no limits
 			t.Fatal(lacks)
 		}
 		t.Skip(lacks)
@@ -358,7 +358,13 @@ func TestATaskEndsWithItsCommandNotWithWhatItLeft(t *testing.T) {
 func TestSignalsAreAsAProgramExpects(t *testing.T) {
 	h := newHost(t)
 	r := task("signals", `grep SigIgn /proc/self/status`)
-	if _, out := h.run(r); !strings.Contains(out, "SigIgn:\t0000000000000000") {
+	_, out := h.run(r)
+	var ignored uint64
+	if _, err := fmt.Sscanf(out, "SigIgn: %x", &ignored); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	// 32 and above are the C library's own and come from whoever runs the tests.
+	if ignored&(1<<31-1) != 0 {
 		t.Errorf("signals are ignored: %s", out)
 	}
 }

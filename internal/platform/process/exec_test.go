@@ -33,6 +33,12 @@ func (s *screen) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
 func (s *screen) shows(text string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,16 +80,16 @@ func TestATerminal(t *testing.T) {
 		select {
 		case <-shown.shows(want):
 		case <-h.ctx.Done():
-			t.Fatalf("%q never shows:\n%s", want, shown.text.String())
+			t.Fatalf("%q never shows:\n%s", want, shown.String())
 		}
 	}
 	step("stty size; echo si\"\"zed\n", "sized")
-	if !strings.Contains(shown.text.String(), "30 90") {
-		t.Errorf("the size is not 30 90:\n%s", shown.text.String())
+	if !strings.Contains(shown.String(), "30 90") {
+		t.Errorf("the size is not 30 90:\n%s", shown.String())
 	}
 	step("tty; echo na\"\"med\n", "named")
-	if !strings.Contains(shown.text.String(), "/dev/pts/") {
-		t.Errorf("the terminal has no name:\n%s", shown.text.String())
+	if !strings.Contains(shown.String(), "/dev/pts/") {
+		t.Errorf("the terminal has no name:\n%s", shown.String())
 	}
 	resize <- platform.TerminalSize{Rows: 40, Cols: 120}
 	step("while [ \"$(stty size)\" != '40 120' ]; do sleep 0.05; done; echo again\"\"sized\n", "againsized")
