@@ -198,6 +198,7 @@ func (e *Engine) recall(environment string) *memory {
 	m := e.memory[environment]
 	if m == nil {
 		m = &memory{ready: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
+		m.drained.Store("")
 		e.memory[environment] = m
 	}
 	return m
