@@ -136,9 +136,11 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}
-		if c.From, err = a.from(ctx, w, dep, source, &origin); err != nil {
+		from, err := a.from(ctx, w, dep, source, &origin)
+		if err != nil {
 			return err
 		}
+		c.From = from
 		origin.Empty = c.From == ""
 		row.Spec, err = json.Marshal(origin)
 		return errors.Join(err, w.PutResource(ctx, row))
