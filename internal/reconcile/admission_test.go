@@ -135,14 +135,23 @@ func TestNothingNewIsBegunWhereTheDiskIsFull(t *testing.T) {
 // A storm: never too many, nobody is forgotten.
 func TestEveryoneIsServed(t *testing.T) {
 	d := newDoor(3)
-	turn := make(chan struct{}, 1000)
-	d.admission.kick = func(string) { turn <- struct{}{} }
+	const crowd = 200
+	turns := map[string]chan struct{}{} // as an actor has: a kick is for one, and waits for it
+	for i := range crowd {
+		turns[fmt.Sprint(i)] = make(chan struct{}, 1)
+	}
+	d.admission.kick = func(id string) {
+		select {
+		case turns[id] <- struct{}{}:
+		default:
+		}
+	}
 	var all sync.WaitGroup
-	for i := range 200 {
+	for i := range crowd {
 		all.Go(func() {
 			id, c := fmt.Sprint(i), class(rand.N(4))
 			for !d.enter(id, fmt.Sprint(i%7), c) {
-				<-turn
+				<-turns[id]
 			}
 			d.admission.mu.Lock()
 			if n := len(d.running); n > waking.limit(3) {
@@ -150,10 +159,6 @@ func TestEveryoneIsServed(t *testing.T) {
 			}
 			d.admission.mu.Unlock()
 			d.leave(id)
-			select { // others may have slept through their turn
-			case turn <- struct{}{}:
-			default:
-			}
 		})
 	}
 	all.Wait()
