@@ -200,8 +200,8 @@ func terminal(ctx context.Context, dir string, r shim.Request, x platform.Exec) 
 		go func() { _, _ = io.Copy(c.terminal, x.Stdin) }()
 	}
 	done := make(chan struct{})
-	defer close(done)
-	go func() {
+	var resizing sync.WaitGroup
+	resizing.Go(func() {
 		for {
 			select {
 			case size, ok := <-x.Resize:
@@ -213,8 +213,10 @@ func terminal(ctx context.Context, dir string, r shim.Request, x platform.Exec) 
 				return
 			}
 		}
-	}()
+	})
 	code, err = c.end(ctx)
+	close(done)
+	resizing.Wait() // no size is set on a number that somebody else may have by now
 	drained(&output, func() { _ = c.terminal.Close() })
 	return code, err
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process/shim"
@@ -44,6 +45,7 @@ func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platfo
 		defer func() { _ = w.Close() }()
 		r.watcher = w
 	}
+	changed, broken := r.listen()
 	if err := r.first(line); err != nil || !q.Follow {
 		return err
 	}
@@ -59,11 +61,46 @@ func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platfo
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-r.watcher.Events:
-		case err := <-r.watcher.Errors:
+		case <-changed:
+		case err := <-broken:
 			return fmt.Errorf("follow logs: %w", err)
 		}
 	}
+}
+
+// listen reads all that the watcher says until it is closed: it holds its lock
+// while it reports an error, and whoever adds a folder meanwhile needs that lock.
+func (r *reader) listen() (changed <-chan struct{}, broken <-chan error) {
+	if r.watcher == nil {
+		return nil, nil
+	}
+	some, bad := make(chan struct{}, 1), make(chan error, 1)
+	look := func() {
+		select {
+		case some <- struct{}{}:
+		default: // whoever reads looks at everything anyway
+		}
+	}
+	go func() {
+		for range r.watcher.Events {
+			look()
+		}
+	}()
+	go func() {
+		for err := range r.watcher.Errors {
+			// A folder that went while its watch was taken away (EINVAL), or
+			// more events than were kept: the next pass reads what is there.
+			if errors.Is(err, unix.EINVAL) || errors.Is(err, fsnotify.ErrEventOverflow) {
+				look()
+				continue
+			}
+			select {
+			case bad <- err:
+			default: // one is enough to end it
+			}
+		}
+	}()
+	return some, bad
 }
 
 // first reads what is there, or the last lines of it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -101,6 +102,12 @@ func (d *Driver) still(ctx context.Context, dir string, known record, frozen boo
 	}
 	if !frozen {
 		conn, err := d.ask(ctx, dir, shim.Resume)
+		for ; cutOff(err) && ctx.Err() == nil; conn, err = d.ask(ctx, dir, shim.Resume) {
+			if !d.alive(id) {
+				return nil
+			}
+			<-time.After(5 * time.Millisecond) // it is ending
+		}
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
 			return nil // it begins or ends: nothing holds it
 		}
@@ -130,6 +137,11 @@ func (d *Driver) still(ctx context.Context, dir string, known record, frozen boo
 	defer d.holding.Unlock()
 	d.holds[dir] = conn
 	return nil
+}
+
+// cutOff is whether a shim went away while it was asked.
+func cutOff(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE)
 }
 
 // ask asks a shim for something and waits until it is so.
