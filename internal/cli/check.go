@@ -69,7 +69,7 @@ func checkCommand(io *stdio) *cobra.Command {
 }
 
 // checked is the folder that is meant: one that is named, or a branch of the
-// checkout put into a folder for now. done takes that away.
+// checkout put into a folder of its own, which done takes away.
 func checked(ctx context.Context, args []string, o *manifest.Options) (dir, branch string, done func(), err error) {
 	dir, done = ".", func() {}
 	if len(args) > 0 {
