@@ -19,7 +19,7 @@ func lifecycle(ctx context.Context, h *host, r *report) error {
 	if err != nil {
 		return err
 	}
-	for i := range h.runs {
+	for i := range h.runs + 1 {
 		if err := branch(ctx, repo, fmt.Sprintf("feature/n%d", i)); err != nil {
 			return err
 		}
@@ -44,18 +44,15 @@ func lifecycle(ctx context.Context, h *host, r *report) error {
 	}
 	var t times
 	for i := range h.runs + 1 {
-		name := fmt.Sprintf("feature/n%d", max(0, i-1)) // the first is not counted: it takes the first snapshot
+		name := fmt.Sprintf("feature/n%d", i)
 		m, err := p.round(ctx, name)
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			t = times{}
-		}
 		if err := t.ours(ctx, s, name, m); err != nil {
 			return err
 		}
-		if i == 0 {
+		if i == 0 { // not counted: it takes the first snapshot
 			t = times{}
 		}
 	}
