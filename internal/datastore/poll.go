@@ -12,7 +12,7 @@ const (
 )
 
 // Poll asks until ask succeeds, every millisecond at first, then less often: an
-// answer is at most a tenth late. When ctx ends the error is ctx's, and says
+// answer is at most a thirtieth late. When ctx ends the error is ctx's, and says
 // what was last heard.
 func Poll(ctx context.Context, ask func(context.Context) error) error {
 	begin := time.Now()
@@ -25,7 +25,7 @@ func Poll(ctx context.Context, ask func(context.Context) error) error {
 		if heard == nil || ctx.Err() == nil { // cut off, it says only that
 			heard = err
 		}
-		timer := time.NewTimer(min(max(firstPause, time.Since(begin)/10), maxPause))
+		timer := time.NewTimer(min(max(firstPause, time.Since(begin)/30), maxPause))
 		select {
 		case <-ctx.Done():
 			timer.Stop()

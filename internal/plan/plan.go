@@ -20,6 +20,9 @@ type Action string
 const (
 	// Apply commits the row as intended and makes the resource.
 	Apply Action = "apply"
+	// Prepare makes ready what an Apply to come will start. It is a hint: nothing
+	// waits for it, and its failing says nothing.
+	Prepare Action = "prepare"
 	// Await blocks until a build or task has ended and records how.
 	Await Action = "await"
 	// Ready blocks until a data server answers, and prepares copied data once.
@@ -121,6 +124,10 @@ type Input struct {
 	Bundles bool
 	// Empty is whether new data starts without a snapshot, so that seed runs.
 	Empty bool
+	// Prepares is whether the platform can make workloads ready ahead; Prepared
+	// names those for which that was tried.
+	Prepares bool
+	Prepared map[string]bool
 	// Ready names the workloads that were seen to answer since they started. It
 	// lives in memory: a new server asks each again.
 	Ready map[string]bool
@@ -156,5 +163,6 @@ func Next(in Input) Plan {
 	default:
 		b.deploy()
 	}
+	b.prepare()
 	return b.plan
 }

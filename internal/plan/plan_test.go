@@ -37,15 +37,18 @@ func stack(version string) *staging.Stack {
 // world is a model of everything outside the planner: the store, and what
 // really exists.
 type world struct {
-	t       *rapid.T
-	env     staging.Environment
-	deps    []*staging.Deployment
-	rows    map[string]staging.Resource
-	exists  map[string]bool
-	ready   map[string]bool
-	holding bool
-	drained bool
-	routed  string
+	t      *rapid.T
+	env    staging.Environment
+	deps   []*staging.Deployment
+	rows   map[string]staging.Resource
+	exists map[string]bool
+	ready  map[string]bool
+	// prepared are made ready to start, where the platform prepares.
+	prepared map[string]bool
+	prepares bool
+	holding  bool
+	drained  bool
+	routed   string
 	// none is where the route led when a person last wanted no web service.
 	none    string
 	started map[string]int
@@ -61,7 +64,7 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, env: staging.Environment{ID: "env_a", Awake: true}, rows: map[string]staging.Resource{},
-		exists: map[string]bool{}, ready: map[string]bool{}, started: map[string]int{}, version: "15",
+		exists: map[string]bool{}, ready: map[string]bool{}, prepared: map[string]bool{}, prepares: rapid.Bool().Draw(t, "prepares"), started: map[string]int{}, version: "15",
 		bundles: map[string]*bundle{}, grain: rapid.Bool().Draw(t, "bundles")}
 	w.rows["env_b/workload/web"] = staging.Resource{Name: "env_b/workload/web", Owner: "env_b", Kind: staging.ResourceWorkload}
 	w.exists["env_b/workload/web"] = true
@@ -102,7 +105,7 @@ func (w *world) input() plan.Input {
 		d.Options.Scale = w.env.Desired.Scale
 	}
 	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
-		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain}
+		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Prepares: w.prepares, Prepared: w.prepared}
 	for name, row := range w.rows {
 		in.Ledger = append(in.Ledger, row)
 		switch {
@@ -124,7 +127,14 @@ func (w *world) do(op plan.Op, crash int) {
 		w.t.Fatalf("touched what is not its own: %+v", op)
 	}
 	switch op.Action {
+	case plan.Prepare:
+		if w.exists[op.Resource] || dep.Progress.Artifact == "" || w.prepared[op.Resource] {
+			w.t.Fatalf("made ready although it is, or from nothing: %+v", op)
+		}
+		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourceIntended}
+		w.prepared[op.Resource] = true
 	case plan.Apply:
+		delete(w.prepared, op.Resource)
 		w.rows[op.Resource] = staging.Resource{Name: op.Resource, Owner: w.env.ID, Kind: op.Kind, State: staging.ResourceIntended, SpecHash: op.Contents}
 		if w.grain && op.Kind == staging.ResourceWorkload {
 			w.t.Fatalf("the platform takes bundles, not %s", op.Resource)
@@ -188,6 +198,7 @@ func (w *world) do(op plan.Op, crash int) {
 		w.remove(op.Resource)
 		delete(w.exists, op.Resource)
 		delete(w.ready, op.Resource)
+		delete(w.prepared, op.Resource)
 		if crash == 0 {
 			delete(w.rows, op.Resource)
 		}
@@ -361,7 +372,7 @@ func TestPlannerConverges(t *testing.T) {
 				w.do(op, crash)
 				w.stillServing()
 				if crash > 0 {
-					w.ready = map[string]bool{}
+					w.ready, w.prepared = map[string]bool{}, map[string]bool{}
 				}
 			}
 			if rapid.Bool().Draw(t, "wait") {

@@ -219,6 +219,15 @@ type Pauser interface {
 	Resume(ctx context.Context, owner string, names []string) error
 }
 
+// Preparer is the capability to make a start cheap.
+type Preparer interface {
+	// Prepare makes ready what Apply(r) will need, and starts nothing of the
+	// workload. It is a hint: Apply works without it, after it failed, and with
+	// another specification. What it made is not observed, goes with Delete, and
+	// ends with the server.
+	Prepare(ctx context.Context, r Resource) error
+}
+
 // Meter is the capability to say what an owner uses.
 type Meter interface {
 	Usage(ctx context.Context, owner string) (Usage, error)

@@ -17,8 +17,9 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if op.Kind == staging.ResourceClone {
 		return a.clone(ctx, v, dep, op)
 	}
-	r := platform.Resource{Kind: op.Kind, Name: op.Resource, Owner: a.id, Generation: v.Environment.Generation}
-	if err := a.describe(ctx, v, dep, op, &r); err != nil {
+	defer a.setPrepared(op.Resource, false)
+	r, row, err := a.intention(ctx, v, dep, op)
+	if err != nil {
 		return err
 	}
 	if old, ok := v.row(op.Resource); ok && old.State == staging.ResourceDeleting {
@@ -28,15 +29,7 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 			return err
 		}
 	}
-	row := staging.Resource{Name: op.Resource, Kind: op.Kind, Driver: a.Platform.Traits().Name, Owner: a.id, Project: v.project.Name,
-		Generation: v.Environment.Generation, SpecHash: r.SpecHash, State: staging.ResourceIntended, CreatedAt: a.Now()}
-	if r.Bundle != nil {
-		var err error
-		if row.Spec, err = handedOver(r.Bundle); err != nil {
-			return err
-		}
-	}
-	err := a.Store.Write(ctx, func(w Writer) error {
+	err = a.Store.Write(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}
@@ -69,6 +62,22 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	}
 	row.State = staging.ResourcePresent
 	return a.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) })
+}
+
+// intention describes a resource, and the row that says that it is to be.
+func (a *actor) intention(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) (platform.Resource, staging.Resource, error) {
+	r := platform.Resource{Kind: op.Kind, Name: op.Resource, Owner: a.id, Generation: v.Environment.Generation}
+	if err := a.describe(ctx, v, dep, op, &r); err != nil {
+		return r, staging.Resource{}, err
+	}
+	row := staging.Resource{Name: op.Resource, Kind: op.Kind, Driver: a.Platform.Traits().Name, Owner: a.id, Project: v.project.Name,
+		Generation: v.Environment.Generation, SpecHash: r.SpecHash, State: staging.ResourceIntended, CreatedAt: a.Now()}
+	if r.Bundle == nil {
+		return r, row, nil
+	}
+	var err error
+	row.Spec, err = handedOver(r.Bundle)
+	return r, row, err
 }
 
 func hash(v any) string {

@@ -57,6 +57,8 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	switch op.Action {
 	case plan.Apply:
 		return a.apply(ctx, v, dep, op)
+	case plan.Prepare:
+		return a.prepare(ctx, v, dep, op)
 	case plan.Await:
 		return a.await(ctx, v, dep, op)
 	case plan.Ready:
@@ -259,6 +261,7 @@ func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
 		return nil
 	}
 	a.setReady(row.Name, false)
+	a.setPrepared(row.Name, false)
 	if row.State != staging.ResourceDeleting {
 		row.State = staging.ResourceDeleting
 		if err := a.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) }); err != nil {

@@ -66,6 +66,16 @@ func (m mortalPlatform) Apply(ctx context.Context, r platform.Resource) (staging
 	return o, errors.Join(err, m.life.check())
 }
 
+func (m mortalPlatform) Prepare(ctx context.Context, r platform.Resource) error {
+	if err := m.life.check(); err != nil {
+		return err
+	}
+	if rows := m.w.rows(); !contains(rows, r.Name) {
+		m.w.Errorf("%s is made ready without a row", r.Name)
+	}
+	return errors.Join(m.Driver.Prepare(ctx, r), m.life.check())
+}
+
 func (m mortalPlatform) Observe(ctx context.Context, ref platform.Ref) (staging.Observation, error) {
 	if err := m.life.check(); err != nil {
 		return staging.Observation{}, err

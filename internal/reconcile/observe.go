@@ -36,7 +36,9 @@ func (v *view) row(name string) (staging.Resource, bool) {
 
 // observe reads what is wanted and looks at everything that the ledger names.
 func (a *actor) observe(ctx context.Context) (*view, error) {
-	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}, Bundles: a.bundles()}}
+	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}, Bundles: a.bundles(),
+		Prepared: a.prepared()}}
+	_, v.Prepares = a.Platform.(platform.Preparer)
 	// What is wanted and what was done must be of one instant: a deployment
 	// that is seen to have ended while what serves is not seen yet would let
 	// go of everything.
@@ -47,7 +49,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	for _, row := range v.Ledger {
 		o := a.look(ctx, row)
 		v.Observed[row.Name] = o
-		live := o.Run == staging.RunRunning || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
+		live := o.Run == staging.RunStarting || o.Run == staging.RunRunning || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
 		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceBundle || !live {
 			continue
 		}

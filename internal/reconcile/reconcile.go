@@ -140,8 +140,10 @@ type Engine struct {
 
 // memory is what this server saw of one environment.
 type memory struct {
-	ready   map[string]bool
-	drained atomic.Value // a string
+	ready map[string]bool
+	// prepared names what the platform was asked to make ready.
+	prepared map[string]bool
+	drained  atomic.Value // a string
 	// data is held while folders of data are copied, made or moved, and shared
 	// by what starts or ends something that may write to them.
 	data sync.RWMutex
@@ -197,7 +199,7 @@ func (e *Engine) Kick(environment string) {
 func (e *Engine) recall(environment string) *memory {
 	m := e.memory[environment]
 	if m == nil {
-		m = &memory{ready: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
+		m = &memory{ready: map[string]bool{}, prepared: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
 		m.drained.Store("")
 		e.memory[environment] = m
 	}

@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,31 +28,55 @@ func (d *Driver) connect(ctx context.Context, c datastore.Clone, at datastore.En
 	config.Host, config.Port, config.User, config.Password, config.Database = "localhost", uint16(at.Port), admin, d.adminPassword(), database
 	config.Fallbacks = nil
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		// A path through the folder's descriptor is short whatever the
-		// folder's is: a socket's address holds 107 bytes.
-		dir, err := os.Open(filepath.Join(c.Dir, "run"))
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = dir.Close() }()
-		var dialer net.Dialer
-		return dialer.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/.s.PGSQL.%d", dir.Fd(), at.Port))
-	}
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return d.dial(ctx, c, at) }
 	return pgx.ConnectConfig(ctx, config)
 }
 
-// Ready implements datastore.Driver.
+// dial connects to a server's socket. A path through the folder's descriptor is
+// short whatever the folder's is: a socket's address holds 107 bytes.
+func (d *Driver) dial(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (net.Conn, error) {
+	dir, err := os.Open(filepath.Join(c.Dir, "run"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = dir.Close() }()
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/.s.PGSQL.%d", dir.Fd(), at.Port))
+}
+
+// Ready implements datastore.Driver. A session of ours to ask would cost the
+// server more than it takes to become ready, so its own word is taken, as by
+// pg_ctl: the eighth line of its lock file (pidfile.h). Only a server that runs
+// listens, and it wrote that file anew before it did.
 func (d *Driver) Ready(ctx context.Context, c datastore.Clone, at datastore.Endpoint) error {
 	return datastore.Poll(ctx, func(ctx context.Context) error {
-		conn, err := d.connect(ctx, c, at, "postgres")
+		if err := says(c, "ready"); err != nil {
+			return err
+		}
+		conn, err := d.dial(ctx, c, at)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-		_, err = conn.Exec(ctx, "SELECT 1")
-		return err
+		return errors.Join(conn.Close(), says(c, "ready"))
 	})
+}
+
+// statusLine is where a server's lock file says what it is at.
+const statusLine = 8
+
+func says(c datastore.Clone, want string) error {
+	text, err := os.ReadFile(filepath.Join(c.Dir, "data", "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	status := "starting"
+	if lines := strings.Split(string(text), "\n"); len(lines) >= statusLine {
+		status = strings.TrimSpace(lines[statusLine-1])
+	}
+	if status != want {
+		return fmt.Errorf("the server is %s", status)
+	}
+	return nil
 }
 
 // Quiet implements datastore.Driver.

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 
@@ -117,6 +118,16 @@ func (w *World) Paused() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Prepare implements platform.Preparer: there is nothing here that could be
+// made ready.
+func (d *Driver) Prepare(ctx context.Context, r platform.Resource) error {
+	if err := check(platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner}); err != nil {
+		return err
+	}
+	lost, err := d.w.Enter(ctx, fault.Call{Method: Prepare, Kind: string(r.Kind), Name: r.Name})
+	return errors.Join(lost, err)
 }
 
 // Usage implements platform.Meter.

@@ -16,8 +16,8 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Driver implements platform.Driver, Logger, Attacher, Pauser and Meter on a
-// World.
+// Driver implements platform.Driver, Logger, Attacher, Pauser, Preparer and
+// Meter on a World.
 type Driver struct{ w *World }
 
 // Traits implements platform.Driver.

@@ -3,6 +3,7 @@ package fake
 // The methods of a driver, as faults and calls name them.
 const (
 	Apply   = "apply"
+	Prepare = "prepare"
 	Observe = "observe"
 	Delete  = "delete"
 	List    = "list"

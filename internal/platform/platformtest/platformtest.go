@@ -63,6 +63,8 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"exec", execute},
 		{"exec is hung up", execIsHungUp},
 		{"pause", pause},
+		{"a workload is made ready", prepare},
+		{"what was made ready comes to nothing", preparedInVain},
 		{"usage", usage},
 		{"build", build},
 		{"a failed build", failedBuild},

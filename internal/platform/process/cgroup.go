@@ -203,36 +203,49 @@ func (c cgroups) groups(owner, instance string) []string {
 	return slices.Compact(dirs)
 }
 
-// create makes the groups of one instance and sets its limits. It answers the
-// files by which a process joins, and the one that counts kills.
-func (c cgroups) create(owner, instance string, l staging.Limits) (procs []string, killed string, err error) {
+// joined is how a process comes into the groups of its instance.
+type joined struct {
+	// tasks are v1's files by which a thread joins: one that moves itself alone
+	// waits for nobody, a process waits for a grace period of the kernel, some
+	// 10 ms (cgroup_attach_lock).
+	tasks []string
+	// unified is v2's folder, into which a process can be born.
+	unified string
+	// killed counts kills for want of memory.
+	killed string
+}
+
+// create makes the groups of one instance and sets its limits.
+func (c cgroups) create(owner, instance string, l staging.Limits) (j joined, err error) {
 	for controller, dir := range c.folders {
 		group := filepath.Join(dir, ourGroup, owner, instance)
 		if err := os.MkdirAll(group, 0o755); err != nil {
-			return nil, "", fmt.Errorf("cgroup: %w", err)
+			return j, fmt.Errorf("cgroup: %w", err)
 		}
 		if controller == "" && len(c.unified) > 0 {
 			for _, above := range []string{filepath.Join(dir, ourGroup), filepath.Join(dir, ourGroup, owner)} {
 				if err := enable(above, c.unified); err != nil {
-					return nil, "", fmt.Errorf("cgroup controllers: %w", err)
+					return j, fmt.Errorf("cgroup controllers: %w", err)
 				}
 			}
 		}
 		for _, s := range settings(controller, c.unified, l) {
 			if err := os.WriteFile(filepath.Join(group, s.file), []byte(s.value), 0); err != nil && !s.optional {
-				return nil, "", fmt.Errorf("cgroup limit %s: %w", s.file, err)
+				return j, fmt.Errorf("cgroup limit %s: %w", s.file, err)
 			}
 		}
-		if name := (map[bool]string{true: "memory.oom_control", false: "memory.events"})[controller == "memory"]; controller == "memory" || killed == "" {
+		if name := (map[bool]string{true: "memory.oom_control", false: "memory.events"})[controller == "memory"]; controller == "memory" || j.killed == "" {
 			if _, err := os.Stat(filepath.Join(group, name)); err == nil {
-				killed = filepath.Join(group, name)
+				j.killed = filepath.Join(group, name)
 			}
 		}
-		if file := filepath.Join(group, "cgroup.procs"); !slices.Contains(procs, file) {
-			procs = append(procs, file)
+		if controller == "" {
+			j.unified = group
+		} else if file := filepath.Join(group, "tasks"); !slices.Contains(j.tasks, file) {
+			j.tasks = append(j.tasks, file)
 		}
 	}
-	return procs, killed, nil
+	return j, nil
 }
 
 const (

@@ -40,7 +40,8 @@ type Config struct {
 	Silence time.Duration
 }
 
-// Driver implements platform.Driver, Logger, Attacher, Pauser and Watcher.
+// Driver implements platform.Driver, Logger, Attacher, Pauser, Preparer
+// and Watcher.
 type Driver struct {
 	dir     string
 	log     *slog.Logger
@@ -55,6 +56,7 @@ type Driver struct {
 	portClaims, userClaims claims
 
 	turns turns
+	ahead ahead
 	// mu guards the allotment of user ids and ports, and publishing.
 	mu sync.Mutex
 	// holds are the paused instances of this server.
@@ -82,7 +84,7 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, shim: program,
-		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, watchers: newWatchers(), silence: cmp.Or(c.Silence, silence)}
+		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}, watchers: newWatchers(), silence: cmp.Or(c.Silence, silence)}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
 	}

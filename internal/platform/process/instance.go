@@ -62,6 +62,14 @@ const (
 // applyInstance starts a workload or task unless it runs. A task that began
 // once is never begun again.
 func (d *Driver) applyInstance(ctx context.Context, r platform.Resource) error {
+	if done, err := d.proceed(ctx, r); done || err != nil {
+		return err
+	}
+	return d.beginInstance(ctx, r, false)
+}
+
+// beginInstance starts a shim, which begins at once or waits to be told.
+func (d *Driver) beginInstance(ctx context.Context, r platform.Resource, wait bool) error {
 	if r.Workload == nil {
 		return errors.New("nothing says what to run")
 	}
@@ -80,7 +88,7 @@ func (d *Driver) applyInstance(ctx context.Context, r platform.Resource) error {
 		if o.Presence == staging.Unknown {
 			return errors.New(o.Reason)
 		}
-		if err := d.endLeft(known); err != nil {
+		if err := errors.Join(d.endForgotten(ctx, dir), d.endLeft(known)); err != nil {
 			return err
 		}
 	}
@@ -100,7 +108,17 @@ func (d *Driver) applyInstance(ctx context.Context, r platform.Resource) error {
 	if err != nil {
 		return err
 	}
-	return d.startShim(ctx, r.Owner, dir, config)
+	if !wait {
+		return d.startShim(ctx, r.Owner, dir, config)
+	}
+	config.Wait = true
+	w, err := d.sendShim(ctx, r.Owner, dir, config)
+	if err != nil {
+		return err
+	}
+	w.specHash, w.status = r.SpecHash, filepath.Join(dir, shim.StatusFile)
+	d.ahead.keep(r.Name, w)
+	return nil
 }
 
 // makeFolder makes an instance's folder with its record, unless it is there,
@@ -142,18 +160,32 @@ func (d *Driver) makeFolder(dir string, r platform.Resource, with record) (recor
 	return with, os.Rename(tmp, dir)
 }
 
-// startShim writes down who the shim is before it is told what to do.
+// startShim has a shim begin at once.
 func (d *Driver) startShim(ctx context.Context, owner, dir string, config shim.Config) error {
+	w, err := d.sendShim(ctx, owner, dir, config)
+	if err != nil {
+		return err
+	}
+	return w.pipe.Close()
+}
+
+// sendShim writes down who the shim is before it is told what to do. On an
+// error its pipe is closed, and with that it ends.
+func (d *Driver) sendShim(ctx context.Context, owner, dir string, config shim.Config) (w *waiting, err error) {
 	for _, name := range []string{shim.ExitFile, shim.StatusFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+			return nil, err
 		}
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { _ = write.Close() }()
+	defer func() {
+		if err != nil {
+			_ = write.Close()
+		}
+	}()
 	attr := &syscall.SysProcAttr{Setsid: true, Cloneflags: d.cloneFlags()}
 	if d.shape == ShapeUser {
 		// Its own user and no other: a mapping to root would make servers
@@ -162,33 +194,63 @@ func (d *Driver) startShim(ctx context.Context, owner, dir string, config shim.C
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE, unix.CAP_KILL, unix.CAP_SETPCAP, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER}
 	}
-	// The shim has little to do: a runtime for one processor weighs a sixth less.
-	cmd := &exec.Cmd{Path: d.program(), Args: []string{shim.Name}, Dir: "/", Env: []string{"GOMAXPROCS=1"}, ExtraFiles: []*os.File{read}, SysProcAttr: attr}
-	err = cmd.Start()
+	cmd, err := d.bear(attr, &config, read)
 	_ = read.Close()
 	if err != nil {
-		return fmt.Errorf("start the shim: %w", err)
+		return nil, fmt.Errorf("start the shim: %w", err)
 	}
 	d.follow(dir)
+	gone := make(chan struct{})
 	// Reaped here; how it ended is in its records.
 	go func() {
 		_ = cmd.Wait()
+		close(gone)
 		d.ended(owner)
 	}()
 	start, err := identify(cmd.Process.Pid)
 	if err != nil {
-		return fmt.Errorf("the shim ended at once: %w", err)
+		return nil, fmt.Errorf("the shim ended at once: %w", err)
 	}
 	if err := writeFile(filepath.Join(dir, identityFile), identity{cmd.Process.Pid, start, d.boot}); err != nil {
-		return err
+		return nil, err
+	}
+	if config.Wait {
+		if err := writeFile(filepath.Join(dir, shim.StatusFile), shim.Status{Run: runWaiting}); err != nil {
+			return nil, err
+		}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = write.SetWriteDeadline(deadline)
 	}
 	if err := json.NewEncoder(write).Encode(config); err != nil {
-		return fmt.Errorf("instruct the shim: %w", err)
+		return nil, fmt.Errorf("instruct the shim: %w", err)
 	}
-	return nil
+	return &waiting{pipe: write, ended: gone}, nil
+}
+
+// bear starts a shim, within its cgroup where the kernel can do that (since
+// Linux 5.7); elsewhere it has to join.
+func (d *Driver) bear(attr *syscall.SysProcAttr, config *shim.Config, read *os.File) (*exec.Cmd, error) {
+	start := func() (*exec.Cmd, error) {
+		// The shim has little to do: a runtime for one processor weighs a sixth less.
+		cmd := &exec.Cmd{Path: d.program(), Args: []string{shim.Name}, Dir: "/", Env: []string{"GOMAXPROCS=1"}, ExtraFiles: []*os.File{read}, SysProcAttr: attr}
+		return cmd, cmd.Start()
+	}
+	if config.Unified == "" {
+		return start()
+	}
+	group, err := os.Open(config.Unified)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = group.Close() }()
+	attr.UseCgroupFD, attr.CgroupFD = true, int(group.Fd())
+	if cmd, err := start(); err == nil {
+		config.Unified = ""
+		return cmd, nil
+	}
+	attr.UseCgroupFD = false
+	return start()
 }
 
 // endLeft ends what outlived a shim that was killed: in a namespace nothing
@@ -224,6 +286,9 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 		status.Run = string(staging.RunStarting)
 	case err != nil:
 		return o, err
+	}
+	if status.Run == runWaiting {
+		return o, fs.ErrNotExist // only made ready
 	}
 	o.Run, o.StartedAt, o.Restarts = staging.RunState(status.Run), status.StartedAt, status.Restarts
 	if status.Last != nil {
@@ -262,6 +327,11 @@ func ended(o staging.Observation, dir string, kind staging.ResourceKind) (stagin
 }
 
 func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
+	if w := d.ahead.take(ref.Name); w != nil {
+		if err := w.dismiss(ctx); err != nil {
+			return err
+		}
+	}
 	dir := d.file(ref)
 	known, err := readRecord(dir)
 	if err != nil {

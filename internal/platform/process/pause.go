@@ -53,7 +53,7 @@ func (d *Driver) each(ctx context.Context, owner string, names []string, frozen 
 			return err
 		}
 		known, err := readRecord(d.file(ref))
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || d.ahead.has(name) {
 			continue // it does not run
 		}
 		if err != nil {

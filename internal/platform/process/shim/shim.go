@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -51,8 +52,10 @@ type Config struct {
 	// Marker is the value of MarkerVariable in every process, "" where PID 1's
 	// namespace says what belongs together.
 	Marker string `json:"marker,omitempty"`
-	// Procs are the cgroup.procs files to join.
-	Procs []string `json:"procs"`
+	// Tasks are the files of v1's cgroups by which the thread joins that starts
+	// all else, Unified the folder of v2's to join, "" for one born in it.
+	Tasks   []string `json:"tasks,omitempty"`
+	Unified string   `json:"unified,omitempty"`
 	// Killed is the cgroup's file that counts kills for want of memory, Memory
 	// the limit in bytes.
 	Killed  string        `json:"killed,omitempty"`
@@ -63,12 +66,17 @@ type Config struct {
 	// for never.
 	Heartbeat time.Duration `json:"heartbeat,omitempty"`
 	Still     string        `json:"still,omitempty"`
+	// Wait is whether the command is to be started only when Go follows.
+	Wait bool `json:"wait,omitempty"`
 	// Remarks are the first lines of the log.
 	Remarks []string `json:"remarks,omitempty"`
 	// StopSignal and Grace say how the command is asked to end.
 	StopSignal int           `json:"stop_signal"`
 	Grace      time.Duration `json:"grace"`
 }
+
+// Go is what the driver writes after a Config that says Wait.
+var Go = []byte("true\n")
 
 // Exit codes of the shim itself, where the command could not be started.
 const (
@@ -117,10 +125,10 @@ func run() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU)
 	var c Config
 	config := os.NewFile(configFD, "config")
-	if err := json.NewDecoder(config).Decode(&c); err != nil {
+	told := json.NewDecoder(config)
+	if err := told.Decode(&c); err != nil {
 		return exitConfig
 	}
-	_ = config.Close()
 	// In a namespace everything but PID 1 is the workload's: outside of one
 	// that would be everything on the host.
 	if c.View != nil && os.Getpid() != 1 || c.View == nil && c.Marker == "" {
@@ -136,6 +144,10 @@ func run() int {
 		state.exit(Exit{Code: exitView, At: time.Now().UTC(), Reason: err.Error()})
 		return exitView
 	}
+	if begin := false; c.Wait && (told.Decode(&begin) != nil || !begin) {
+		return exitConfig // nobody wants it any more
+	}
+	_ = config.Close()
 	for _, text := range c.Remarks {
 		state.remark(text)
 	}
@@ -156,8 +168,12 @@ func run() int {
 // prepare opens what lies outside, then closes the view and gives up what
 // power the command must not get.
 func prepare(c Config) (l *listener, killed *os.File, err error) {
-	for _, procs := range c.Procs {
-		if err := os.WriteFile(procs, []byte("0"), 0); err != nil {
+	joins := c.Tasks
+	if c.Unified != "" {
+		joins = append(joins, filepath.Join(c.Unified, "cgroup.procs"))
+	}
+	for _, file := range joins {
+		if err := os.WriteFile(file, []byte("0"), 0); err != nil {
 			return nil, nil, fmt.Errorf("join cgroup: %w", err)
 		}
 	}
