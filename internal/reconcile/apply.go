@@ -22,6 +22,11 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err != nil {
 		return err
 	}
+	if op.Kind == staging.ResourceWorkload && v.Observed[op.Resource].Presence != staging.Present {
+		if err := a.portsFor(ctx, dep, op); err != nil {
+			return err
+		}
+	}
 	if old, ok := v.row(op.Resource); ok && old.State == staging.ResourceDeleting {
 		// Its end was begun and then no longer wanted: what was told to go is
 		// not to be taken for what is to come.

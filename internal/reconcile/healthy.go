@@ -26,27 +26,34 @@ const (
 )
 
 // healthy blocks until a service shows that it can serve: by an HTTP path, by
-// its own command, by an open port, or by staying up.
-func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, op plan.Op) error {
+// its own command, by an open port, or by staying up. It answers where the
+// service listens, as far as that was looked at.
+func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, op plan.Op) (listens []string, err error) {
 	h := s.Health
 	switch {
 	case !h.Test.Empty() && h.Path == "" && !h.Disabled:
-		return a.tested(ctx, v, dep, s, op)
+		return nil, a.tested(ctx, v, dep, s, op)
 	case len(s.Ports) == 0 || h.Disabled && h.Path == "":
-		return a.steady(ctx, op)
+		return nil, a.steady(ctx, op)
 	}
 	at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	target := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 	host := staging.Hostname(a.Site.PrimaryURL(v.project, v.Environment))
-	return datastore.Poll(ctx, func(ctx context.Context) error {
+	err = datastore.Poll(ctx, func(ctx context.Context) (err error) {
 		if h.Path != "" {
-			return askHTTP(ctx, target, host, h.Path)
+			err = askHTTP(ctx, target, host, h.Path)
+		} else {
+			err = askPort(ctx, target)
 		}
-		return askPort(ctx, target)
+		if err == nil {
+			listens, err = a.itself(ctx, op, at.Port)
+		}
+		return err
 	})
+	return listens, err
 }
 
 // steady blocks until a service has run for a while without a crash.

@@ -139,12 +139,16 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	}
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := a.unlessItFails(limited, op, func(ctx context.Context) error { return a.healthy(ctx, v, dep, s, op) })
+	var listens []string
+	err := a.unlessItFails(limited, op, func(ctx context.Context) (err error) {
+		listens, err = a.healthy(ctx, v, dep, s, op)
+		return err
+	})
 	var gone *gaveUp
 	switch {
 	case err == nil:
 		a.setReady(op.Resource, true)
-		a.remarkOpen(ctx, dep, s, op)
+		a.remarkOpen(ctx, dep, s, op, listens)
 		return nil
 	case errors.As(err, &gone):
 		f := &staging.Failure{Class: staging.ClassStart, Step: staging.StepStart, Service: s.Name, Message: "service " + s.Name + " does not stay up: " + gone.reason,
@@ -153,8 +157,8 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if f := a.elsewhere(ctx, v, dep, s, op); f != nil {
-		return &staging.Error{Code: staging.ClassCode(staging.ClassHealth), Message: f.Message, Hint: f.Hint, Failure: f, Err: err}
+	if f := a.elsewhere(ctx, dep, s, op, err); f != nil {
+		return &staging.Error{Code: staging.ClassCode(f.Class), Message: f.Message, Hint: f.Hint, Failure: f, Err: err}
 	}
 	return staging.Errorf(staging.ClassCode(staging.ClassHealth), "does it listen on $PORT at 127.0.0.1 or 0.0.0.0? is the health path right?",
 		"service %s was not healthy within %s: %w", s.Name, limit, err)

@@ -59,6 +59,15 @@ type world struct {
 	// revisions are by deployment.
 	revisions map[string]string
 	lastID    int
+	// onStart is called, once, when the first service starts.
+	onStart func()
+}
+
+// started lets something happen when the first service starts.
+func (w *world) started(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onStart = do
 }
 
 // server is one life of the control plane.
@@ -173,6 +182,10 @@ func (w *world) behave(s staging.WorkloadSpec) fakeplatform.Behaviour {
 	w.mu.Lock()
 	if w.bad[sha] == what {
 		code = 1
+	}
+	if w.onStart != nil && what == "web" {
+		w.onStart()
+		w.onStart = nil
 	}
 	w.mu.Unlock()
 	switch what {

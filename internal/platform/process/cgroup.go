@@ -219,7 +219,7 @@ type joined struct {
 func (c cgroups) create(owner, instance string, l staging.Limits) (j joined, err error) {
 	for controller, dir := range c.folders {
 		group := filepath.Join(dir, ourGroup, owner, instance)
-		if err := os.MkdirAll(group, 0o755); err != nil {
+		if err := makeGroup(group); err != nil {
 			return j, fmt.Errorf("cgroup: %w", err)
 		}
 		if controller == "" && len(c.unified) > 0 {
@@ -278,6 +278,18 @@ func settings(controller string, unified []string, l staging.Limits) []setting {
 	add(controller == "cpu" && l.CPUs > 0, setting{file: "cpu.cfs_quota_us", value: quota})
 	add(v2("cpu") && l.CPUs > 0, setting{file: "cpu.max", value: quota + " " + strconv.Itoa(cpuPeriod)})
 	return set
+}
+
+// makeGroup makes a group and those above it. One above may be taken away, being
+// empty, just when it was found to be there: then it is made again.
+func makeGroup(group string) error {
+	var err error
+	for range removeTries {
+		if err = os.MkdirAll(group, 0o755); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
 }
 
 // removeTries bounds waiting for the kernel to let go of a group whose last

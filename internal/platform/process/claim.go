@@ -84,7 +84,7 @@ func holding(lock *os.File, f func() error) (done bool, err error) {
 func (c claims) path(dir string, n int) string { return filepath.Join(dir, c.kind+"-"+strconv.Itoa(n)) }
 
 // take claims a number for the file that records it, unless another file that
-// still exists has it.
+// still exists has it. The lock is held.
 func (c claims) take(dir string, n int, holder string) (bool, error) {
 	text, err := os.ReadFile(c.path(dir, n))
 	switch {
@@ -100,10 +100,12 @@ func (c claims) take(dir string, n int, holder string) (bool, error) {
 	return true, os.WriteFile(c.path(dir, n), []byte(holder), 0o600)
 }
 
-// free gives a number back, and the folder where it was the last.
-func (c claims) free(n int) error {
+// free gives back what a file recorded, and the folder where it was the last.
+// The file is gone by now, so another may have taken the number since: then it
+// is that one's.
+func (c claims) free(n int, holder string) error {
 	return c.locked(func(dir string) error {
-		if err := os.Remove(c.path(dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := c.release(dir, n, holder); err != nil {
 			return err
 		}
 		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 1 {
@@ -111,6 +113,18 @@ func (c claims) free(n int) error {
 		}
 		return errors.Join(os.Remove(filepath.Join(dir, lockFile)), os.Remove(dir))
 	})
+}
+
+// release ends a claim unless it is another's. The lock is held.
+func (c claims) release(dir string, n int, holder string) error {
+	text, err := os.ReadFile(c.path(dir, n))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && string(text) != holder {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Remove(c.path(dir, n))
 }
 
 // reclaim takes again what this data directory has allotted.

@@ -207,7 +207,7 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 	if err := os.RemoveAll(d.home(ref.Owner)); err != nil || known != nil || !d.users {
 		return err
 	}
-	return d.userClaims.free(u.Service)
+	return d.userClaims.free(u.Service, d.scopeFile(ref.Owner))
 }
 
 func (d *Driver) applyEndpoint(r platform.Resource) error {
@@ -226,13 +226,24 @@ func (d *Driver) applyEndpoint(r platform.Resource) error {
 		first := firstOf(d.dir, lastPort-firstPort)
 		for i := range lastPort - firstPort {
 			port := firstPort + (first+i)%(lastPort-firstPort)
-			if taken[port] || !free(port) {
+			if taken[port] {
 				continue
 			}
-			if ok, err := d.portClaims.take(dir, port, file); err != nil || ok {
-				done = true
-				return errors.Join(err, writeFile(file, endpoint{port}))
+			ok, err := d.portClaims.take(dir, port, file)
+			if err != nil {
+				return err
 			}
+			if !ok {
+				continue // not even tried: its owner may be about to listen
+			}
+			if !free(port) {
+				if err := d.portClaims.release(dir, port, file); err != nil {
+					return err
+				}
+				continue
+			}
+			done = true
+			return writeFile(file, endpoint{port})
 		}
 		return nil
 	})
@@ -283,7 +294,7 @@ func (d *Driver) deleteEndpoint(ref platform.Ref) error {
 	if err := os.Remove(d.file(ref)); err != nil {
 		return err
 	}
-	return d.portClaims.free(e.Port)
+	return d.portClaims.free(e.Port, d.file(ref))
 }
 
 // Users are the ids of an owner's services and of its data servers: -1, which

@@ -1,0 +1,113 @@
+package reconcile_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// hostPorts is a platform whose workloads share the host's ports, and that says
+// where each listens: nowhere, while nobody says otherwise.
+type hostPorts struct {
+	mortalPlatform
+	listens *atomic.Pointer[[]string]
+}
+
+func (h hostPorts) Traits() platform.Traits {
+	t := h.mortalPlatform.Traits()
+	t.OwnPorts = false
+	return t
+}
+
+func (h hostPorts) Listening(context.Context, platform.Ref) ([]string, error) {
+	return *h.listens.Load(), nil
+}
+
+// onHostPorts puts the world's services on a port of the host, which is free at
+// first; stranger lets another process listen there.
+func onHostPorts(w *world) (address string, listens *atomic.Pointer[[]string], stranger func()) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.Fatal(err)
+	}
+	address = l.Addr().String()
+	_ = l.Close()
+	listens = &atomic.Pointer[[]string]{}
+	listens.Store(&[]string{})
+	w.address = address
+	s := w.server.Load()
+	s.Platform = hostPorts{s.Platform.(mortalPlatform), listens}
+	return address, listens, func() {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			w.Error(err)
+			return
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+				_ = c.Close()
+			}
+		}()
+		w.Cleanup(func() { _ = l.Close(); <-done })
+	}
+}
+
+// TestAPortThatAnotherProcessAnswersIsNoHealth holds that no route leads to a
+// process that is not the service's, whatever it answers.
+func TestAPortThatAnotherProcessAnswersIsNoHealth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _, stranger := onHostPorts(w)
+	w.started(stranger)
+	w.deploy("revA")
+	w.phase(staging.PhaseFailed)
+	f := w.deployment(w.env().Current).Failure
+	if f == nil || f.Class != staging.ClassPlatform || f.Service != "web" || !strings.Contains(f.Message, "not the service's") {
+		t.Errorf("%+v", f)
+	}
+	w.gone()
+}
+
+// TestAPortThatComesToBeTheServicesOwn is the same where the service has it in
+// the end.
+func TestAPortThatComesToBeTheServicesOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address, listens, own := onHostPorts(w)
+	w.started(func() {
+		own()
+		time.AfterFunc(20*time.Millisecond, func() { listens.Store(&[]string{address}) })
+	})
+	w.deploy("revA")
+	w.phase(staging.PhaseReady)
+	w.gone()
+}
+
+// TestAPortThatIsTakenIsSaid holds that a service is not started where another
+// process of the host has its port.
+func TestAPortThatIsTakenIsSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, _, stranger := onHostPorts(w)
+	stranger()
+	w.deploy("revA")
+	w.phase(staging.PhaseFailed)
+	f := w.deployment(w.env().Current).Failure
+	if f == nil || f.Class != staging.ClassPlatform || f.Step != staging.StepStart || !strings.Contains(f.Message, "is taken by a process that is not Offshoot's") {
+		t.Errorf("%+v", f)
+	}
+	for name := range w.platform.Starts() {
+		if strings.Contains(name, "/workload/web.") {
+			t.Errorf("%s was started", name)
+		}
+	}
+	w.gone()
+}
