@@ -30,6 +30,7 @@ import (
 	"offshoot/internal/datastore/volume"
 	"offshoot/internal/edge"
 	"offshoot/internal/engine"
+	"offshoot/internal/filewatch"
 	"offshoot/internal/manifest"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/reconcile"
@@ -133,6 +134,8 @@ type server struct {
 	api     http.Handler
 	// processes is the platform.
 	processes *process.Driver
+	// files is for all repositories that are watched.
+	files filewatch.Watcher
 	// warm makes ahead what no environment shall wait for.
 	warm    func(context.Context) error
 	site    staging.Site

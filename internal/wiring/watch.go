@@ -113,7 +113,7 @@ func (s *server) follow(ctx context.Context, project string, f followed) {
 // watch says that a folder of branches has changed.
 func (s *server) watch(ctx context.Context, project, repo string, changed chan<- struct{}) {
 	for ctx.Err() == nil {
-		err := watch.Branches(ctx, repo, func() {
+		err := watch.Branches(ctx, &s.files, repo, func() {
 			select {
 			case changed <- struct{}{}:
 			default:

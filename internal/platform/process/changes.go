@@ -3,34 +3,37 @@ package process
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
+	"offshoot/internal/filewatch"
 )
 
 // lifeCheck is how long one wait for the end of a process lasts.
 const lifeCheck = time.Second
 
 // changes tells that something in a folder, or the folder itself, changed.
-type changes struct{ w *fsnotify.Watcher }
-
-func changesOf(dir string) (changes, error) {
-	w, err := fsnotify.NewWatcher()
-	if err != nil {
-		return changes{}, fmt.Errorf("watch %s: %w", dir, err)
-	}
-	for _, d := range []string{dir, filepath.Dir(dir)} {
-		if err := w.Add(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return changes{}, errors.Join(fmt.Errorf("watch %s: %w", d, err), w.Close())
-		}
-	}
-	return changes{w}, nil
+type changes struct {
+	l    *filewatch.Listener
+	some <-chan struct{}
 }
 
-func (c changes) close() { _ = c.w.Close() }
+func (d *Driver) changesOf(dir string) (changes, error) {
+	l, some, err := d.files.Signal()
+	if err != nil {
+		return changes{}, err
+	}
+	for _, folder := range []string{dir, filepath.Dir(dir)} {
+		if err := l.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			l.Close()
+			return changes{}, err
+		}
+	}
+	return changes{l, some}, nil
+}
+
+func (c changes) close() { c.l.Close() }
 
 // next blocks until something changed, the process that is held ended, or ctx
 // did.
@@ -47,8 +50,7 @@ func (c changes) next(ctx context.Context, w watched, held bool) {
 	}
 	defer cancel()
 	select {
-	case <-c.w.Events:
-	case <-c.w.Errors:
+	case <-c.some:
 	case <-gone:
 	case <-ctx.Done():
 	}

@@ -84,7 +84,7 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, shim: program,
-		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}, watchers: newWatchers(), silence: cmp.Or(c.Silence, silence)}
+		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}, silence: cmp.Or(c.Silence, silence)}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
 	}

@@ -358,6 +358,7 @@ func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
 	if err := copytree.Remove(gone); err != nil {
 		return err
 	}
+	d.unfollow(dir)
 	if err := os.Rename(dir, gone); err != nil {
 		return err
 	}
@@ -393,7 +394,7 @@ func (d *Driver) end(ctx context.Context, id identity, grace time.Duration) erro
 
 // Wait implements platform.Driver.
 func (d *Driver) Wait(ctx context.Context, ref platform.Ref, seen staging.Observation) (staging.Observation, error) {
-	changes, err := changesOf(d.file(ref))
+	changes, err := d.changesOf(d.file(ref))
 	if err != nil {
 		return staging.Observation{}, err
 	}

@@ -13,9 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-	"golang.org/x/sys/unix"
-
+	"offshoot/internal/filewatch"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
@@ -26,7 +24,8 @@ type reader struct {
 	d       *Driver
 	q       platform.LogQuery
 	sources map[string]*stream
-	watcher *fsnotify.Watcher
+	// l listens where lines may come, nil where nobody follows.
+	l *filewatch.Listener
 }
 
 // Logs implements platform.Logger. Lines of several instances are in the order
@@ -37,15 +36,15 @@ func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platfo
 		return staging.Errorf(staging.CodeInternal, "", "%q is no owner", q.Owner)
 	}
 	r := &reader{d: d, q: q, sources: map[string]*stream{}}
+	var changed <-chan struct{}
 	if q.Follow {
-		w, err := fsnotify.NewWatcher()
+		l, some, err := d.files.Signal()
 		if err != nil {
 			return fmt.Errorf("follow logs: %w", err)
 		}
-		defer func() { _ = w.Close() }()
-		r.watcher = w
+		defer l.Close()
+		r.l, changed = l, some
 	}
-	changed, broken := r.listen()
 	if err := r.first(line); err != nil || !q.Follow {
 		return err
 	}
@@ -62,45 +61,8 @@ func (d *Driver) Logs(ctx context.Context, q platform.LogQuery, line func(platfo
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
-		case err := <-broken:
-			return fmt.Errorf("follow logs: %w", err)
 		}
 	}
-}
-
-// listen reads all that the watcher says until it is closed: it holds its lock
-// while it reports an error, and whoever adds a folder meanwhile needs that lock.
-func (r *reader) listen() (changed <-chan struct{}, broken <-chan error) {
-	if r.watcher == nil {
-		return nil, nil
-	}
-	some, bad := make(chan struct{}, 1), make(chan error, 1)
-	look := func() {
-		select {
-		case some <- struct{}{}:
-		default: // whoever reads looks at everything anyway
-		}
-	}
-	go func() {
-		for range r.watcher.Events {
-			look()
-		}
-	}()
-	go func() {
-		for err := range r.watcher.Errors {
-			// A folder that went while its watch was taken away (EINVAL), or
-			// more events than were kept: the next pass reads what is there.
-			if errors.Is(err, unix.EINVAL) || errors.Is(err, fsnotify.ErrEventOverflow) {
-				look()
-				continue
-			}
-			select {
-			case bad <- err:
-			default: // one is enough to end it
-			}
-		}
-	}()
-	return some, bad
 }
 
 // first reads what is there, or the last lines of it.
@@ -221,8 +183,8 @@ func (r *reader) source(name, dir string) (*stream, error) {
 }
 
 func (r *reader) watch(dir string) {
-	if r.watcher != nil {
-		_ = r.watcher.Add(dir) // what is not there yet shows in its parent
+	if r.l != nil {
+		_ = r.l.Add(dir) // what is not there yet shows in its parent
 	}
 }
 

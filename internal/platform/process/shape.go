@@ -95,7 +95,7 @@ func (d *Driver) try(a abilities) (err error) {
 		return err
 	}
 	probe := &Driver{dir: filepath.Join(dir, "env"), log: d.log, boot: d.boot, cgroups: d.cgroups, shim: d.shim, abilities: a, path: findToolchains("", a),
-		holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}, watchers: newWatchers()}
+		holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}}
 	const owner = "probe"
 	artifact := filepath.Join(dir, "artifact")
 	defer func() {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
+	"offshoot/internal/filewatch"
 )
 
 // settle is how long after an event others of the same command may follow.
@@ -18,36 +18,37 @@ const settle = 50 * time.Millisecond
 
 // Branches calls changed after branches may have changed, until ctx ends. The
 // repository is at dir: a checkout or a bare one.
-func Branches(ctx context.Context, dir string, changed func()) error {
+func Branches(ctx context.Context, w *filewatch.Watcher, dir string, changed func()) error {
 	git, err := gitDir(dir)
 	if err != nil {
 		return err
 	}
-	w, err := fsnotify.NewWatcher()
+	moved := make(chan struct{}, 1)
+	l, err := w.Listen(func(c filewatch.Change) {
+		if filepath.Dir(c.Path) == git && filepath.Base(c.Path) != "packed-refs" {
+			return
+		}
+		select {
+		case moved <- struct{}{}:
+		default:
+		}
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { _ = w.Close() }()
-	if err := add(w, git); err != nil {
+	defer l.Close()
+	heads := filepath.Join(git, "refs", "heads")
+	if err := errors.Join(l.Add(git), addTree(l, heads)); err != nil {
 		return err
 	}
 	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-w.Errors:
-			if !errors.Is(err, fsnotify.ErrEventOverflow) {
-				return err
-			}
-			timer.Reset(settle)
-		case e := <-w.Events:
-			if filepath.Dir(e.Name) == git && filepath.Base(e.Name) != "packed-refs" {
-				continue
-			}
-			if e.Has(fsnotify.Create) {
-				_ = addTree(w, e.Name) // a new folder of branches; a file is no error that matters
-			}
+		case <-moved:
+			_ = addTree(l, heads) // new folders of branches; one that just goes is no error that matters
 			timer.Reset(settle)
 		case <-timer.C:
 			changed()
@@ -64,18 +65,11 @@ func gitDir(dir string) (string, error) {
 	return "", errors.New("no Git repository to watch at " + dir)
 }
 
-func add(w *fsnotify.Watcher, git string) error {
-	if err := w.Add(git); err != nil {
-		return err
-	}
-	return addTree(w, filepath.Join(git, "refs", "heads"))
-}
-
-func addTree(w *fsnotify.Watcher, root string) error {
+func addTree(l *filewatch.Listener, root string) error {
 	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		return w.Add(path)
+		return l.Add(path)
 	})
 }
