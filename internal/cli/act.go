@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ func actCommands(io *stdio) []*cobra.Command {
 						return &staging.Error{Code: staging.CodeInternal, Message: v.Branch + " does not wake: " + v.Reason, Hint: "it is tried again; see offshoot logs " + v.ID}
 					}
 				}
-				return io.done(v)
+				return io.done(v, map[string]string{"pin": "pinned: it does not expire", "unpin": "not pinned, and " + keptUntil(v)}[name])
 			},
 		}
 		io.waitFlags(c)
@@ -63,7 +64,7 @@ func actCommands(io *stdio) []*cobra.Command {
 			if err != nil {
 				return err
 			}
-			return io.done(v)
+			return io.done(v, "kept: it "+keptUntil(v))
 		},
 	})
 }
@@ -86,11 +87,20 @@ func settled(action string) func(wire.Environment) bool {
 	}
 }
 
-func (s *stdio) done(v wire.Environment) error {
+// keptUntil is until when an environment is kept.
+func keptUntil(v wire.Environment) string {
+	if v.ExpiresAt == nil {
+		return "does not expire"
+	}
+	return "expires " + v.ExpiresAt.Format(time.RFC3339)
+}
+
+// done says what became of an environment: news, else its phase.
+func (s *stdio) done(v wire.Environment, news string) error {
 	if s.json {
 		s.object(v)
 		return nil
 	}
-	_, err := fmt.Fprintf(s.out, "%s is %s\n", v.Branch, v.Phase)
+	_, err := fmt.Fprintf(s.out, "%s is %s\n", v.Branch, first(news, v.Phase))
 	return err
 }

@@ -113,6 +113,32 @@ func (s *stdio) rehearsed(v wire.Environment) error {
 	return err
 }
 
+// target is the environment that a branch is deployed to: its own, or shared
+// staging. Another name of an environment counts where none has that branch,
+// unless exact: what CI says of one branch never reaches another's.
+func (s *stdio) target(ctx context.Context, c *apiclient.Client, branch, into string, exact bool) (wire.Environment, error) {
+	project, err := s.guessProject(ctx, c)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	if project == "" {
+		return s.environment(ctx, c, first(into, branch))
+	}
+	own := branch
+	if into != "" {
+		p, err := c.Project(ctx, project)
+		if err != nil {
+			return wire.Environment{}, err
+		}
+		own = p.StagingBranch
+	}
+	v, err := c.Resolve(ctx, project, branchPrefix+own)
+	if staging.CodeOf(err) == staging.CodeNotFound && into == "" && !exact {
+		return s.environment(ctx, c, branch)
+	}
+	return v, err
+}
+
 // nothingToDeployTo is the end of a deploy without an environment. A project
 // that does not exist is an error in any case.
 func (s *stdio) nothingToDeployTo(ctx context.Context, c *apiclient.Client, name string, ifExists bool) error {

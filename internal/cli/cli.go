@@ -101,13 +101,19 @@ func (r *reported) Error() string { return fmt.Sprintf("exit code %d", r.code) }
 
 func newRoot(io *stdio, p Program) *cobra.Command {
 	root := &cobra.Command{
-		Use:              "offshoot",
-		Short:            "A staging environment for every branch",
-		SilenceErrors:    true,
-		SilenceUsage:     true,
-		Args:             cobra.NoArgs,
-		RunE:             func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) { io.ran = true },
+		Use:           "offshoot",
+		Short:         "A staging environment for every branch",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			io.ran = true
+			if io.wait.timeout < 0 {
+				return staging.Errorf(staging.CodeUsage, "for example --timeout 10m", "--timeout %s is before now", io.wait.timeout)
+			}
+			return nil
+		},
 	}
 	root.PersistentFlags().BoolVar(&io.json, "json", false, "print exactly one JSON object")
 	root.PersistentFlags().BoolVarP(&io.quiet, "quiet", "q", false, "print no progress")

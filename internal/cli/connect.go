@@ -158,15 +158,19 @@ func (s *stdio) needProject(ctx context.Context, c *apiclient.Client) (string, e
 
 // environment is the one that a person names.
 func (s *stdio) environment(ctx context.Context, c *apiclient.Client, name string) (wire.Environment, error) {
-	if name == "." {
-		if name = currentBranch(ctx); name == "" {
+	if name == "" {
+		return wire.Environment{}, staging.Errorf(staging.CodeUsage, "name an id, a branch, a slug or staging; in a checkout . is its branch", "no environment is named")
+	}
+	project, here := strings.CutSuffix(name, "/.")
+	if name == "." || here && s.project == "" {
+		branch := currentBranch(ctx)
+		if branch == "" {
 			return wire.Environment{}, staging.NotFound("name a branch", "this folder is no checkout of a branch")
 		}
-		project, err := s.needProject(ctx, c)
-		if err != nil {
-			return wire.Environment{}, err
+		if here {
+			return c.Resolve(ctx, project, branchPrefix+branch)
 		}
-		return c.Resolve(ctx, project, name)
+		return s.branchEnvironment(ctx, c, branch)
 	}
 	if s.project != "" || staging.HasID(name, staging.EnvironmentPrefix) {
 		return c.Resolve(ctx, s.project, name)
@@ -176,4 +180,17 @@ func (s *stdio) environment(ctx context.Context, c *apiclient.Client, name strin
 		return wire.Environment{}, err
 	}
 	return c.ResolveIn(ctx, project, name)
+}
+
+// branchPrefix leads the full name of a branch, which means nothing else.
+const branchPrefix = "refs/heads/"
+
+// branchEnvironment is the environment of a branch of the project, whatever
+// slug or word its name is too.
+func (s *stdio) branchEnvironment(ctx context.Context, c *apiclient.Client, branch string) (wire.Environment, error) {
+	project, err := s.needProject(ctx, c)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	return c.Resolve(ctx, project, branchPrefix+branch)
 }

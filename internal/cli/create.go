@@ -133,7 +133,7 @@ func deployCommand(io *stdio) *cobra.Command {
 			if into != "" {
 				name, r.Branch = into, branch
 			}
-			v, err := io.environment(ctx, client, name)
+			v, err := io.target(ctx, client, branch, into, ifExists || r.Commit != "")
 			if staging.CodeOf(err) == staging.CodeNotFound {
 				return io.nothingToDeployTo(ctx, client, name, ifExists)
 			}

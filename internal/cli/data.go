@@ -21,19 +21,19 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			client := io.client()
-			project, err := io.needProject(ctx, client)
-			if err != nil {
-				return err
-			}
-			if from != "" {
-				v, err := io.environment(ctx, client, from)
-				if staging.CodeOf(err) == staging.CodeNotFound {
+			var project string
+			var err error
+			if from == "" {
+				project, err = io.needProject(ctx, client)
+			} else {
+				v, missing := io.environment(ctx, client, from)
+				if staging.CodeOf(missing) == staging.CodeNotFound && from != "." && !staging.HasID(from, staging.EnvironmentPrefix) {
 					return staging.NotBuilt("a snapshot from a file or source (" + from + " is no environment)")
 				}
-				if err != nil {
-					return err
-				}
-				r.From = v.ID
+				project, r.From, err = v.Project, v.ID, missing
+			}
+			if err != nil {
+				return err
 			}
 			v, err := client.TakeSnapshot(ctx, project, r)
 			if err == nil && io.waits() {
@@ -88,7 +88,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		}
 		_, _ = fmt.Fprintf(io.out, "%s  %s, taken %s of %s at %.10s\n", v.ID, v.State, v.TakenAt.Format(time.RFC3339), v.Source, v.Revision)
 		for _, p := range v.Parts {
-			_, _ = fmt.Fprintf(io.out, "  %s (%s): %s, %d MB\n", p.Name, p.Kind, p.Engine, p.SizeBytes>>20)
+			_, _ = fmt.Fprintf(io.out, "  %s (%s): %s, %d MB\n", p.Name, p.Kind, first(p.Engine, "being copied"), p.SizeBytes>>20)
 		}
 		return nil
 	}}

@@ -17,6 +17,10 @@ func (s *stdio) deployed(ctx context.Context, c *apiclient.Client, v wire.Enviro
 	if !s.waits() || v.Deployment == nil {
 		return s.shown(v)
 	}
+	if v.Deployment.Outcome == string(staging.OutcomeSucceeded) {
+		s.say("%s serves already: nothing to do", short(v.Revision.Desired))
+		return s.shown(v)
+	}
 	v, err := s.follow(ctx, c, v)
 	if err != nil {
 		return err
@@ -36,6 +40,13 @@ func (s *stdio) deployed(ctx context.Context, c *apiclient.Client, v wire.Enviro
 	return &reported{1}
 }
 
+// say tells a person something beside the answer.
+func (s *stdio) say(format string, args ...any) {
+	if !s.quiet {
+		_, _ = fmt.Fprintf(s.err, format+"\n", args...)
+	}
+}
+
 func (s *stdio) shown(v wire.Environment) error {
 	if s.json {
 		s.object(v)
@@ -48,7 +59,7 @@ func (s *stdio) shown(v wire.Environment) error {
 // cancelled says what came after an environment that was destroyed while it
 // was deployed to.
 func (s *stdio) cancelled(ctx context.Context, c *apiclient.Client, v wire.Environment) *staging.Error {
-	next, err := c.Resolve(ctx, v.Project, v.Branch)
+	next, err := c.Resolve(ctx, v.Project, branchPrefix+v.Branch)
 	if err == nil && next.ID != v.ID {
 		return staging.Errorf(staging.CodeCancelled, "offshoot wait "+next.ID, "the deployment was cancelled: the environment was destroyed; its successor is %s", next.ID)
 	}

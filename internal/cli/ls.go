@@ -26,7 +26,7 @@ func lsCommand(io *stdio) *cobra.Command {
 				return staging.Errorf(staging.CodeUsage, "for example --branch 'feature/*'", "pattern %q: %w", branch, err)
 			}
 			if phase != "" && !slices.Contains(phases(), phase) {
-				return staging.Errorf(staging.CodeUsage, fmt.Sprint(phases()), "%q is no phase", phase)
+				return staging.Errorf(staging.CodeUsage, "one of "+strings.Join(phases(), ", "), "%q is no phase", phase)
 			}
 			client := io.client()
 			project := io.project

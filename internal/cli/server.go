@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"net"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -57,8 +60,9 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().StringVar(&o.PublicURL, "public-url", "", "pattern of the environments' URLs, with {host} (default: the edge's own address)")
 	c.Flags().StringVar(&o.Platform, "platform", "auto", "where workloads run: auto or process")
 	c.Flags().StringVar(&o.TLS, "tls", "off", "TLS of the edge: off")
-	c.Flags().DurationVar(&o.TTL, "ttl", 72*time.Hour, "destroy an environment this long after its last activity (projects may say otherwise)")
-	c.Flags().DurationVar(&o.Sleep, "sleep", 30*time.Minute, "let an environment sleep after this time without requests; negative for never")
+	o.TTL, o.Sleep = 72*time.Hour, 30*time.Minute
+	c.Flags().Var(lasting{value: &o.TTL}, "ttl", "destroy an environment this long after its last activity (projects may say otherwise)")
+	c.Flags().Var(lasting{value: &o.Sleep, endless: true}, "sleep", "let an environment sleep after this time without requests, or never")
 	c.Flags().StringVar(&o.SnapshotAt, "snapshot-at", "03:00", `time of day, by this machine's clock, of the daily snapshot of shared staging, or "off"`)
 	c.Flags().DurationVar(&o.UpkeepEvery, "upkeep-every", 15*time.Second, "how soon it is looked for environments that are idle, or due")
 	c.Flags().IntVar(&o.Slots, "slots", 0, "how many environments are deployed at a time (default: twice the processors, 4 at least)")
@@ -80,16 +84,31 @@ func (o ServerOptions) check() error {
 		return staging.Errorf(staging.CodeUsage, "for example 72h", "--ttl and --upkeep-every are durations above nothing")
 	case o.SnapshotAt != "off" && !timeOfDay.MatchString(o.SnapshotAt):
 		return staging.Errorf(staging.CodeUsage, `for example 03:00, or "off"`, "--snapshot-at %q is no time of day", o.SnapshotAt)
+	case !slices.Contains([]string{"off", "acme", "files", "behind-proxy"}, o.TLS):
+		return staging.Errorf(staging.CodeUsage, "off, acme, files or behind-proxy", "--tls %q", o.TLS)
 	case o.TLS != "off":
 		return staging.NotBuilt("--tls " + o.TLS)
 	case o.PublicURL != "" && !strings.Contains(o.PublicURL, "{host}"):
 		return staging.Errorf(staging.CodeUsage, "for example https://{host}", "--public-url has no {host} in it")
+	}
+	if !staging.IsDomain(o.Domain) {
+		return staging.Errorf(staging.CodeUsage, "for example staging.example.com", "--domain %q is no domain", o.Domain)
+	}
+	for flag, address := range map[string]string{"--listen": o.Listen, "--edge-listen": o.EdgeListen} {
+		if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
+			return staging.Errorf(staging.CodeUsage, "for example 127.0.0.1:8080; 0 is any free port", "%s %q is no address", flag, address)
+		}
 	}
 	host, _, _ := strings.Cut(strings.TrimPrefix(o.EdgeListen, "["), ":")
 	if !strings.HasPrefix(o.EdgeListen, "127.") && host != "localhost" && !strings.HasPrefix(o.EdgeListen, "[::1]") {
 		return staging.NotBuilt("an --edge-listen off loopback: environments have no access protection yet, which")
 	}
 	return nil
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // builtPlatform refuses platforms that are not built, or do not exist.

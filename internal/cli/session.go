@@ -50,27 +50,27 @@ func sessionCommands(io *stdio) []*cobra.Command {
 		}}
 	psql := &cobra.Command{Use: "psql ENV [-- ARGS…]", Short: "psql in the environment's Postgres; a script on stdin works too", Example: "  offshoot psql . -- -c 'select 1'", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			before, after := dashed(c, args)
-			if len(before) != 1 {
-				return staging.Errorf(staging.CodeUsage, "offshoot psql ENV -- ARGS", "name one environment")
-			}
-			return io.attach(c.Context(), before[0], wire.Session{Client: "psql", Data: data, Command: after})
+			return io.attach(c.Context(), args[0], wire.Session{Client: "psql", Data: data, Command: args[1:]})
 		}}
 	psql.Flags().StringVar(&data, "data", "", "the datastore (default: the first)")
-	redis := &cobra.Command{Use: "redis-cli ENV [-- ARGS…]", Short: "redis-cli in the environment's Redis", Example: "  offshoot redis-cli . -- ping", Args: cobra.MinimumNArgs(1),
+	redis := &cobra.Command{Use: "redis-cli ENV [ARGS…] [-- ARGS…]", Short: "redis-cli in the environment's Redis", Example: "  offshoot redis-cli . get key\n  offshoot redis-cli . -- --scan", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			before, after := dashed(c, args)
-			if len(before) != 1 {
-				return staging.Errorf(staging.CodeUsage, "offshoot redis-cli ENV -- ARGS", "name one environment")
-			}
-			return io.attach(c.Context(), before[0], wire.Session{Client: "redis-cli", Command: after})
+			return io.attach(c.Context(), args[0], wire.Session{Client: "redis-cli", Command: args[1:]})
 		}}
+	for _, c := range []*cobra.Command{console, exec, psql, redis} {
+		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+			return staging.Errorf(staging.CodeUsage, "what is the program's own stands after --: offshoot "+c.Use, "%w", err)
+		})
+	}
 	return []*cobra.Command{console, exec, psql, redis, tunnelCommand(io)}
 }
 
 // attach runs a session with this terminal, and answers the command's own exit
 // code.
 func (s *stdio) attach(ctx context.Context, name string, want wire.Session) error {
+	if s.json && len(want.Command) == 0 && want.Client == "" {
+		return staging.Errorf(staging.CodeUsage, "offshoot console ENV --json -- CMD", "--json needs a command")
+	}
 	client := s.client()
 	v, err := s.environment(ctx, client, name)
 	if err != nil {
@@ -172,6 +172,9 @@ func tunnelCommand(s *stdio) *cobra.Command {
 	var port int
 	c := &cobra.Command{Use: "tunnel ENV DATASTORE", Short: "A loopback port to a datastore, for desktop tools, until interrupted", Example: "  offshoot tunnel . db --port 5433", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
+			if port < 0 || port > 65535 {
+				return staging.Errorf(staging.CodeUsage, "0 for any, or up to 65535", "--port %d is no port", port)
+			}
 			ctx := c.Context()
 			client := s.client()
 			v, err := s.environment(ctx, client, args[0])

@@ -25,6 +25,9 @@ func storageCommand(p Program, io *stdio) *cobra.Command {
 			if v := os.Getenv("OFFSHOOT_DATA_DIR"); v != "" && !c.Flags().Changed("data-dir") {
 				dir = v
 			}
+			if size == "" {
+				return staging.Errorf(staging.CodeUsage, "for example --size 300G", "--size is not given: how large may the pool grow?")
+			}
 			bytes, err := parseSize(size)
 			if err != nil {
 				return err
@@ -50,7 +53,6 @@ func storageCommand(p Program, io *stdio) *cobra.Command {
 	}
 	create.Flags().StringVar(&dir, "data-dir", dataDir(), "the server's data folder")
 	create.Flags().StringVar(&size, "size", "", "how large it may grow, such as 300G")
-	_ = create.MarkFlagRequired("size") // the flag is there
 	c.AddCommand(create)
 	return c
 }

@@ -2,32 +2,13 @@ package cli
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
-
-// duration reads 30d and 2w besides what Go reads.
-func duration(text string) (time.Duration, error) {
-	for unit, hours := range map[string]time.Duration{"d": 24, "w": 7 * 24} {
-		if number, ok := strings.CutSuffix(text, unit); ok {
-			if n, err := strconv.ParseUint(number, 10, 16); err == nil {
-				return time.Duration(n) * hours * time.Hour, nil
-			}
-		}
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return 0, staging.Errorf(staging.CodeUsage, "for example 90m, 24h or 30d", "%q is no duration", text)
-	}
-	return d, nil
-}
 
 func tokenCommand(s *stdio) *cobra.Command {
 	c := &cobra.Command{Use: "token", Short: "Keys to the server's API", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}

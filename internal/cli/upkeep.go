@@ -41,7 +41,7 @@ func scaleCommand(io *stdio) *cobra.Command {
 					return err
 				}
 			}
-			return io.done(v)
+			return io.done(v, "")
 		},
 	}
 	io.waitFlags(c)

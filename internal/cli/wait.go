@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +18,7 @@ func waitCommand(io *stdio) *cobra.Command {
 		Use: "wait ENV", Short: "Wait until an environment rests, or reaches a phase", Example: "  offshoot wait . --for ready --timeout 5m", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if phase != "" && !slices.Contains(phases(), phase) {
-				return staging.Errorf(staging.CodeUsage, fmt.Sprint(phases()), "%q is no phase", phase)
+				return staging.Errorf(staging.CodeUsage, "one of "+strings.Join(phases(), ", "), "%q is no phase", phase)
 			}
 			ctx := c.Context()
 			client := io.client()

@@ -89,7 +89,7 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 			env.Pinned, env.LastActivityAt = true, now
 		case "unpin":
 			if env.Kind == staging.KindShared {
-				return staging.Refused("", "the shared environment is always pinned")
+				return staging.Refused("it is never swept; offshoot destroy takes it away", "the shared environment is always pinned")
 			}
 			env.Pinned, env.LastActivityAt = false, now
 		case "extend":

@@ -16,7 +16,6 @@ import (
 
 var (
 	hostPort  = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?(:[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?$`)
-	hostName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 	timeOfDay = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 )
 
@@ -95,7 +94,7 @@ func (s *Service) checkProject(ctx context.Context, t *store.Tx, p staging.Proje
 	switch {
 	case p.DefaultBranch == "" || p.StagingBranch == "":
 		return staging.Errorf(staging.CodeUsage, "name a branch", "the default and staging branch cannot be empty")
-	case p.Domain != "" && (!hostName.MatchString(p.Domain) || len(p.Domain) > 180):
+	case p.Domain != "" && !staging.IsDomain(p.Domain):
 		return staging.Errorf(staging.CodeUsage, "for example staging.example.com", "%q is no domain", p.Domain)
 	case p.ComposeFile != "" && (path.IsAbs(p.ComposeFile) || path.Clean(p.ComposeFile) != p.ComposeFile || strings.HasPrefix(p.ComposeFile, "..")):
 		return staging.Errorf(staging.CodeUsage, "give a path in the repository, such as deploy/compose.yaml", "%q is no path in a repository", p.ComposeFile)

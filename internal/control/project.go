@@ -206,6 +206,9 @@ func (s *Service) Variables(ctx context.Context, p staging.Project, e staging.En
 
 // checkOwn judges variables that a request carries before it is accepted.
 func (s *Service) checkOwn(ctx context.Context, p staging.Project, branch string, values map[string]string) error {
+	if err := checkNames(values); err != nil {
+		return err
+	}
 	var names []string
 	if env, err := s.Store.EnvironmentByBranch(ctx, p.Name, branch); err == nil && env.Deployed.Deployment != "" {
 		if d, err := s.Store.Deployment(ctx, env.Deployed.Deployment); err == nil && d.Stack != nil {

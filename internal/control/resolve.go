@@ -7,32 +7,34 @@ import (
 	"slices"
 	"strings"
 
+	"offshoot/internal/auth"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
 
-// Resolve finds the environment that a person means: by id; else in project,
-// where that is given, by the word staging, a branch or a slug; else by the
-// same in the project of the person's checkout (in every one where there is no
-// checkout), or behind PROJECT/. Two readings that name two environments are
-// refused, with both.
+// Resolve finds the environment that a person means: by id; by the word
+// staging, a branch (as refs/heads/BRANCH nothing but a branch) or a slug. All
+// that in project, where one is given; else in the project of the person's
+// checkout (in every one where there is no checkout), or behind PROJECT/. Two
+// readings that name two environments are refused, with both. What the asking
+// token may not see is not there.
 func (s *Service) Resolve(ctx context.Context, project, checkout, name string) (wire.Environment, error) {
-	if staging.HasID(name, staging.EnvironmentPrefix) {
-		return s.Environment(ctx, name)
-	}
-	if rest, ok := strings.CutPrefix(name, "pr:"); ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
+	if number, ok := strings.CutPrefix(name[strings.LastIndex(name, "/")+1:], "pr:"); ok && number != "" && strings.Trim(number, "0123456789") == "" {
 		return wire.Environment{}, staging.NotBuilt("naming a pull request (" + name + ")")
 	}
 	projects, err := s.Store.Projects(ctx)
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	who := auth.From(ctx)
+	projects = slices.DeleteFunc(projects, func(p staging.Project) bool { return !who.Sees(p.Name) })
 	only := cmp.Or(project, checkout)
+	if only != "" && !slices.ContainsFunc(projects, func(p staging.Project) bool { return p.Name == only }) {
+		return wire.Environment{}, staging.NotFound("offshoot project add", "there is no project %q", only)
+	}
 	found := map[string]staging.Environment{}
-	known := false
 	for _, p := range projects {
-		known = known || p.Name == only
-		if only == "" || p.Name == only {
+		if only == "" || p.Name == only || project == "" && staging.HasID(name, staging.EnvironmentPrefix) {
 			if err := s.readings(ctx, p, name, found); err != nil {
 				return wire.Environment{}, err
 			}
@@ -43,12 +45,9 @@ func (s *Service) Resolve(ctx context.Context, project, checkout, name string) (
 			}
 		}
 	}
-	if only != "" && !known {
-		return wire.Environment{}, staging.NotFound("offshoot project add", "there is no project %q", only)
-	}
 	switch len(found) {
 	case 0:
-		return wire.Environment{}, staging.NotFound("offshoot ls shows what there is", "there is no environment %q", name)
+		return wire.Environment{}, staging.NotFound("offshoot ls shows what there is", "there is no environment %q", strings.TrimPrefix(name, branchPrefix))
 	case 1:
 		for _, e := range found {
 			return s.view(ctx, e, true)
@@ -62,22 +61,28 @@ func (s *Service) Resolve(ctx context.Context, project, checkout, name string) (
 	return wire.Environment{}, staging.Refused("name it by its id", "%q may mean %s", name, strings.Join(list, " or "))
 }
 
+// branchPrefix leads the full name of a branch.
+const branchPrefix = "refs/heads/"
+
 // readings adds the environments of one project that a name may mean.
 func (s *Service) readings(ctx context.Context, p staging.Project, name string, found map[string]staging.Environment) error {
-	branches := []string{strings.TrimPrefix(name, "refs/heads/")}
-	if name == "staging" {
-		branches = append(branches, p.StagingBranch)
-	}
 	keep := func(e staging.Environment, err error) error {
-		if err == nil {
+		if err == nil && e.Project == p.Name {
 			found[e.ID] = e
-		} else if staging.CodeOf(err) != staging.CodeNotFound {
+		} else if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
 			return err
 		}
 		return nil
 	}
-	for _, b := range branches {
-		if err := keep(s.Store.EnvironmentByBranch(ctx, p.Name, b)); err != nil {
+	if staging.HasID(name, staging.EnvironmentPrefix) {
+		return keep(s.Store.Environment(ctx, name))
+	}
+	branch, full := strings.CutPrefix(name, branchPrefix)
+	if err := keep(s.Store.EnvironmentByBranch(ctx, p.Name, branch)); err != nil || full {
+		return err
+	}
+	if name == "staging" {
+		if err := keep(s.Store.EnvironmentByBranch(ctx, p.Name, p.StagingBranch)); err != nil {
 			return err
 		}
 	}

@@ -60,7 +60,7 @@ func scalable(stack *staging.Stack, name string, n int) error {
 		return nil
 	}
 	if _, data := stack.Datastore(name); data {
-		return staging.Refused("", "%s is a datastore: it has one server", name)
+		return staging.Refused("offshoot show lists the services that scale", "%s is a datastore: it has one server", name)
 	}
 	return staging.NotFound("offshoot show lists the services", "there is no service %q", name)
 }

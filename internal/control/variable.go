@@ -79,10 +79,15 @@ func checkVariables(r wire.Variables) error {
 	if r.File != "" && (path.Clean(r.File) != r.File || strings.HasPrefix(r.File, "..") || strings.ContainsRune(r.File, 0)) {
 		return staging.Errorf(staging.CodeUsage, "for example config/master.key", "%q is no path in the sandbox", r.File)
 	}
-	if len(r.Set) > maxVariables {
-		return staging.Errorf(staging.CodeUsage, "set them in parts", "%d variables at once", len(r.Set))
+	return nil
+}
+
+// checkNames refuses what cannot be variables.
+func checkNames(set map[string]string) error {
+	if len(set) > maxVariables {
+		return staging.Errorf(staging.CodeUsage, "set them in parts", "%d variables at once", len(set))
 	}
-	for k, v := range r.Set {
+	for k, v := range set {
 		if !variableName.MatchString(k) {
 			return staging.Errorf(staging.CodeUsage, "use letters, digits and _", "%q is no name of a variable", k)
 		}

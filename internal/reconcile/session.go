@@ -152,7 +152,10 @@ func (a *actor) client(ctx context.Context, v *view, dep *staging.Deployment, s 
 		x.Spec.Mounts = append(x.Spec.Mounts, spec.Mounts...)
 		return nil
 	}
-	return staging.NotFound("offshoot data show lists them", "there is no %s %s", kind, s.Data)
+	if s.Data == "" {
+		return staging.NotFound("offshoot data show lists what there is", "the environment has no %s", kind)
+	}
+	return staging.NotFound("offshoot data show lists what there is", "there is no %s %q", kind, s.Data)
 }
 
 // session notes that a session has begun or ended.

@@ -48,7 +48,7 @@ func (e *Engine) BeginSnapshot(ctx context.Context, r SnapshotRequest) (s stagin
 		return s, nil, staging.NotFound("offshoot data show "+env.Slug, "environment %s has no data named %q that a snapshot holds", env.Slug, r.Only)
 	}
 	if len(s.Parts) == 0 {
-		return s, nil, staging.Refused("", "environment %s has no data to take a snapshot of", env.Slug)
+		return s, nil, staging.Refused("snapshots are of datastores and named volumes; offshoot check shows what the stack has", "environment %s has no data to take a snapshot of", env.Slug)
 	}
 	// Whoever asked may go away: what is written is also taken, or said to have
 	// failed.

@@ -2,6 +2,7 @@ package staging
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -12,6 +13,13 @@ type Site struct {
 	// Pattern is a URL with {host} in it ("http://{host}:8080").
 	Pattern string
 }
+
+// domain is a name of DNS labels (RFC 1123), in lower case.
+var domain = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$`)
+
+// IsDomain is whether environments can have names below it: with theirs a host
+// has 253 characters at most.
+func IsDomain(name string) bool { return len(name) <= 180 && domain.MatchString(name) }
 
 // HostSuffix is the host suffix of the project's environments.
 func (p Project) HostSuffix(site Site) string {

@@ -34,10 +34,13 @@ func decode[T any](document string) (T, error) {
 	return v, nil
 }
 
+// lists are the commands that show what there is of a kind.
+var lists = map[string]string{"environment": "offshoot ls --all", "project": "offshoot project ls", "snapshot": "offshoot snapshot ls", "deployment": "offshoot show ENV", "token": "offshoot token ls"}
+
 func one[T any](document string, err error, what, name string) (T, error) {
 	var none T
 	if errors.Is(err, sql.ErrNoRows) {
-		return none, staging.NotFound("", "there is no %s %q", what, name)
+		return none, staging.NotFound(lists[what], "there is no %s %q", what, name)
 	}
 	if err != nil {
 		return none, fmt.Errorf("read %s %s: %w", what, name, err)
