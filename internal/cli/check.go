@@ -24,7 +24,7 @@ type checkReport struct {
 	Notes    []staging.Note `json:"notes"`
 }
 
-func checkCommand(io *stdio) *cobra.Command {
+func checkCommand(p Program, io *stdio) *cobra.Command {
 	var write bool
 	var composeFile string
 	c := &cobra.Command{
@@ -41,7 +41,7 @@ func checkCommand(io *stdio) *cobra.Command {
 			if write && branch != "" {
 				return staging.Errorf(staging.CodeUsage, "switch to the branch, then offshoot check --write", "--write needs a folder, not a branch")
 			}
-			r, refusal := manifest.Load(c.Context(), dir, o)
+			r, refusal := io.guarded(c.Context(), p.Judge, dir, o, len(args) == 0 || branch != "" || io.project != "")
 			if r == nil {
 				return refusal
 			}

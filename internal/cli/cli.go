@@ -25,6 +25,8 @@ type Program struct {
 	InitPool func(ctx context.Context, dir string, size int64, tell func(string)) (any, error)
 	// Doctor looks at this host.
 	Doctor func(ctx context.Context, o DoctorOptions) ([]wire.Check, error)
+	// Judge is the guard of variables for data.
+	Judge Judge
 	// Demo shows the product, once or until ctx ends.
 	Demo func(ctx context.Context, once bool, stdout, stderr io.Writer) error
 }
@@ -121,7 +123,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 	root.PersistentFlags().StringVarP(&io.project, "project", "p", "", "the project (default: the checkout's)")
 	built := []*cobra.Command{
 		aliasesCommand(io),
-		checkCommand(io),
+		checkCommand(p, io),
 		createCommand(io),
 		cronCommand(io),
 		dataCommand(io),

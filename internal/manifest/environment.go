@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,6 +54,31 @@ func (r *reader) envFile(file string, values map[string]string) map[string]strin
 		return nil
 	}
 	return parsed
+}
+
+// whereSet is the file and line that give a service a variable: its
+// environment, or else the env file that names it.
+func (r *reader) whereSet(service, key string) (file string, line int) {
+	at := []string{"services", service, "environment", key}
+	if r.written(at) {
+		return r.where(at)
+	}
+	name, ok := r.envFileOf[service][key]
+	if !ok {
+		file, line, _ = r.item(at[:3], key+"=")
+		return file, line
+	}
+	text, err := r.readFile(name)
+	if err != nil {
+		return name, 0
+	}
+	names := regexp.MustCompile(`^\s*(?:export\s+)?` + regexp.QuoteMeta(key) + `\s*[=:]`)
+	for n, l := range strings.Split(string(text), "\n") {
+		if names.MatchString(l) {
+			line = n + 1 // the last one counts
+		}
+	}
+	return name, line
 }
 
 // lookup answers ${NAME}. What is secret, or known only when a service starts,
@@ -111,7 +137,7 @@ func (r *reader) mentioned(d *document, values map[string]string) {
 // environment is env_file under environment; a name without a value takes what
 // ${NAME} would stand for.
 func (r *reader) environment(s types.ServiceConfig) map[string]string {
-	env := map[string]string{}
+	env, from := map[string]string{}, map[string]string{}
 	for _, f := range s.EnvFiles {
 		at := []string{"services", s.Name, "env_file"}
 		file, ok := r.relative(f.Path)
@@ -123,13 +149,17 @@ func (r *reader) environment(s types.ServiceConfig) map[string]string {
 			r.note(staging.NoteRefused, source, line, strings.Join(at, "."), "env_file "+written+" leads outside the repository",
 				"keep it inside, or use `offshoot project secret import FILE`")
 		case r.exists(file):
-			maps.Copy(env, r.envFile(file, r.environ))
+			for k, v := range r.envFile(file, r.environ) {
+				env[k], from[k] = v, file
+			}
 		case bool(f.Required):
 			r.note(staging.NoteMissing, source, line, strings.Join(at, "."), "env_file "+file+" is not in the repository", missingEnvHint)
 			r.missing = append(r.missing, file)
 		}
 	}
+	r.envFileOf[s.Name] = from
 	for k, v := range s.Environment {
+		delete(from, k)
 		if v != nil {
 			env[k] = *v
 		} else if value, ok := r.lookup(r.environ, k); ok {

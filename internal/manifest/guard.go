@@ -35,10 +35,7 @@ func (r *reader) judgeVariables() {
 				continue
 			}
 			at := []string{"services", v.Name, "environment", key}
-			file, line := r.where(at)
-			if !r.written(at) {
-				file, line, _ = r.item(at[:3], key+"=")
-			}
+			file, line := r.whereSet(v.Name, key)
 			r.class[len(r.notes)] = staging.ClassPolicy
 			r.note(staging.NoteRefused, file, line, strings.Join(at, "."), e.Message, e.Hint)
 		}

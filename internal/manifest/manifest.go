@@ -83,8 +83,10 @@ type reader struct {
 	unset, secret, defaulted, demanded map[string]bool
 	// profiles are those of services that do not run.
 	profiles []string
-	// missing are env files that are not in the repository.
-	missing []string
+	// missing are env files that are not in the repository; envFileOf are those
+	// that give services their variables: service to variable to file.
+	missing   []string
+	envFileOf map[string]map[string]string
 	// codeOf is the folder of a service's code; declared are those that say
 	// how to build it; processCommand those that say how to run.
 	codeOf                   map[string]string
@@ -109,7 +111,7 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	}
 	defer func() { _ = root.Close() }()
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
-	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{},
+	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{}, envFileOf: map[string]map[string]string{},
 		class: map[int]staging.Class{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{},
 		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}}
 	for _, name := range o.Secrets {

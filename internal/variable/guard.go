@@ -123,13 +123,17 @@ func judge(key, value string, own func(n named) bool, allow []string) error {
 	return nil
 }
 
+// allowed is whether an administrator's list has a host: HOST or HOST:PORT, and
+// *.DOMAIN for all below a domain.
 func allowed(n named, allow []string) bool {
 	return slices.ContainsFunc(allow, func(entry string) bool {
 		if plain(entry) == n.host {
 			return true
 		}
 		h := hostPort(entry)
-		return plain(h.host) == n.host && (h.port == "" || h.port == n.port)
+		host := plain(h.host)
+		below, wild := strings.CutPrefix(host, "*")
+		return (host == n.host || wild && strings.HasSuffix(n.host, below) && n.host != below) && (h.port == "" || h.port == n.port)
 	})
 }
 

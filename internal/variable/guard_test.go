@@ -45,6 +45,8 @@ func TestGuard(t *testing.T) {
 		{"DATABASE_URL", "postgres://allowed.example.com:5432/x", false}, {"DATABASE_URL", "postgres://ALLOWED.example.com./x", false},
 		{"DATABASE_URL", "postgres://port.example.com:6000/x", false}, {"DATABASE_URL", "postgres://port.example.com:6001/x", true},
 		{"PGHOST", "allowed.example.com", false},
+		{"DATABASE_URL", "postgres://a.b.wild.example.com/x", false}, {"DATABASE_URL", "postgres://wild.example.com/x", true},
+		{"DATABASE_URL", "postgres://awild.example.com/x", true}, {"DATABASE_URL", "postgres://*.wild.example.com.evil.com/x", true},
 		{"DATABASE_URL", "sqlite:///app/x.db", false}, {"DATABASE_URL", "sqlite3://db.sqlite3", false}, {"DATABASE_URL", "db.sqlite3", false},
 		{"DATABASE_URL", "file:./dev.db", false}, {"DATABASE_URL", "", false}, {"REDIS_URL", "unix:///tmp/redis.sock", false},
 		{"WEBHOOK", "https://prod.example.com", false}, {"PGPORT", "5432", false}, {"PGUSER", "prod.example.com", false},
@@ -56,7 +58,7 @@ func TestGuard(t *testing.T) {
 		{"DATABASE_URL", "postgres://%2Fvar%2Frun/x", false}, {"DATABASE_URL", "postgres://app:own@127.0.0.1:20001/shop", false},
 		{"NGINX", "server=frontend port=80", false}, {"DOCS", "see https://example.com/?host=prod.example.com", false},
 	} {
-		err := resolved(map[string]string{c.key: c.value}, "allowed.example.com", "port.example.com:6000")
+		err := resolved(map[string]string{c.key: c.value}, "allowed.example.com", "port.example.com:6000", "*.wild.example.com")
 		if (err != nil) != c.refused {
 			t.Errorf("%s=%s: %v", c.key, c.value, err)
 		}

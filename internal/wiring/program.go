@@ -8,6 +8,7 @@ import (
 
 	"offshoot/internal/cli"
 	"offshoot/internal/demo"
+	"offshoot/internal/variable"
 )
 
 // Program is the commands with everything behind them.
@@ -21,7 +22,7 @@ func Program() cli.Program {
 		return Serve(ctx, ServerConfig{Dir: o.Dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Domain: o.Domain, PublicURL: o.PublicURL,
 			Version: cli.Version(), Log: log, Stdout: stdout,
 			Upkeep: Upkeep{TTL: o.TTL, Sleep: o.Sleep, SnapshotAt: o.SnapshotAt, Every: o.UpkeepEvery}, Slots: o.Slots})
-	}, InitPool: initPool, Doctor: examine, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
+	}, InitPool: initPool, Doctor: examine, Judge: variable.Judge, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
 		cache, err := demo.Cache()
 		if err != nil {
 			return err

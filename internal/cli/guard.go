@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"time"
+
+	"offshoot/internal/manifest"
+	"offshoot/internal/staging"
+)
+
+// Judge is the guard: whether a variable reaches for data that is neither on a
+// host of the stack, by its names, nor on one that is allowed.
+type Judge func(key, value string, names, allow []string) error
+
+// askLimit bounds asking a server for what a command can do without.
+const askLimit = 2 * time.Second
+
+// guarded reads a stack as a deployment would, the guard with it. Which hosts
+// are allowed, and which variables are the project's own, a server knows: it is
+// asked only where something is refused, and where there is none nothing is
+// allowed. ask is whether the folder is that of a project it may know.
+func (s *stdio) guarded(ctx context.Context, judge Judge, dir string, o manifest.Options, ask bool) (*manifest.Result, error) {
+	var allow []string
+	o.Judge = func(key, value string, names []string) error { return judge(key, value, names, allow) }
+	r, refusal := manifest.Load(ctx, dir, o)
+	if !ask || staging.CodeOf(refusal) != staging.ClassCode(staging.ClassPolicy) || !s.asked(ctx, &o, &allow) {
+		return r, refusal
+	}
+	return manifest.Load(ctx, dir, o)
+}
+
+// asked adds what the checkout's project says on its server.
+func (s *stdio) asked(ctx context.Context, o *manifest.Options, allow *[]string) bool {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	c := s.client()
+	name, err := s.needProject(ctx, c)
+	if err != nil {
+		return false
+	}
+	p, err := c.Project(ctx, name)
+	if err != nil {
+		return false
+	}
+	variables, err := c.Variables(ctx, name)
+	if err != nil {
+		return false
+	}
+	*allow, o.Variables = p.AllowHosts, map[string]string{}
+	for _, v := range variables.Items {
+		switch {
+		case v.File != "" || v.Scope != string(staging.ScopeAll):
+		case v.Value == nil:
+			o.Secrets = append(o.Secrets, v.Key)
+		default:
+			o.Variables[v.Key] = *v.Value
+		}
+	}
+	return true
+}
