@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"offshoot/internal/staging"
@@ -116,6 +117,9 @@ func chosenSnapshot(ctx context.Context, t *store.Tx, env staging.Environment, f
 		return "", err
 	}
 	dropped := env.Deployed.Deployment == "" && current != nil && current.Outcome == staging.OutcomeFailed
+	if !fresh && !dropped && isFrom(env.Data, asked) {
+		return had, nil
+	}
 	if !fresh && !dropped {
 		return "", staging.Refused("offshoot data reset "+env.Slug+" --snapshot "+asked, "%s has data already", env.Slug)
 	}
@@ -127,6 +131,17 @@ func chosenSnapshot(ctx context.Context, t *store.Tx, env staging.Environment, f
 		return "", staging.NotFound("offshoot snapshot ls", "there is no snapshot %q that is ready", asked)
 	}
 	return asked, nil
+}
+
+// isFrom is whether data that is there came from a snapshot, or from "none".
+func isFrom(data []staging.DataOrigin, snapshot string) bool {
+	var from []string
+	for _, d := range data {
+		if d.Snapshot != "" && !slices.Contains(from, d.Snapshot) {
+			from = append(from, d.Snapshot)
+		}
+	}
+	return len(data) > 0 && (len(from) == 0 && snapshot == "none" || len(from) == 1 && from[0] == snapshot)
 }
 
 // find is the branch's environment, or a new one that waits for an older one

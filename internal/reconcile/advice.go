@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"offshoot/internal/staging"
 )
@@ -21,8 +22,12 @@ func (a *actor) adviseOnData(ctx context.Context, f *staging.Failure, dep *stagi
 		}
 		for _, d := range origins(rows, dep) {
 			if ahead := a.Ahead(ctx, env.Project, d.SnapshotRevision, dep.Revision.ID, dep.Stack.Migrations); ahead != nil {
-				f.Hint += "; " + ahead.String()
-				f.Next = append(f.Next, staging.NextCommand{Command: "offshoot data show " + env.Slug, Why: "how far the data is ahead of the branch"})
+				f.Hint = joined(f.Hint, ahead.String())
+				next := staging.NextCommand{Command: "offshoot data show " + env.Slug, Why: "how far the data is ahead of the branch"}
+				if env.Deployed.Deployment == "" { // its data goes with the failure
+					next = staging.NextCommand{Command: "offshoot create " + dep.Options.Branch(env.Branch) + " --snapshot none", Why: "try again with data that begins empty, or merge what the branch lacks"}
+				}
+				f.Next = append(f.Next, next)
 				break // all data is of one snapshot
 			}
 		}
@@ -36,7 +41,15 @@ func (a *actor) adviseOnData(ctx context.Context, f *staging.Failure, dep *stagi
 	}
 	now, err := a.Store.Deployment(ctx, dep.ID)
 	if err == nil && now.Progress.NoMark != "" && now.Progress.ReleaseBegan {
-		f.Hint += "; the data is as the release left it, there was no way back (" + now.Progress.NoMark + ")"
+		f.Hint = joined(f.Hint, "the data is as the release left it, there was no way back ("+now.Progress.NoMark+")")
 		f.Next = append(f.Next, staging.NextCommand{Command: reset, Why: "back to a snapshot"})
 	}
+}
+
+// joined is a hint with more to it.
+func joined(hint, more string) string {
+	if strings.HasSuffix(hint, "?") {
+		return hint + " " + strings.ToUpper(more[:1]) + more[1:]
+	}
+	return hint + "; " + more
 }

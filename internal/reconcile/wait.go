@@ -160,6 +160,20 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	if f := a.elsewhere(ctx, dep, s, op, err); f != nil {
 		return &staging.Error{Code: staging.ClassCode(f.Class), Message: f.Message, Hint: f.Hint, Failure: f, Err: err}
 	}
-	return staging.Errorf(staging.ClassCode(staging.ClassHealth), "does it listen on $PORT at 127.0.0.1 or 0.0.0.0? is the health path right?",
-		"service %s was not healthy within %s: %w", s.Name, limit, err)
+	return staging.Errorf(staging.ClassCode(staging.ClassHealth), doubt(s), "service %s was not healthy within %s: %w", s.Name, limit, err)
+}
+
+// doubt is what to ask about a service that is not healthy in time, by how that
+// is seen.
+func doubt(s staging.Service) string {
+	more := "; x-offshoot.health.timeout is how long it may take"
+	switch h := s.Health; {
+	case h.Path != "":
+		return "does " + h.Path + " answer below 400 on $PORT?" + more
+	case !h.Test.Empty() && !h.Disabled:
+		return "does its check succeed? `offshoot console` has a shell to try it in" + more
+	case len(s.Ports) == 0 || h.Disabled:
+		return "does it stay up?" + more
+	}
+	return "does it listen on $PORT at 127.0.0.1 or 0.0.0.0?" + more
 }

@@ -23,9 +23,11 @@ const (
 // Failure is why a deployment failed: the same object in API, CLI and page.
 // It holds no secret: its texts are redacted before they are stored.
 type Failure struct {
-	Class   Class    `json:"class"`
-	Step    StepName `json:"step"`
-	Service string   `json:"service,omitempty"`
+	Class Class    `json:"class"`
+	Step  StepName `json:"step"`
+	// Service is "" where it is of no service; File and Line are "" and 0 where
+	// it is of no place in a file.
+	Service string `json:"service"`
 	// Message is one line: what failed and why.
 	Message string `json:"message"`
 	// Hint says what to do now.
@@ -34,8 +36,8 @@ type Failure struct {
 	LogTail []string `json:"log_tail"`
 	// ExitCode is null where nothing exited.
 	ExitCode  *int          `json:"exit_code"`
-	File      string        `json:"file,omitempty"`
-	Line      int           `json:"line,omitempty"`
+	File      string        `json:"file"`
+	Line      int           `json:"line"`
 	Problems  []Problem     `json:"problems"`
 	Retryable bool          `json:"retryable"`
 	Next      []NextCommand `json:"next"`

@@ -32,6 +32,9 @@ func (r Readers) Events(ctx context.Context, f EventFilter) ([]staging.Event, er
 			return nil, err
 		}
 		events[i].Seq = row.Seq
+		if events[i].Detail == nil {
+			events[i].Detail = map[string]any{}
+		}
 	}
 	return events, nil
 }

@@ -105,7 +105,7 @@ func TestEverythingComesBackAsItWas(t *testing.T) {
 	check(k, "v", err)
 	check(found, true, err)
 	events, err := s.Events(ctx, store.EventFilter{Environment: "env_a"})
-	check(events, []staging.Event{{Seq: 1, Type: "environment.created", Project: "shop", Environment: "env_a"}}, err)
+	check(events, []staging.Event{{Seq: 1, Type: "environment.created", Project: "shop", Environment: "env_a", Detail: map[string]any{}}}, err)
 }
 
 func TestWhatDoesNotExistIsNotFound(t *testing.T) {
