@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: shim help build dev demo recording test vet lint generate verify bench
+.PHONY: shim cross help build dev demo recording test vet lint generate verify bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -50,7 +50,12 @@ generate: ## what is written by programs: the store's statements, the API's docu
 	$(GO) test ./internal/api -run TestTheDocumentIsTheCode -update
 	$(GO) test ./internal/manifest -run TestDocumentation -update
 
-verify: generate ## fails where generated files differ from what is committed
+# What another system's compiler says; nothing of it is run.
+cross: shim
+	GOOS=darwin GOARCH=arm64 $(GO) vet ./...
+	GOOS=linux GOARCH=arm64 $(GO) vet ./...
+
+verify: generate cross ## fails where generated files differ from what is committed, or another system's build breaks
 	git diff --exit-code -- internal/store/statement docs/openapi.json docs/compose.md
 
 bench: build ## the figures people wait for, beside a peer: a table and bench.json

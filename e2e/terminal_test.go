@@ -88,7 +88,7 @@ func console(ts *testscript.TestScript, _ bool, args []string) {
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 7 { //nolint:errorlint // Wait answers it bare
 		ts.Fatalf("the console ended with %v\n%s", err, shown.String())
 	}
-	state, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS)
+	state, err := unix.IoctlGetTermios(int(tty.Fd()), getTermios)
 	ts.Check(err)
 	if state.Lflag&unix.ECHO == 0 || state.Lflag&unix.ICANON == 0 {
 		ts.Fatalf("the terminal is left raw")

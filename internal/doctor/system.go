@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -25,17 +24,6 @@ func (h Host) platform(ctx context.Context) []Check {
 		all = append(all, namespaces(ctx)...)
 	}
 	return all
-}
-
-// namespaces tries what an ordinary user's environments are kept apart by.
-func namespaces(ctx context.Context) []Check {
-	cmd := exec.CommandContext(ctx, "/bin/true")
-	cmd.SysProcAttr = unprivileged()
-	if err := cmd.Run(); err != nil {
-		return warn("user namespaces", "an ordinary user may not make them: "+err.Error(),
-			"sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0, or run the server as root")
-	}
-	return ok("user namespaces", "an ordinary user may make them")
 }
 
 func (h Host) overlay(context.Context) []Check {
@@ -80,8 +68,7 @@ func (h Host) clock(context.Context) []Check {
 	if now.Before(built) {
 		return fail("clock", "it says "+now.Format(time.RFC3339), "set it: timedatectl set-ntp true")
 	}
-	var t unix.Timex
-	if state, err := unix.Adjtimex(&t); err == nil && state == unix.TIME_ERROR {
+	if adrift() {
 		return warn("clock", "nothing keeps it right; a jump of minutes suspends the sweeper", "install chrony or systemd-timesyncd; inside a virtual machine the host may do it")
 	}
 	return ok("clock", now.UTC().Format(time.RFC3339)+", kept right")

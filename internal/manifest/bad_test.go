@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/sys/unix"
 
 	"offshoot/internal/manifest"
 	"offshoot/internal/staging"
@@ -74,6 +75,20 @@ func TestBadFilesAreRefused(t *testing.T) {
 				t.Errorf("%v names a path of the host", err)
 			}
 		})
+	}
+}
+
+// TestAPipeIsNoFile would wait for a writer for ever.
+func TestAPipeIsNoFile(t *testing.T) {
+	dir, o := repository(t, &txtar.Archive{})
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe.yaml"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "docker-compose.yml"), []byte("include: [pipe.yaml]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := manifest.Load(t.Context(), dir, o); err == nil || !strings.Contains(err.Error(), "not a file") {
+		t.Error(err)
 	}
 }
 

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/compose-spec/compose-go/v2/template"
@@ -39,10 +41,10 @@ type place struct {
 	path []string
 }
 
-// read is a file of the checkout; symbolic links that leave it are refused by
-// os.Root.
+// readFile is a file of the checkout; symbolic links that leave it are refused
+// by os.Root, and nothing is waited for at the end of a pipe.
 func (r *reader) readFile(name string) ([]byte, error) {
-	f, err := r.root.Open(name)
+	f, err := r.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,13 @@ func (r *reader) ignoredByGit(name string) bool {
 	return r.o.Ignored != nil && r.o.Ignored(path.Clean(name))
 }
 
+// wholeFile stands for the key where a file as a whole is refused.
+const wholeFile = "(file)"
+
 func (r *reader) note(kind staging.NoteKind, file string, line int, key, message, hint string) {
+	if kind == staging.NoteRefused {
+		line, key = max(line, 1), cmp.Or(key, wholeFile)
+	}
 	r.notes = append(r.notes, staging.Note{Kind: kind, File: file, Line: line, Key: key, Message: message, Hint: hint})
 }
 

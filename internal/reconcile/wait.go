@@ -153,6 +153,9 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	case errors.As(err, &gone):
 		f := &staging.Failure{Class: staging.ClassStart, Step: staging.StepStart, Service: s.Name, Message: "service " + s.Name + " does not stay up: " + gone.reason,
 			ExitCode: gone.code, LogTail: a.tail(ctx, op.Resource)}
+		if gone.code != nil && *gone.code == 0 {
+			f.Hint = "a service stays in the foreground until it is stopped: take away what sends it to the background; what ends by itself is a release task"
+		}
 		return &staging.Error{Code: staging.ClassCode(staging.ClassStart), Message: f.Message, Failure: f, Err: err}
 	case ctx.Err() != nil:
 		return ctx.Err()

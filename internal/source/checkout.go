@@ -43,8 +43,11 @@ func (m *Mirrors) Checkout(ctx context.Context, project, sha, dir string) error 
 	}
 	if err != nil {
 		_ = os.RemoveAll(tmp)
-		return staging.Errorf(staging.ClassCode(staging.ClassSource), "see the free disk space, and whether the commit is whole: git fsck",
-			"check out %s: %w", id[:min(12, len(id))], err)
+		hint := "see the free disk space, and whether the commit is whole: git fsck"
+		if errors.Is(err, errEscapes) {
+			hint = "let the link lead to a file of the repository, by a relative path"
+		}
+		return staging.Errorf(staging.ClassCode(staging.ClassSource), hint, "check out %s: %w", id[:min(12, len(id))], err)
 	}
 	return os.Rename(tmp, dir)
 }
@@ -83,6 +86,8 @@ func (m *Mirrors) writeTree(ctx context.Context, mirror, id, tmp string) error {
 	return confine(tmp)
 }
 
+var errEscapes = errors.New("a symbolic link out of the repository")
+
 // confine refuses symbolic links that lead out of the checkout: builds and
 // mounts would follow them with more rights than the branch has.
 func confine(root string) error {
@@ -97,7 +102,7 @@ func confine(root string) error {
 		inside, err := filepath.Rel(root, filepath.Join(filepath.Dir(path), target))
 		if filepath.IsAbs(target) || err != nil || inside == ".." || strings.HasPrefix(inside, "../") {
 			name, _ := filepath.Rel(root, path)
-			return fmt.Errorf("%s is a symbolic link out of the repository (to %s)", name, target)
+			return fmt.Errorf("%s is %w (to %s)", name, errEscapes, target)
 		}
 		return nil
 	})

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"offshoot/internal/copytree"
 	"offshoot/internal/staging"
 )
@@ -135,16 +133,5 @@ func TestPoolThatCannotBeMountedIsRefused(t *testing.T) {
 	}
 	if info, err := os.Lstat(filepath.Join(dir, "env")); err != nil || !info.IsDir() {
 		t.Errorf("what was there was touched: %v", err)
-	}
-}
-
-func TestNetworkFileSystemsAreRefusedByName(t *testing.T) {
-	for magic, part := range map[int64]string{unix.NFS_SUPER_MAGIC: "is on NFS", unix.CIFS_SUPER_MAGIC: "is on SMB"} {
-		if err := local("/data", magic); staging.CodeOf(err) != staging.CodeRefused || !strings.Contains(err.Error(), part) {
-			t.Errorf("%x: %v", magic, err)
-		}
-	}
-	if err := local("/data", unix.EXT4_SUPER_MAGIC); err != nil {
-		t.Error(err)
 	}
 }

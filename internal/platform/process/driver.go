@@ -1,10 +1,5 @@
-// Package process is the platform that runs workloads as plain processes of
-// this host, each under a shim: in namespaces of its own where the host has
-// such, found by a marker elsewhere.
-//
-// All it knows is in folders below its data directory, so that a new server
-// adopts what an old one started. It keeps no secret there: the environment of
-// a workload goes through a pipe.
+//go:build linux
+
 package process
 
 import (
@@ -24,21 +19,6 @@ import (
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
-
-// Config is what a driver needs to know of the host.
-type Config struct {
-	// Dir is the server's data directory; environments live in Dir/env.
-	Dir string
-	Log *slog.Logger
-	// Shape forces one, "" tries which is the best here.
-	Shape Shape
-	// Path is the PATH whose programs workloads find after their own, "" for
-	// that of this process.
-	Path string
-	// Silence is after how long without output a build says that it goes on;
-	// 0 is 30 s.
-	Silence time.Duration
-}
 
 // Driver implements platform.Driver, Logger, Attacher, Pauser, Preparer
 // and Watcher.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package process
 
 import (
@@ -6,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -172,11 +175,14 @@ func (r *reader) source(name, dir string) (*stream, error) {
 	}
 	s := r.sources[name]
 	if s == nil {
-		s = &stream{name: name, service: known.Service, places: []string{filepath.Join(r.d.file(platform.Ref{Name: name}), shim.LogDir),
+		s = &stream{name: name, service: known.Service, lastSegment: math.MaxInt, places: []string{filepath.Join(r.d.file(platform.Ref{Name: name}), shim.LogDir),
 			filepath.Join(r.d.shelf(name), shim.LogDir)}}
 		r.sources[name] = s
 		if err := s.skip(r.q); err != nil {
 			return nil, err
+		}
+		if !r.q.Follow {
+			s.stop()
 		}
 	}
 	return s, nil
@@ -195,8 +201,31 @@ type stream struct {
 	places  []string
 	segment int
 	offset  int64
-	lines   []platform.LogLine
+	// lastSegment and lastOffset are where reading ends unless it follows: who
+	// writes faster than is read would be read for ever.
+	lastSegment int
+	lastOffset  int64
+	lines       []platform.LogLine
 }
+
+// stop lets reading end where the log ends now.
+func (s *stream) stop() {
+	dir, list, err := s.segments()
+	if s.lastSegment = 0; err != nil || len(list) == 0 {
+		return
+	}
+	s.lastSegment = list[len(list)-1]
+	if info, err := os.Stat(filepath.Join(dir, segmentName(s.lastSegment))); err == nil {
+		s.lastOffset = info.Size()
+	}
+}
+
+// done is whether what was there to be read was read.
+func (s *stream) done() bool {
+	return s.segment > s.lastSegment || s.segment == s.lastSegment && s.offset >= s.lastOffset
+}
+
+func segmentName(n int) string { return fmt.Sprintf("%08d", n) }
 
 // segments are those that there are, in order, and the folder they lie in.
 func (s *stream) segments() (string, []int, error) {
@@ -231,12 +260,15 @@ func (s *stream) read() error {
 		if s.segment == 0 {
 			s.segment = list[0]
 		}
+		if s.done() {
+			return nil
+		}
 		if list[0] > s.segment {
 			s.segment, s.offset = list[0], 0
 			s.lines = append(s.lines, platform.LogLine{At: time.Now().UTC(), Name: s.name, Service: s.service, Stream: "offshoot",
 				Text: []byte("lines are lost: the log was full before they were read")})
 		}
-		text, err := readFrom(filepath.Join(dir, fmt.Sprintf("%08d", s.segment)), s.offset)
+		text, err := readFrom(filepath.Join(dir, segmentName(s.segment)), s.offset)
 		if errors.Is(err, fs.ErrNotExist) {
 			if slices.Contains(list, s.segment) {
 				continue // it has just moved, or was dropped
@@ -271,7 +303,7 @@ func (s *stream) skip(q platform.LogQuery) error {
 	}
 	lines := 0
 	for i, n := range slices.Backward(list) {
-		file := filepath.Join(dir, fmt.Sprintf("%08d", n))
+		file := filepath.Join(dir, segmentName(n))
 		info, err := os.Stat(file)
 		if err != nil {
 			return nil // read from the first, that there is

@@ -1,8 +1,12 @@
+//go:build linux
+
 package process_test
 
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,6 +87,29 @@ func TestALogIsBoundedAndSaysSo(t *testing.T) {
 	})
 	if err != nil || strings.Join(last, " ") != "8998 8999" {
 		t.Errorf("the last two: %v, %v", last, err)
+	}
+}
+
+// TestReadingEndsThoughWritingGoesOn writes a line for each one that is read.
+func TestReadingEndsThoughWritingGoesOn(t *testing.T) {
+	h := newHost(t)
+	r := task("chatty", `seq 10`)
+	h.run(r)
+	segment, err := os.OpenFile(filepath.Join(h.dir, "env", r.Name, "log", "00000001"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = segment.Close() }()
+	n, enough := 0, errors.New("enough")
+	err = h.Logs(h.ctx, platform.LogQuery{Owner: "env_a", Names: []string{r.Name}, Tail: -1}, func(platform.LogLine) error {
+		if n++; n > 20 {
+			return enough
+		}
+		_, err := fmt.Fprintln(segment, "1700000000000000 o more")
+		return err
+	})
+	if err != nil || n < 10 {
+		t.Errorf("%d lines, %v", n, err)
 	}
 }
 

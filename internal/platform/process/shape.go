@@ -1,3 +1,5 @@
+//go:build linux
+
 package process
 
 import (
@@ -16,20 +18,6 @@ import (
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
-)
-
-// Shape is how far the host lets workloads be kept apart.
-type Shape string
-
-// The shapes, best first.
-const (
-	// ShapeRoot is namespaces made by root, and users of their own.
-	ShapeRoot Shape = "root"
-	// ShapeUser is the same view in an unprivileged user namespace: every
-	// environment runs as the server's user, with the limits that it was given.
-	ShapeUser Shape = "userns"
-	// ShapePlain is process groups, found by a marker.
-	ShapePlain Shape = "plain"
 )
 
 // abilities are what was found out by trying.

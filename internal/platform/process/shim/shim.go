@@ -1,14 +1,5 @@
-// Package shim is the small program that stands over every workload: it makes
-// the closed view, starts the command under its own user, keeps what the
-// command writes, starts it again after a crash, and writes down how it ended.
-// It takes every descendant along when it goes, and needs no server to live.
-//
-// Where the host has namespaces it is PID 1 of them; elsewhere it is a
-// subreaper, and finds what is the workload's by a marker and by descent.
-//
-// It is the offshoot binary under another name, so it imports the standard
-// library and x/sys alone: what a large package does at start would be paid by
-// every workload.
+//go:build linux
+
 package shim
 
 import (

@@ -1,3 +1,5 @@
+//go:build linux
+
 package shim
 
 import (
@@ -127,6 +129,9 @@ func (v *supervisor) once(status *Status) (exit Exit, stopped bool) {
 	}
 	v.state.status(*status)
 	exit, stopped = v.await(pid, end, status)
+	if !stopped && v.c.Restart && exit.Code == 0 {
+		v.remarkLeft(&exit)
+	}
 	v.clear(&pumps, closeInput)
 	return exit, stopped
 }
@@ -216,6 +221,14 @@ func (v *supervisor) await(pid int, end <-chan syscall.WaitStatus, status *Statu
 		case now := <-beat:
 			v.state.still(v.c.Still, now.Sub(status.StartedAt), v.c.Heartbeat)
 		}
+	}
+}
+
+// remarkLeft says of a service that it went to the background, where it is
+// not looked for: with its first process it is over.
+func (v *supervisor) remarkLeft(exit *Exit) {
+	if left, err := v.everything().members(); err == nil && len(left) > 0 {
+		exit.Reason += fmt.Sprintf(", and left %d behind in the background, which ended with it", len(left))
 	}
 }
 

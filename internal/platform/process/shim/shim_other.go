@@ -1,0 +1,6 @@
+//go:build !linux
+
+package shim
+
+// Main does nothing: nothing starts a shim here.
+func Main() {}
