@@ -52,7 +52,7 @@ func scripts(t *testing.T) testscript.Params {
 	}
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serve, "fixture": fixture, "post": post, "stop": stop, "kill-at": killAt, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "broken": broken,
+		"serve": serve, "fixture": fixture, "post": post, "stop": stop, "kill-at": killAt, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
 		"unmount-pool": unmountPool, "small-disk": smallDisk,
 	})
 	return testscript.Params{RequireExplicitExec: true, RequireUniqueNames: true, Condition: condition, Cmds: commands,

@@ -30,6 +30,7 @@ func actCommands(io *stdio) []*cobra.Command {
 					return err
 				}
 				if io.waits() && (name == "sleep" || name == "wake") {
+					io.goesOn = "it goes on: offshoot wait " + v.ID + " watches it, offshoot " + map[string]string{"sleep": "wake ", "wake": "sleep "}[name] + v.ID + " undoes it"
 					if v, err = io.until(ctx, client, v.ID, settled(name)); err != nil {
 						return err
 					}

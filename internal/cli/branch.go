@@ -40,7 +40,13 @@ func (s *stdio) createProject(ctx context.Context, c *apiclient.Client, yes bool
 	if r.Repo == "" {
 		return s.needProject(ctx, c)
 	}
-	if !yes && !s.agrees(fmt.Sprintf("This checkout is no project yet. Add it as %s from %s?", r.Name, r.Repo)) {
+	if !yes {
+		yes, err = s.agrees(ctx, fmt.Sprintf("This checkout is no project yet. Add it as %s from %s?", r.Name, r.Repo))
+	}
+	if err != nil {
+		return "", err
+	}
+	if !yes {
 		return "", staging.NotFound("offshoot create --yes adds it as "+r.Name+" from "+r.Repo, "this checkout is no project yet")
 	}
 	p, err := c.AddProject(ctx, r)
@@ -51,14 +57,16 @@ func (s *stdio) createProject(ctx context.Context, c *apiclient.Client, yes bool
 }
 
 // agrees asks a person; without one on a terminal the answer is no.
-func (s *stdio) agrees(question string) bool {
+func (s *stdio) agrees(ctx context.Context, question string) (bool, error) {
 	if !s.terminal() {
-		return false
+		return false, nil
 	}
 	_, _ = fmt.Fprintf(s.err, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(s.in).ReadString('\n')
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes"
+	answer, err := s.replied(ctx, func() (string, error) {
+		text, _ := bufio.NewReader(s.in).ReadString('\n') // its end is no
+		return strings.ToLower(strings.TrimSpace(text)), nil
+	})
+	return answer == "y" || answer == "yes", err
 }
 
 // terminal is whether a person can be asked.

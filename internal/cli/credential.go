@@ -42,7 +42,7 @@ func credentialSet(s *stdio) *cobra.Command {
 			if err := knownKind(r.Kind); err != nil {
 				return err
 			}
-			text, err := s.secret("Token, password or private key")
+			text, err := s.secret(c.Context(), "Token, password or private key")
 			if err != nil {
 				return err
 			}

@@ -109,8 +109,12 @@ func snapshotCommand(io *stdio) *cobra.Command {
 func (s *stdio) taken(ctx context.Context, c *apiclient.Client, v wire.Snapshot) (wire.Snapshot, error) {
 	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
 	defer cancel()
+	s.goesOn = "the work goes on: offshoot snapshot show " + v.ID + " watches it, offshoot snapshot rm " + v.ID + " takes it away when it is ready"
+	shown := s.progress()
+	defer shown.close()
 	var after int64
 	for v.State == string(staging.SnapshotTaking) || v.State == string(staging.SnapshotVerifying) {
+		shown.say("snapshot " + v.State)
 		events, err := c.Events(waited, after, v.Source, eventWait)
 		if err == nil {
 			if n := len(events.Items); n > 0 {

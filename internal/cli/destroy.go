@@ -30,7 +30,14 @@ func destroyCommand(io *stdio) *cobra.Command {
 				return err
 			}
 			asks := !yes && confirm == "" && v.Kind != string(staging.KindShared) && io.terminal()
-			if asks && !io.agrees(fmt.Sprintf("Destroy %s of %s with its data?", v.Branch, v.Project)) {
+			agreed := !asks
+			if asks {
+				agreed, err = io.agrees(ctx, fmt.Sprintf("Destroy %s of %s with its data?", v.Branch, v.Project))
+			}
+			if err != nil {
+				return err
+			}
+			if !agreed {
 				return staging.Errorf(staging.CodeCancelled, "nothing was changed", "not destroyed")
 			}
 			io.goesOn = "it goes on: offshoot wait " + v.ID + " --for destroyed watches it"

@@ -112,9 +112,9 @@ func (s *stdio) follow(ctx context.Context, c *apiclient.Client, v wire.Environm
 	id := v.Deployment.ID
 	shown := s.progress()
 	defer shown.close()
-	s.goesOn = "the work goes on: offshoot wait " + v.ID + " watches it, offshoot destroy " + v.ID + " undoes it"
+	s.goesOn = goesOn(v)
 	own := v.Deployment
-	last, err := s.until(ctx, c, v.ID, func(v wire.Environment) bool {
+	last, err := s.looking(ctx, c, v.ID, func(v wire.Environment) bool {
 		if v.Deployment != nil && v.Deployment.ID == id {
 			own = v.Deployment
 		} else if list, err := c.Deployments(ctx, v.ID); err == nil {
@@ -133,8 +133,31 @@ func (s *stdio) follow(ctx context.Context, c *apiclient.Client, v wire.Environm
 	return last, err
 }
 
-// until looks at an environment after each of its events.
+// until waits for an environment to be as it is wanted, and shows meanwhile
+// what is done with it.
 func (s *stdio) until(ctx context.Context, c *apiclient.Client, id string, enough func(wire.Environment) bool) (wire.Environment, error) {
+	shown := s.progress()
+	defer shown.close()
+	deployment := ""
+	return s.looking(ctx, c, id, func(v wire.Environment) bool {
+		d := v.Deployment
+		if d != nil && d.Outcome == string(staging.OutcomeRunning) {
+			deployment = d.ID
+		}
+		if d != nil && d.ID == deployment && v.Phase != string(staging.PhaseDestroying) {
+			shown.update(d, v)
+		} else {
+			shown.phase(v)
+		}
+		if s.goesOn == "" {
+			s.goesOn = goesOn(v)
+		}
+		return enough(v)
+	})
+}
+
+// looking looks at an environment after each of its events.
+func (s *stdio) looking(ctx context.Context, c *apiclient.Client, id string, enough func(wire.Environment) bool) (wire.Environment, error) {
 	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
 	defer cancel()
 	var after int64

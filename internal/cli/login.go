@@ -22,12 +22,15 @@ const maxSecret = 1 << 20
 
 // secret reads what must not stand in an argument: from stdin, or typed
 // without being shown.
-func (s *stdio) secret(prompt string) (string, error) {
+func (s *stdio) secret(ctx context.Context, prompt string) (string, error) {
 	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		_, _ = fmt.Fprint(s.err, prompt+": ")
-		text, err := term.ReadPassword(int(f.Fd()))
+		text, err := s.replied(ctx, func() (string, error) {
+			text, err := term.ReadPassword(int(f.Fd()))
+			return string(text), err
+		})
 		_, _ = fmt.Fprintln(s.err)
-		return string(text), err
+		return text, err
 	}
 	text, err := io.ReadAll(io.LimitReader(s.in, maxSecret+1))
 	if err == nil && len(text) > maxSecret {
@@ -46,7 +49,7 @@ func loginCommand(s *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			token, err := s.secret("Token for " + server)
+			token, err := s.secret(c.Context(), "Token for "+server)
 			if err != nil {
 				return err
 			}

@@ -90,7 +90,7 @@ func (p *progress) update(d *wire.Deployment, v wire.Environment) {
 	before := p.running
 	p.running, p.waiting = nil, ""
 	if v.Phase == string(staging.PhaseQueued) && v.Reason != "" {
-		p.waiting = v.Reason
+		p.waiting = "queued: " + v.Reason
 	}
 	for _, step := range d.Steps {
 		switch staging.StepState(step.State) {
@@ -107,6 +107,22 @@ func (p *progress) update(d *wire.Deployment, v wire.Environment) {
 			p.said(step)
 		}
 	}
+}
+
+// phase shows how an environment is, where no deployment runs.
+func (p *progress) phase(v wire.Environment) {
+	text := v.Branch + " is " + v.Phase
+	if v.Reason != "" {
+		text += ": " + v.Reason
+	}
+	p.say(text)
+}
+
+// say shows on a terminal what is waited for.
+func (p *progress) say(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running, p.waiting = nil, text
 }
 
 func (p *progress) ended(step wire.Step) {
@@ -163,7 +179,7 @@ func (p *progress) draw() {
 		parts = append(parts, part)
 	}
 	if len(parts) == 0 && p.waiting != "" {
-		parts = append(parts, "queued: "+p.waiting)
+		parts = append(parts, p.waiting)
 	}
 	p.clear()
 	if len(parts) == 0 {

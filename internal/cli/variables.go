@@ -66,7 +66,7 @@ func projectSecret(s *stdio) *cobra.Command {
 	scoped(c, &r)
 	set := &cobra.Command{Use: "set KEY", Short: "Set a secret; its value comes on stdin", Example: "  offshoot project secret set STRIPE_KEY < key.txt\n  offshoot project secret set TLS_KEY --file config/tls.key < tls.key",
 		Args: onlyOnStdin(1, "KEY"), RunE: func(c *cobra.Command, args []string) error {
-			text, err := s.secret("Value of " + args[0])
+			text, err := s.secret(c.Context(), "Value of "+args[0])
 			if err != nil {
 				return err
 			}
