@@ -67,7 +67,7 @@ func (g *gate) put(r Route) *generation {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before := g.current
-	g.current, g.state, g.asked = next, open, time.Time{}
+	g.current, g.state, g.asked, g.failure = next, open, time.Time{}, nil
 	if r.Holding {
 		g.state = holding
 	}

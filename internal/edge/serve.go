@@ -107,9 +107,12 @@ func (e *Edge) await(w http.ResponseWriter, r *http.Request, g *gate, at entry, 
 			restarting(g.environment).write(w, r)
 			return false
 		case <-deadline.C:
-			if wait.refused {
+			switch {
+			case wait.refused:
 				crowded(g.environment).write(w, r)
-			} else {
+			case at.failure != nil: // what was tried last; it is tried again
+				asleep(g.environment, at.failure).write(w, r)
+			default:
 				waking(g.environment).write(w, r)
 			}
 			return false

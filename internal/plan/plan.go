@@ -131,6 +131,9 @@ type Input struct {
 	// Ready names the workloads that were seen to answer since they started. It
 	// lives in memory: a new server asks each again.
 	Ready map[string]bool
+	// Down names those that were last seen not to come up: whoever waits for
+	// something else does not wait for them.
+	Down map[string]bool
 	// Sessions are tasks that people sit in now: they end by themselves, by
 	// sleep, or with the environment.
 	Sessions map[string]bool

@@ -216,11 +216,19 @@ func (b *builder) recover(outcome staging.Outcome) {
 		return !kept[r.Name] && r.Kind != staging.ResourceAside
 	}, cause, stopped)
 	if old != nil && old.Stack != nil && b.in.Environment.Awake && (dep.Progress.Restored || !b.in.Bundles && !goesBack(dep) && otherServers(dep, old)) {
-		// Whoever is told of the failure finds the data served again.
+		// Whoever is told of the failure finds the data served again, unless it
+		// does not come up: then that is tried on afterwards.
 		within := b.ensure(scope(old.Environment), old, "", cause)
-		gone = append(gone, b.data(old, within, b.addresses(old, within))...)
+		if served := b.data(old, within, b.addresses(old, within)); !b.anyDown(old) {
+			gone = append(gone, served...)
+		}
 	}
 	b.finish(dep, outcome, stopped, gone)
+}
+
+// anyDown is whether a data server of dep was seen not to come up.
+func (b *builder) anyDown(dep *staging.Deployment) bool {
+	return slices.ContainsFunc(dep.Stack.Datastores, func(d staging.Datastore) bool { return b.in.Down[server(dep, d).name] })
 }
 
 // otherServers is whether dep has servers of its own on the data of old: the

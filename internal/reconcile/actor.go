@@ -229,13 +229,38 @@ func (a *actor) ended(r result) {
 			return
 		}
 	}
-	if r.dep != nil && a.Edge.Holding(a.id) {
+	switch r.op.Action {
+	case plan.Apply, plan.Ready, plan.Health:
+		a.setDown(r.op.Resource)
+	}
+	if r.dep != nil && a.Edge.Holding(a.id) && keepsWaiting(r) {
 		a.Edge.Fail(a.id, a.explain(a.ctx, r))
 	}
 	a.pause(r.op.ID)
 	if err := a.complain(a.ctx, r); err != nil {
 		a.Log.ErrorContext(a.ctx, "record", "environment", a.id, "error", err)
 	}
+}
+
+// keepsWaiting is whether requests wait for what an operation was to bring up:
+// not for a service that has no route, unless one that has needs it.
+func keepsWaiting(r result) bool {
+	if r.dep.Stack == nil {
+		return true
+	}
+	service, ok := r.dep.Stack.Service(r.op.Service)
+	return !ok || leadsToRoute(r.dep.Stack, service, len(r.dep.Stack.Services))
+}
+
+// leadsToRoute looks at most so many dependencies far.
+func leadsToRoute(stack *staging.Stack, s staging.Service, far int) bool {
+	if len(s.Ports) > 0 {
+		return true
+	}
+	return far > 0 && slices.ContainsFunc(stack.Services, func(other staging.Service) bool {
+		needs := slices.ContainsFunc(other.DependsOn, func(d staging.Dependency) bool { return d.Name == s.Name })
+		return needs && leadsToRoute(stack, other, far-1)
+	})
 }
 
 // failing is whether the end of an operation is the end of its deployment.

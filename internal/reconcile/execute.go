@@ -22,10 +22,15 @@ const (
 	buildLimit  = 30 * time.Minute
 	healthLimit = time.Minute
 	readyLimit  = 2 * time.Minute
+	// wakeLimit is when a wake counts as failed, however patient its stack is:
+	// before those who wait are sent away (edge), so that they are told why. What
+	// was started goes on, and is asked again.
+	wakeLimit = 50 * time.Second
 )
 
 // execute carries out one operation.
 func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
+	dep := v.deployment(op.Deployment)
 	limit := quickLimit
 	switch op.Action {
 	case plan.Apply:
@@ -35,7 +40,7 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	case plan.Await:
 		limit = 24 * time.Hour // the task's own limit ends it
 	case plan.Ready:
-		limit = readyLimit
+		limit = patience(dep, readyLimit)
 	case plan.Health:
 		limit = time.Hour // the service's own limit ends it
 	case plan.Delete:
@@ -45,7 +50,6 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	dep := v.deployment(op.Deployment)
 	switch {
 	case op.Action == plan.Restore, op.Action == plan.SetAside, op.Action == plan.Mark, op.Kind == staging.ResourceClone:
 		a.mem.data.Lock()
@@ -89,6 +93,14 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 		return a.vanish(ctx, v)
 	}
 	return fmt.Errorf("nothing knows how to %s", op.Action)
+}
+
+// patience is how long something may take to come up: what is woken less long.
+func patience(dep *staging.Deployment, limit time.Duration) time.Duration {
+	if dep != nil && dep.Outcome != staging.OutcomeRunning {
+		return min(limit, wakeLimit)
+	}
+	return limit
 }
 
 func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) error {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -60,7 +61,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		}
 	}
 	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })
-	v.Sessions = a.Sessions(env.ID)
+	v.Sessions, v.Down = a.Sessions(env.ID), a.down()
 	for _, row := range v.Ledger { // an earlier server began it
 		if plan.IsJob(row) && v.Observed[row.Name].Run == staging.RunRunning {
 			v.Sessions[row.Name] = true
@@ -173,9 +174,23 @@ func (a *actor) isReady(name string) bool {
 func (a *actor) setReady(name string, ready bool) {
 	a.steps.Lock()
 	defer a.steps.Unlock()
+	delete(a.mem.down, name)
 	if ready {
 		a.mem.ready[name] = true
 	} else {
 		delete(a.mem.ready, name)
 	}
+}
+
+// setDown notes that a workload was seen not to come up.
+func (a *actor) setDown(name string) {
+	a.steps.Lock()
+	defer a.steps.Unlock()
+	a.mem.down[name] = true
+}
+
+func (a *actor) down() map[string]bool {
+	a.steps.Lock()
+	defer a.steps.Unlock()
+	return maps.Clone(a.mem.down)
 }

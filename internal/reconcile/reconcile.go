@@ -140,7 +140,9 @@ type Engine struct {
 
 // memory is what this server saw of one environment.
 type memory struct {
-	ready map[string]bool
+	// ready are the workloads that were seen to answer, down those that were
+	// last seen not to come up.
+	ready, down map[string]bool
 	// prepared names what the platform was asked to make ready.
 	prepared map[string]bool
 	drained  atomic.Value // a string
@@ -199,7 +201,7 @@ func (e *Engine) Kick(environment string) {
 func (e *Engine) recall(environment string) *memory {
 	m := e.memory[environment]
 	if m == nil {
-		m = &memory{ready: map[string]bool{}, prepared: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
+		m = &memory{ready: map[string]bool{}, down: map[string]bool{}, prepared: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
 		m.drained.Store("")
 		e.memory[environment] = m
 	}

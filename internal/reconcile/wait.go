@@ -119,6 +119,16 @@ func (a *actor) unlessItFails(ctx context.Context, op plan.Op, wait func(context
 	return err
 }
 
+// crashing is how a workload ended last that is started again and again; nil
+// for one that has never ended.
+func (a *actor) crashing(ctx context.Context, op plan.Op) error {
+	o, err := a.Platform.Observe(ctx, platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id})
+	if err != nil || o.Restarts == 0 {
+		return nil
+	}
+	return &gaveUp{o.Reason, o.ExitCode}
+}
+
 // gaveUp is how a workload ended that should run.
 type gaveUp struct {
 	reason string
@@ -137,6 +147,7 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	if limit <= 0 {
 		limit = healthLimit
 	}
+	limit = patience(dep, limit)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var listens []string
@@ -145,6 +156,9 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 		return err
 	})
 	var gone *gaveUp
+	if err != nil && ctx.Err() == nil && !errors.As(err, &gone) {
+		err = errors.Join(err, a.crashing(ctx, op))
+	}
 	switch {
 	case err == nil:
 		a.setReady(op.Resource, true)
