@@ -173,7 +173,10 @@ func (s *Service) find(ctx context.Context, t *store.Tx, p staging.Project, bran
 			return err == nil
 		})
 	}
-	return env, true, t.PutEnvironment(ctx, env)
+	if err := t.PutEnvironment(ctx, env); err != nil {
+		return env, false, err
+	}
+	return env, true, s.event(ctx, t, env, actor, "environment.created", branch+" was created", map[string]any{"slug": env.Slug, "kind": env.Kind})
 }
 
 // before is whom a new environment waits for: the one that is going, or, where

@@ -248,13 +248,18 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 			env.Desired.DataReset, env.Desired.DataUndo, env.Desired.DataResets = v.Serving.Options.DataReset,
 				v.Serving.Options.DataUndo, v.Serving.Options.DataResets
 		}
+		before := env.Phase
 		if op.Phase != "" {
 			env.Phase = op.Phase
 		}
 		if err := w.PutEnvironment(ctx, env); err != nil {
 			return err
 		}
-		return a.event(ctx, w, env, "deployment."+string(op.Outcome), "deployment of "+short(dep.Revision.ID)+" "+string(op.Outcome))
+		if err := a.eventOf(ctx, w, env, "deployment."+string(op.Outcome), "deployment of "+short(dep.Revision.ID)+" "+string(op.Outcome),
+			map[string]any{"deployment": dep.ID}); err != nil || env.Phase == before {
+			return err
+		}
+		return a.event(ctx, w, env, "environment."+string(env.Phase), "is "+string(env.Phase))
 	})
 	if err == nil {
 		a.mem.announceEnd()

@@ -21,7 +21,7 @@ const tailLines = 20
 // record keeps what people see while a plan is executed: phase and steps.
 func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 	a.announce(v, p.Phase)
-	stepsChanged := v.Current != nil && v.Current.Outcome == staging.OutcomeRunning && a.track(v.Current, p)
+	stepsChanged := v.Current != nil && v.Current.Outcome == staging.OutcomeRunning && len(a.track(v.Current, p)) > 0
 	reason := ""
 	if len(p.Waiting) > 0 {
 		reason = p.Waiting[0]
@@ -61,11 +61,11 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 		if err != nil {
 			return err
 		}
-		a.track(&dep, p) // on what is stored: steps were added or failed meanwhile
-		if err := w.PutDeployment(ctx, dep); err != nil {
+		moved := a.track(&dep, p) // on what is stored: steps were added or failed meanwhile
+		if err := w.PutDeployment(ctx, dep); err != nil || len(moved) == 0 {
 			return err
 		}
-		return a.event(ctx, w, env, "deployment.step", "goes on")
+		return a.eventOf(ctx, w, env, "deployment.step", "deploys: "+moves(moved), map[string]any{"deployment": dep.ID, "steps": moved})
 	})
 }
 
@@ -117,9 +117,9 @@ func (a *actor) announce(v *view, phase staging.Phase) {
 }
 
 // track brings a deployment's timeline up to date with its plan: a step runs
-// from its first operation's start to its last one's end.
-func (a *actor) track(dep *staging.Deployment, p plan.Plan) bool {
-	changed := false
+// from its first operation's start to its last one's end. It answers the steps
+// that changed.
+func (a *actor) track(dep *staging.Deployment, p plan.Plan) (moved []staging.Step) {
 	now := a.Now()
 	for i := range dep.Steps {
 		s := &dep.Steps[i]
@@ -132,12 +132,27 @@ func (a *actor) track(dep *staging.Deployment, p plan.Plan) bool {
 		}
 		switch {
 		case s.State == staging.StepPending && startable:
-			s.State, s.StartedAt, changed = staging.StepRunning, now, true
+			s.State, s.StartedAt = staging.StepRunning, now
+			moved = append(moved, *s)
 		case s.State == staging.StepRunning && !left:
-			s.State, s.DurationMS, changed = staging.StepDone, now.Sub(s.StartedAt).Milliseconds(), true
+			s.State, s.DurationMS = staging.StepDone, now.Sub(s.StartedAt).Milliseconds()
+			moved = append(moved, *s)
 		}
 	}
-	return changed
+	return moved
+}
+
+// moves says of steps what became of them.
+func moves(steps []staging.Step) string {
+	var said []string
+	for _, s := range steps {
+		text := string(s.Name) + " " + string(s.State)
+		if s.State == staging.StepDone {
+			text += fmt.Sprintf(" in %d ms", s.DurationMS)
+		}
+		said = append(said, text)
+	}
+	return strings.Join(said, ", ")
 }
 
 // fence reads the environment again and refuses where it has moved on since
@@ -173,8 +188,12 @@ func edited(ctx context.Context, w Writer, id string, edit func(*staging.Deploym
 }
 
 func (a *actor) event(ctx context.Context, w Writer, env staging.Environment, kind, message string) error {
+	return a.eventOf(ctx, w, env, kind, message, nil)
+}
+
+func (a *actor) eventOf(ctx context.Context, w Writer, env staging.Environment, kind, message string, detail map[string]any) error {
 	_, err := w.AppendEvent(ctx, staging.Event{At: a.Now(), Type: kind, Project: env.Project, Environment: env.ID, Actor: "server",
-		Message: env.Branch + " " + message})
+		Message: env.Branch + " " + message, Detail: detail})
 	return err
 }
 
@@ -384,7 +403,7 @@ func (a *actor) detail(dep string, step staging.StepName, text string) {
 		if err != nil {
 			return err
 		}
-		return a.event(a.ctx, w, env, "deployment.step", text)
+		return a.eventOf(a.ctx, w, env, "deployment.step", "deploys: "+string(step)+": "+text, map[string]any{"deployment": dep})
 	})
 	if err != nil {
 		a.Log.DebugContext(a.ctx, "detail", "environment", a.id, "error", err)
