@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -47,7 +48,9 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	if err != nil {
 		return nil, staging.Errorf(staging.CodeUsage, "give --server a URL such as http://127.0.0.1:7070", "address of the server: %w", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+c.Token)
+	if r.Header, err = c.header(); err != nil {
+		return nil, err
+	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -63,6 +66,14 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 		return nil, problem(resp)
 	}
 	return resp, nil
+}
+
+// header says who asks. What cannot be sent is no token; it is not repeated.
+func (c *Client) header() (http.Header, error) {
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, staging.Errorf(staging.CodeUnauthenticated, "OFFSHOOT_TOKEN is one line of letters, as `offshoot token create` prints it", "the token holds a character that no token has")
+	}
+	return http.Header{"Authorization": {"Bearer " + c.Token}}, nil
 }
 
 func problem(resp *http.Response) error {

@@ -21,8 +21,11 @@ const maxFrame = 2 << 20
 
 func (c *Client) dial(ctx context.Context, path string) (*websocket.Conn, error) {
 	address := "ws" + strings.TrimPrefix(c.Base, "http") + "/api/v1" + path
-	conn, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: c.HTTP, HTTPHeader: http.Header{"Authorization": {"Bearer " + c.Token}},
-		CompressionMode: websocket.CompressionDisabled})
+	header, err := c.header()
+	if err != nil {
+		return nil, err
+	}
+	conn, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: c.HTTP, HTTPHeader: header, CompressionMode: websocket.CompressionDisabled})
 	if err == nil {
 		conn.SetReadLimit(maxFrame)
 		return conn, nil

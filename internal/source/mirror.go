@@ -121,11 +121,16 @@ func (m *Mirrors) Remove(project string) error {
 	return os.RemoveAll(dir)
 }
 
+// maxRemote bounds an address, as Linux bounds a path (PATH_MAX).
+const maxRemote = 4096
+
 // CheckRemote refuses an address that git would read as an option or run as a
 // program, and one that carries a password.
 func CheckRemote(remote string) error {
 	hint := "use an absolute path, https://HOST/PATH or ssh://HOST/PATH"
 	switch {
+	case len(remote) > maxRemote:
+		return staging.Errorf(staging.CodeUsage, hint, "the address of the repository has %d characters, %d at most", len(remote), maxRemote)
 	case remote == "" || strings.HasPrefix(remote, "-") || strings.ContainsAny(remote, "\x00\n\r"):
 		return staging.Errorf(staging.CodeUsage, hint, "%q is no address of a repository", remote)
 	case strings.Contains(remote, "::"):

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -76,6 +77,9 @@ func Serve(ctx context.Context, c ServerConfig) (err error) {
 	c.Dir = dir
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return staging.Errorf(staging.CodeRefused, "choose another --data-dir", "data folder: %w", err)
+	}
+	if err := storage.Own(c.Dir); err != nil {
+		return err
 	}
 	unlock, err := lock(c.Dir)
 	if err != nil {
@@ -164,7 +168,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, filepath.Join(c.Dir, "offshoot.db"), c.Log)
+	db, err := store.Open(ctx, filepath.Join(c.Dir, database), c.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -441,16 +445,26 @@ func masterKey(dir string) (*seal.Key, error) {
 	if path := os.Getenv("OFFSHOOT_MASTER_KEY_FILE"); path != "" {
 		return seal.Load(path, false)
 	}
-	return seal.Load(filepath.Join(dir, "master.key"), true)
+	path := filepath.Join(dir, "master.key")
+	_, err := os.Lstat(filepath.Join(dir, database))
+	key, err := seal.Load(path, errors.Is(err, fs.ErrNotExist))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, staging.Refused("put "+path+" back, or name it by OFFSHOOT_MASTER_KEY_FILE",
+			"the master key is gone: what the store holds was sealed with it, and the data's passwords come of it")
+	}
+	return key, err
 }
+
+// database is the store's file in the data directory.
+const database = "offshoot.db"
 
 func adminToken(path string) (string, error) {
 	text, err := os.ReadFile(path)
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("admin token: %w", err)
+	}
+	if token := strings.TrimSpace(string(text)); token != "" { // empty where the first start was cut off
+		return token, nil
 	}
 	var b [24]byte
 	_, _ = rand.Read(b[:])
