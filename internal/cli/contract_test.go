@@ -26,9 +26,9 @@ func TestEveryDocumentedCommandExists(t *testing.T) {
 	const asks, refused, usage = 7, 4, 2
 	for line, want := range map[string]int{
 		"project add p --repo https://x.example/p.git --default-branch main --staging-branch dev --domain d.example --platform auto --compose-file c.yaml --auto-create none": asks,
-		"project add p --repo https://x.example/p.git --forge github":        refused,
-		"project add p --repo https://x.example/p.git --auto-create label:x": refused,
-		"project add p --repo https://x.example/p.git --platform docker":     refused,
+		"project add p --repo https://x.example/p.git --forge github":           refused,
+		"project add p --repo https://x.example/p.git --auto-create branch:x/*": asks,
+		"project add p --repo https://x.example/p.git --platform docker":        refused,
 		"project ls":                              asks,
 		"project show p":                          asks,
 		"project set p --allow-host h:5432":       asks,

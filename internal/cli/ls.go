@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -22,8 +21,8 @@ func lsCommand(io *stdio) *cobra.Command {
 		Use: "ls", Short: "List environments: of -p, else of the checkout's project, else of all", Example: "  offshoot ls --phase ready\n  offshoot ls --branch 'feature/*'\n  offshoot ls --all --json",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := path.Match(branch, ""); err != nil {
-				return staging.Errorf(staging.CodeUsage, "for example --branch 'feature/*'", "pattern %q: %w", branch, err)
+			if branch != "" && !staging.IsBranchPattern(branch) {
+				return staging.Errorf(staging.CodeUsage, "for example --branch 'feature/*'", "%q is no pattern of branches", branch)
 			}
 			if phase != "" && !slices.Contains(phases(), phase) {
 				return staging.Errorf(staging.CodeUsage, "one of "+strings.Join(phases(), ", "), "%q is no phase", phase)
@@ -41,7 +40,7 @@ func lsCommand(io *stdio) *cobra.Command {
 				return err
 			}
 			v.Items = slices.DeleteFunc(v.Items, func(e wire.Environment) bool {
-				return phase != "" && e.Phase != phase || branch != "" && !matches(branch, e.Branch)
+				return phase != "" && e.Phase != phase || branch != "" && !staging.MatchBranch(branch, e.Branch)
 			})
 			slices.SortStableFunc(v.Items, func(a, b wire.Environment) int {
 				return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Branch, b.Branch), a.CreatedAt.Compare(b.CreatedAt))
@@ -66,17 +65,6 @@ func phases() []string {
 		list = append(list, string(p))
 	}
 	return list
-}
-
-// matches is a pattern in which * also stands for slashes: branches are named
-// like paths, but nobody means their parts.
-func matches(pattern, branch string) bool {
-	if ok, _ := path.Match(pattern, branch); ok {
-		return true
-	}
-	flat := strings.NewReplacer("/", "\x01")
-	ok, _ := path.Match(flat.Replace(pattern), flat.Replace(branch))
-	return ok
 }
 
 // rank puts shared environments first and destroyed ones last.

@@ -15,11 +15,11 @@ import (
 // projectSet changes only what a flag is given for.
 func projectSet(io *stdio) *cobra.Command {
 	var r wire.SetProject
-	var forge, forgeURL, auto string
+	var forge, forgeURL string
 	c := &cobra.Command{Use: "set [NAME]", Short: "Change a project: only what is given", Args: cobra.MaximumNArgs(1),
 		Example: "  offshoot project set shop --allow-host db.example.com:5432\n  offshoot project set --ttl 14d --sleep never",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := notBuiltPolicy(forge+forgeURL, auto, *orZero(r.Platform)); err != nil {
+			if err := notBuiltPolicy(forge+forgeURL, *orZero(r.Platform)); err != nil {
 				return err
 			}
 			if c.Flags().Changed("snapshot-source") && *r.SnapshotSource != "" {
@@ -66,13 +66,13 @@ func projectSet(io *stdio) *cobra.Command {
 	for name, flag := range map[string]struct {
 		to    **bool
 		usage string
-	}{"watch": {&r.Watch, "watch a repository that is a path"}, "submodules": {&r.Submodules, "check submodules out"}, "lfs": {&r.LFS, "fetch files of Git LFS"}} {
+	}{"watch": {&r.Watch, "look for pushes: watch a path, list a URL every minute"}, "submodules": {&r.Submodules, "check submodules out"}, "lfs": {&r.LFS, "fetch files of Git LFS"}} {
 		f.Var(&optional[bool]{flag.to, strconv.ParseBool}, name, flag.usage)
 		f.Lookup(name).NoOptDefVal = "true"
 	}
 	f.StringVar(&forge, "forge", "", "github, gitlab or gitea")
 	f.StringVar(&forgeURL, "forge-url", "", "the forge's URL")
-	f.StringVar(&auto, "auto-create", "", "which branches get an environment by themselves: none")
+	text(&r.AutoCreate, "auto-create", "which branches get an environment by themselves: none or branch:GLOB")
 	return c
 }
 

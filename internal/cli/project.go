@@ -54,12 +54,12 @@ func guessAdd(ctx context.Context) wire.AddProject {
 
 func projectAdd(io *stdio) *cobra.Command {
 	var r wire.AddProject
-	var forge, forgeURL, auto string
+	var forge, forgeURL string
 	c := &cobra.Command{
 		Use: "add [NAME]", Short: "Register a repository; in a checkout everything is guessed", Args: cobra.MaximumNArgs(1),
 		Example: "  offshoot project add\n  offshoot project add shop --repo https://git.example.com/shop.git --staging-branch dev",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := notBuiltPolicy(forge+forgeURL, auto, r.Platform); err != nil {
+			if err := notBuiltPolicy(forge+forgeURL, r.Platform); err != nil {
 				return err
 			}
 			if r.Repo == "" {
@@ -90,22 +90,18 @@ func projectAdd(io *stdio) *cobra.Command {
 	f.StringVar(&r.Domain, "domain", "", "host suffix (default NAME.SERVER-DOMAIN)")
 	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file in the repository")
 	f.StringVar(&r.Platform, "platform", "", "where it runs: auto or process")
-	f.BoolVar(&r.NoWatch, "no-watch", false, "do not watch a repository that is a path")
+	f.BoolVar(&r.NoWatch, "no-watch", false, "do not look for pushes: neither watch a path nor list a URL")
 	f.StringVar(&forge, "forge", "", "github, gitlab or gitea")
 	f.StringVar(&forgeURL, "forge-url", "", "the forge's URL")
-	f.StringVar(&auto, "auto-create", "none", "which branches get an environment by themselves: none")
+	f.StringVar(&r.AutoCreate, "auto-create", "none", "which branches get an environment by themselves: none or branch:GLOB")
 	return c
 }
 
 // notBuiltPolicy refuses what later builds bring.
-func notBuiltPolicy(forge, auto, platform string) error {
+func notBuiltPolicy(forge, platform string) error {
 	switch {
 	case forge != "":
 		return staging.NotBuilt("a forge")
-	case auto == "pull-request" || strings.HasPrefix(auto, "label:") || strings.HasPrefix(auto, "branch:"):
-		return staging.NotBuilt("--auto-create " + auto)
-	case auto != "" && auto != "none":
-		return staging.Errorf(staging.CodeUsage, "none, pull-request, label:L or branch:GLOB", "--auto-create %q", auto)
 	}
 	return builtPlatform(platform)
 }
@@ -129,15 +125,18 @@ func (s *stdio) describeProject(p wire.Project) {
 		_, _ = fmt.Fprintf(s.out, "  %-15s "+format+"\n", append([]any{name}, args...)...)
 	}
 	watched := ""
-	if p.Watch {
+	switch {
+	case p.Watch && filepath.IsAbs(p.Repo):
 		watched = "  (watched: a commit deploys where an environment exists)"
+	case p.Watch:
+		watched = "  (listed every minute: a push deploys where an environment exists)"
 	}
 	line("repository", "%s%s", p.Repo, watched)
 	line("default branch", "%s", p.DefaultBranch)
 	line("staging branch", "%s", p.StagingBranch)
 	for _, x := range []struct{ name, value string }{{"domain", p.Domain}, {"compose file", p.ComposeFile}, {"platform", p.Platform}, {"snapshots at", p.SnapshotAt},
-		{"snapshots of", p.SnapshotSource}} {
-		if x.value != "" {
+		{"snapshots of", p.SnapshotSource}, {"auto-create", p.AutoCreate}} {
+		if x.value != "" && x.value != "none" {
 			line(x.name, "%s", x.value)
 		}
 	}

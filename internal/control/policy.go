@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"regexp"
@@ -59,9 +60,7 @@ func (s *Service) change(ctx context.Context, t *store.Tx, p *staging.Project, r
 	set(&p.ComposeFile, r.ComposeFile)
 	set(&p.Platform, r.Platform)
 	set(&p.Watch, r.Watch)
-	if !strings.HasPrefix(p.Repo, "/") {
-		p.Watch = false // only a folder of this host can be watched
-	}
+	set(&p.AutoCreate, r.AutoCreate)
 	if r.StagingBranch != nil && *r.StagingBranch != p.StagingBranch {
 		if err := movable(ctx, t, p.Name, p.StagingBranch, *r.StagingBranch); err != nil {
 			return err
@@ -98,6 +97,9 @@ func (s *Service) checkProject(ctx context.Context, t *store.Tx, p staging.Proje
 		return staging.Errorf(staging.CodeUsage, "for example staging.example.com", "%q is no domain", p.Domain)
 	case p.ComposeFile != "" && (path.IsAbs(p.ComposeFile) || path.Clean(p.ComposeFile) != p.ComposeFile || strings.HasPrefix(p.ComposeFile, "..")):
 		return staging.Errorf(staging.CodeUsage, "give a path in the repository, such as deploy/compose.yaml", "%q is no path in a repository", p.ComposeFile)
+	}
+	if err := checkAutoCreate(cmp.Or(p.AutoCreate, "none")); err != nil {
+		return err
 	}
 	switch p.Platform {
 	case "", "auto", "process":

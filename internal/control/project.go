@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -41,11 +42,14 @@ func (s *Service) AddProject(ctx context.Context, actor string, r wire.AddProjec
 	if err := source.CheckRemote(r.Repo); err != nil {
 		return wire.Project{}, err
 	}
+	if err := checkAutoCreate(cmp.Or(r.AutoCreate, "none")); err != nil {
+		return wire.Project{}, err
+	}
 	if _, err := s.Store.Project(ctx, r.Name); err == nil {
 		return wire.Project{}, exists(r.Name)
 	}
 	p := staging.Project{Name: r.Name, Repo: r.Repo, DefaultBranch: r.DefaultBranch, StagingBranch: r.StagingBranch, Domain: r.Domain,
-		ComposeFile: r.ComposeFile, Platform: r.Platform, Watch: strings.HasPrefix(r.Repo, "/") && !r.NoWatch, AutoCreate: "none", CreatedAt: s.Now(), FetchedAt: s.Now()}
+		ComposeFile: r.ComposeFile, Platform: r.Platform, Watch: !r.NoWatch, AutoCreate: cmp.Or(r.AutoCreate, "none"), CreatedAt: s.Now(), FetchedAt: s.Now()}
 	if err := s.fetch(ctx, p); source.WantsCredential(err) {
 		p.FetchedAt = time.Time{} // it can be set only once the project exists
 	} else if err != nil {

@@ -12,8 +12,8 @@ import (
 // goneFor is how long a branch must stay deleted before its environment goes.
 const goneFor = 60 * time.Second
 
-// Sync fetches a project that has environments and deploys every branch whose
-// head is not what its environment was asked to be. missing remembers since
+// Sync fetches a project that has environments, or makes them by itself, and
+// deploys every branch whose head is not what its environment was asked to be. missing remembers since
 // when branches are gone; a listing that fails knows nothing and forgets it.
 // It answers when to look again, 0 for not before something changes.
 func (s *Service) Sync(ctx context.Context, project string, missing map[string]time.Time) (again time.Duration, err error) {
@@ -27,7 +27,7 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 		return 0, err
 	}
 	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project})
-	if err != nil || len(envs) == 0 {
+	if err != nil || len(envs) == 0 && autoPattern(p) == "" {
 		return 0, err
 	}
 	if err := s.fetch(ctx, p); err != nil {
@@ -37,7 +37,7 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 	if err != nil {
 		return 0, err
 	}
-	var failed []error
+	failed := []error{s.autoCreate(ctx, p, heads)}
 	for _, e := range envs {
 		if !e.DeleteRequestedAt.IsZero() {
 			continue

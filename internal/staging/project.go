@@ -14,7 +14,7 @@ type Project struct {
 	// Domain is the host suffix of the project's environments, "" for
 	// NAME.SERVER-DOMAIN.
 	Domain string
-	// Watch is whether a repository given as a path is watched for commits.
+	// Watch is whether pushes are looked for: a path is watched, a URL listed.
 	Watch bool
 	// Platform is what was asked for ("" means the server's), PlatformDecided
 	// what was chosen when the shared environment was first created.
@@ -22,7 +22,7 @@ type Project struct {
 	PlatformDecided string
 	// ComposeFile is a path in the repository, "" for the usual names.
 	ComposeFile string
-	// AutoCreate is none, pull-request, label:L or branch:GLOB.
+	// AutoCreate is none or branch:GLOB ("" in records of before).
 	AutoCreate string
 	Policy     Policy
 	CreatedAt  time.Time

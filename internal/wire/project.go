@@ -9,6 +9,7 @@ type SetProject struct {
 	ComposeFile   *string `json:"compose_file,omitempty"`
 	Platform      *string `json:"platform,omitempty"`
 	Watch         *bool   `json:"watch,omitempty"`
+	AutoCreate    *string `json:"auto_create,omitempty"`
 	// AllowHosts are added to the hosts that variables for data may name,
 	// ForbidHosts taken away from them.
 	AllowHosts  []string `json:"allow_hosts,omitempty"`

@@ -167,7 +167,10 @@ type AddProject struct {
 	Domain        string `json:"domain,omitempty"`
 	ComposeFile   string `json:"compose_file,omitempty"`
 	Platform      string `json:"platform,omitempty"`
-	NoWatch       bool   `json:"no_watch,omitempty"`
+	// NoWatch lets the repository neither be watched nor listed.
+	NoWatch bool `json:"no_watch,omitempty"`
+	// AutoCreate is none or branch:GLOB.
+	AutoCreate string `json:"auto_create,omitempty"`
 }
 
 // CreateEnvironment asks for an environment, or brings it to this state.

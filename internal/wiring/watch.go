@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"offshoot/internal/source/watch"
+	"offshoot/internal/staging"
 )
 
 const (
@@ -25,6 +26,8 @@ type followed struct {
 	repo string
 	// watch is whether it is a folder that tells of changes.
 	watch bool
+	// auto is the rule by which its branches get environments.
+	auto string
 }
 
 // watchAll follows the repositories of all projects, also those that are added
@@ -42,12 +45,7 @@ func (s *server) watchAll(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("watch", "error", err)
 		}
-		wanted := map[string]followed{}
-		for _, p := range projects {
-			if p.Watch || !filepath.IsAbs(p.Repo) {
-				wanted[p.Name] = followed{p.Repo, p.Watch}
-			}
-		}
+		wanted := toFollow(projects)
 		for name, f := range following {
 			if err == nil && wanted[name] != f {
 				stops[name]()
@@ -71,6 +69,17 @@ func (s *server) watchAll(ctx context.Context) {
 		case <-woken:
 		}
 	}
+}
+
+// toFollow are the projects whose pushes are looked for.
+func toFollow(projects []staging.Project) map[string]followed {
+	wanted := map[string]followed{}
+	for _, p := range projects {
+		if p.Watch {
+			wanted[p.Name] = followed{p.Repo, filepath.IsAbs(p.Repo), p.AutoCreate}
+		}
+	}
+	return wanted
 }
 
 // follow brings a project's environments up to date whenever its repository
