@@ -66,7 +66,7 @@ func (a *actor) run() {
 	for a.ctx.Err() == nil {
 		view, err := a.observe(a.ctx)
 		if staging.CodeOf(err) == staging.CodeNotFound && len(a.running) == 0 {
-			if a.retire(a) {
+			if a.retire(a, true) {
 				return
 			}
 			continue
@@ -91,7 +91,7 @@ func (a *actor) run() {
 			next = p.Again
 		}
 		if len(a.running) == 0 && next == 0 && len(p.Waiting) == 0 {
-			if a.retire(a) {
+			if a.retire(a, view.Environment.Phase == staging.PhaseDestroyed) {
 				return
 			}
 			continue

@@ -61,7 +61,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		}
 	}
 	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })
-	v.Sessions, v.Down = a.Sessions(env.ID), a.down()
+	v.Sessions, v.Down = a.mem.running(), a.down()
 	for _, row := range v.Ledger { // an earlier server began it
 		if plan.IsJob(row) && v.Observed[row.Name].Run == staging.RunRunning {
 			v.Sessions[row.Name] = true

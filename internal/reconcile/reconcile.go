@@ -208,8 +208,9 @@ func (e *Engine) recall(environment string) *memory {
 	return m
 }
 
-// retire ends an actor unless it was kicked meanwhile.
-func (e *Engine) retire(a *actor) bool {
+// retire ends an actor unless it was kicked meanwhile. Of what is gone for good
+// nothing is remembered.
+func (e *Engine) retire(a *actor, gone bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if a.again && !e.closed {
@@ -217,7 +218,17 @@ func (e *Engine) retire(a *actor) bool {
 		return false
 	}
 	delete(e.actors, a.id)
+	if gone {
+		delete(e.memory, a.id)
+	}
 	return true
+}
+
+// forget remembers nothing more of what is gone for good.
+func (e *Engine) forget(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.memory, id)
 }
 
 // Stop cancels what is under way, waits for it, and leaves everything running

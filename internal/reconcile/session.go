@@ -171,7 +171,17 @@ func (m *memory) session(name string, running bool) {
 
 // Sessions are the running ones of an environment.
 func (e *Engine) Sessions(environment string) map[string]bool {
-	m := e.remembered(environment)
+	e.mu.Lock()
+	m := e.memory[environment]
+	e.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	return m.running()
+}
+
+// running are the sessions that run now.
+func (m *memory) running() map[string]bool {
 	m.sessionLock.Lock()
 	defer m.sessionLock.Unlock()
 	return maps.Clone(m.sessions)

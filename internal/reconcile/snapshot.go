@@ -88,6 +88,7 @@ func parts(stack *staging.Stack, only string) []staging.SnapshotPart {
 // take copies the data of one paused instant, then proves the copy by starting
 // and asking it.
 func (e *Engine) take(ctx context.Context, s staging.Snapshot) error {
+	defer e.forget(s.ID) // proving it was something like an environment's work
 	err := e.copyAndVerify(ctx, &s)
 	if err == nil {
 		return e.announced(ctx, s)

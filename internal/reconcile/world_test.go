@@ -508,6 +508,9 @@ func (w *world) gone() {
 	if _, ok := w.server.Load().edge.Route(envID); ok {
 		w.Error("destroyed, and still routed")
 	}
+	if n := w.server.Load().Remembered(); n != 0 {
+		w.Errorf("destroyed, and %d are remembered", n)
+	}
 }
 
 // faults are where calls of the world's fakes can be made to go wrong.

@@ -62,6 +62,11 @@ func (t *Tx) DeleteEnvironment(ctx context.Context, id string) error {
 	return t.q.DeleteEnvironment(ctx, id)
 }
 
+// DeleteDeployment forgets one of an environment's history.
+func (t *Tx) DeleteDeployment(ctx context.Context, id string) error {
+	return t.q.DeleteDeployment(ctx, id)
+}
+
 // PutDeployment inserts or replaces.
 func (t *Tx) PutDeployment(ctx context.Context, d staging.Deployment) error {
 	doc, err := encode(d)

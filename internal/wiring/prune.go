@@ -2,8 +2,14 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
+
+// tidy lets go of what builds and fetches left that nobody needs.
+func (s *server) tidy(ctx context.Context) error {
+	return errors.Join(s.pruneBuilds(ctx), s.control.Source.Tidy(ctx))
+}
 
 // pruneBuilds keeps every artifact that a deployment which serves, or is the
 // latest, runs from.

@@ -33,7 +33,7 @@ const (
 
 func (s *server) newUpkeep(c ServerConfig) *upkeep.Service {
 	u := c.Upkeep
-	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Crons: crons{s}, Tidy: s.pruneBuilds,
+	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Crons: crons{s}, Tidy: s.tidy,
 		Prune: func(ctx context.Context, before time.Time) error { return s.control.Prune(ctx, before) },
 		Disk:  disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
 		Defaults:   upkeep.Defaults{TTL: cmp.Or(u.TTL, defaultTTL), Sleep: cmp.Or(u.Sleep, defaultSleep)},

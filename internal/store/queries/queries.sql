@@ -32,6 +32,8 @@ SELECT document FROM deployment WHERE environment = ? ORDER BY generation DESC, 
 -- name: PutDeployment :exec
 INSERT INTO deployment (id, environment, generation, outcome, started_at, document) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, document = excluded.document;
+-- name: DeleteDeployment :exec
+DELETE FROM deployment WHERE id = ?;
 
 -- name: Resources :many
 SELECT document FROM resource WHERE owner = ? ORDER BY name;

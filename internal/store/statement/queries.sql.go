@@ -56,6 +56,15 @@ func (q *Queries) DeleteCredential(ctx context.Context, arg DeleteCredentialPara
 	return err
 }
 
+const deleteDeployment = `-- name: DeleteDeployment :exec
+DELETE FROM deployment WHERE id = ?
+`
+
+func (q *Queries) DeleteDeployment(ctx context.Context, id string) error {
+	_, err := q.db.ExecContext(ctx, deleteDeployment, id)
+	return err
+}
+
 const deleteEnvironment = `-- name: DeleteEnvironment :exec
 DELETE FROM environment WHERE id = ?
 `

@@ -1,0 +1,9 @@
+package reconcile
+
+// Remembered is of how many environments and snapshots the engine remembers
+// anything.
+func (e *Engine) Remembered() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.memory)
+}
