@@ -32,11 +32,13 @@ var harmless = []string{
 			EXECUTE format('ALTER SERVER %I OPTIONS (SET host %L)', m.srvname, 'disabled.invalid');
 		END LOOP;
 	END $$`,
-	// Its jobs run nowhere without its library; a team that loads it in its
-	// branches finds them off. Its trigger needs the library: then nothing runs.
+	// The jobs of pg_cron would do staging's work again wherever it is loaded.
+	// Its trigger wants the library loaded, which it is not here.
 	`DO $$ BEGIN
-		IF to_regclass('cron.job') IS NOT NULL THEN EXECUTE 'UPDATE cron.job SET active = false'; END IF;
-	EXCEPTION WHEN OTHERS THEN NULL;
+		IF to_regclass('cron.job') IS NOT NULL THEN
+			PERFORM set_config('session_replication_role', 'replica', true);
+			EXECUTE 'UPDATE cron.job SET active = false';
+		END IF;
 	END $$`,
 }
 
@@ -139,14 +141,11 @@ func collations(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, "SELECT current_database()").Scan(&name); err != nil {
 		return err
 	}
+	// Written as they are: REFRESH COLLATION VERSION refuses where either version
+	// is unknown.
 	for _, statement := range []string{"SET statement_timeout = 0", "REINDEX DATABASE " + pgx.Identifier{name}.Sanitize(),
-		"ALTER DATABASE " + pgx.Identifier{name}.Sanitize() + " REFRESH COLLATION VERSION",
-		`DO $$ DECLARE c record; BEGIN
-			FOR c IN SELECT nspname, collname FROM pg_collation l JOIN pg_namespace n ON n.oid = collnamespace
-				WHERE collversion IS NOT NULL AND collversion <> pg_collation_actual_version(l.oid) LOOP
-				EXECUTE format('ALTER COLLATION %I.%I REFRESH VERSION', c.nspname, c.collname);
-			END LOOP;
-		END $$`} {
+		"UPDATE pg_database SET datcollversion = pg_database_collation_actual_version(oid) WHERE datname = current_database()",
+		"UPDATE pg_collation SET collversion = pg_collation_actual_version(oid) WHERE collversion IS NOT NULL"} {
 		if _, err := conn.Exec(ctx, statement); err != nil {
 			return fmt.Errorf("the collation library has changed: %w", err)
 		}

@@ -81,6 +81,62 @@ func TestGoldenCopyIsHarmlessAndStarts(t *testing.T) {
 	_ = conn.Close(t.Context())
 }
 
+// Where the system's library sorts otherwise than it did, indexes are built
+// again, once.
+func TestIndexesOfAnotherCollationAreRebuilt(t *testing.T) {
+	d, c := rig(t)
+	if _, err := d.Make(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := serve(t, d, c, freePort(t))
+	if d.ask(t, c, at, "SELECT (current_setting('server_version_num')::int >= 150000)::text") != "true" {
+		t.Skip("this server does not keep the version of a database's own collation")
+	}
+	d.mustDo(t, c, at, "CREATE TABLE word AS SELECT i::text w FROM generate_series(1, 100) i", "CREATE INDEX word_index ON word (w)")
+	const built = "SELECT relfilenode::text FROM pg_class WHERE relname = 'word_index'"
+	before := d.ask(t, c, at, built)
+	if _, err := d.Verify(t.Context(), c, at); err != nil {
+		t.Fatal(err)
+	}
+	if d.ask(t, c, at, built) != before {
+		t.Error("an index is rebuilt though nothing has changed")
+	}
+	for _, stale := range []string{"UPDATE pg_database SET datcollversion = '0.1' WHERE datname = current_database()",
+		"UPDATE pg_collation SET collversion = '0.1' WHERE oid = (SELECT min(oid) FROM pg_collation WHERE collversion IS NOT NULL)"} {
+		before = d.ask(t, c, at, built)
+		d.mustDo(t, c, at, stale)
+		if _, err := d.Verify(t.Context(), c, at); err != nil {
+			t.Fatal(err)
+		}
+		after := d.ask(t, c, at, built)
+		if after == before {
+			t.Errorf("after %s the index is the old one", stale)
+		}
+		if _, err := d.Verify(t.Context(), c, at); err != nil || d.ask(t, c, at, built) != after {
+			t.Errorf("it is rebuilt again and again: %v", err)
+		}
+	}
+}
+
+// TestJobsOfACopyAreOff has pg_cron's table, whose trigger is in a library that
+// is not loaded.
+func TestJobsOfACopyAreOff(t *testing.T) {
+	d, c := rig(t)
+	if _, err := d.Make(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := serve(t, d, c, freePort(t))
+	d.mustDo(t, c, at, "CREATE SCHEMA cron", "CREATE TABLE cron.job (jobid int, active bool)", "INSERT INTO cron.job VALUES (1, true), (2, true)",
+		"CREATE FUNCTION cron.not_loaded() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'the library is not loaded'; END $$",
+		"CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE ON cron.job FOR STATEMENT EXECUTE FUNCTION cron.not_loaded()")
+	if _, err := d.Verify(t.Context(), c, at); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.ask(t, c, at, "SELECT count(*) FROM cron.job WHERE active"); got != "0" {
+		t.Errorf("%s jobs are on", got)
+	}
+}
+
 // Where files cannot be shared a running server is copied as it writes: the
 // copy is of one moment.
 func TestBackupOfABusyServerIsWhole(t *testing.T) {
