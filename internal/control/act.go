@@ -43,13 +43,9 @@ func (s *Service) destroying(ctx context.Context, t *store.Tx, env staging.Envir
 	return s.event(ctx, t, env, actor, "environment.destroying", env.Branch+" is being destroyed: "+cause, nil)
 }
 
-// history is how many deployments can still run; all but the newest are on
-// their way out.
-const history = 100
-
 // cancel ends every deployment that runs: whoever waits for one is told now.
 func (s *Service) cancel(ctx context.Context, t *store.Tx, env staging.Environment) error {
-	list, err := t.Deployments(ctx, env.ID, history)
+	list, err := t.Underway(ctx, env.ID)
 	if err != nil {
 		return err
 	}

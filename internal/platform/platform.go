@@ -219,6 +219,13 @@ type Pauser interface {
 	Resume(ctx context.Context, owner string, names []string) error
 }
 
+// Keeper is the capability to know of builds without beginning one.
+type Keeper interface {
+	// Kept is the artifact of an earlier build of b's project and key that owner
+	// may run, "" where there is none. It is kept for some hours at least.
+	Kept(owner string, b staging.BuildSpec) string
+}
+
 // Preparer is the capability to make a start cheap.
 type Preparer interface {
 	// Prepare makes ready what Apply(r) will need, and starts nothing of the

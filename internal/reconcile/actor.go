@@ -49,8 +49,7 @@ const (
 	maxRetry   = time.Minute
 	// maxRepeats bounds how often one operation may succeed without the plan
 	// noticing: more is a mistake of ours, not of the environment.
-	maxRepeats  = 25
-	historySeen = 20
+	maxRepeats = 25
 )
 
 // errStale says that the desired state changed under an operation.
@@ -78,15 +77,14 @@ func (a *actor) run() {
 			continue
 		}
 		p, admitted := a.admit(view, plan.Next(view.Input))
-		if err := a.record(a.ctx, view, p); err != nil && !errors.Is(err, errStale) {
-			a.Log.ErrorContext(a.ctx, "record", "environment", a.id, "error", err)
-		}
+		a.log("record", a.record(a.ctx, view, p))
 		if !admitted {
 			a.wait(readmit)
 			continue
 		}
 		a.abandon(p)
 		next := a.start(view, p)
+		a.log("record steps", a.recordSteps(a.ctx, view, p))
 		if p.Again > 0 && (next == 0 || p.Again < next) {
 			next = p.Again
 		}
@@ -101,6 +99,12 @@ func (a *actor) run() {
 			next = time.Until(a.retry["waiting"].at)
 		}
 		a.wait(next)
+	}
+}
+
+func (a *actor) log(what string, err error) {
+	if err != nil && !errors.Is(err, errStale) {
+		a.Log.ErrorContext(a.ctx, what, "environment", a.id, "error", err)
 	}
 }
 

@@ -135,6 +135,22 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 	return nil
 }
 
+// built is the artifact of a build that was made before, "" where there is none
+// or nobody knows.
+func (a *actor) built(ctx context.Context, v *view, dep *staging.Deployment, stack *staging.Stack) (string, error) {
+	keeper, ok := a.Platform.(platform.Keeper)
+	if !ok {
+		return "", nil
+	}
+	read := *dep
+	read.Stack = stack
+	spec, err := a.buildSpec(ctx, v, &read)
+	if err != nil {
+		return "", err
+	}
+	return keeper.Kept(a.id, *spec), nil
+}
+
 // buildSpec is the build of a revision. Its key is its content: what was built
 // once is not built again, in any environment.
 func (a *actor) buildSpec(ctx context.Context, v *view, dep *staging.Deployment) (*staging.BuildSpec, error) {

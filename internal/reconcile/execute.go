@@ -118,8 +118,17 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 	if err := a.sameVersions(v, dep, stack); err != nil {
 		return err
 	}
+	artifact, err := a.built(ctx, v, dep, stack)
+	if err != nil {
+		return err
+	}
 	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
-		d.Stack, d.Notes = stack, notes
+		d.Stack, d.Notes, d.Progress.Artifact = stack, notes, artifact
+		for i := range d.Steps {
+			if s := &d.Steps[i]; s.Name == staging.StepBuild && artifact != "" {
+				s.State, s.StartedAt, s.Detail = staging.StepDone, a.Now(), "kept from an earlier build"
+			}
+		}
 		d.Steps = append(d.Steps, hookSteps(stack, v.Serving == nil)...)
 	})
 }

@@ -105,7 +105,7 @@ func (a *actor) wanted(ctx context.Context, r Reader, v *view) (err error) {
 
 // deployments finds the oldest that runs, else the newest, and what serves.
 func (a *actor) deployments(ctx context.Context, r Reader, v *view) error {
-	list, err := r.Deployments(ctx, a.id, historySeen)
+	list, err := r.Underway(ctx, a.id)
 	if err != nil {
 		return err
 	}

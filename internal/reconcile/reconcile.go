@@ -24,7 +24,8 @@ type Reader interface {
 	Project(ctx context.Context, name string) (staging.Project, error)
 	Environment(ctx context.Context, id string) (staging.Environment, error)
 	Deployment(ctx context.Context, id string) (staging.Deployment, error)
-	Deployments(ctx context.Context, environment string, limit int) ([]staging.Deployment, error)
+	// Underway are the deployments that run and the newest one, newest first.
+	Underway(ctx context.Context, environment string) ([]staging.Deployment, error)
 	Resources(ctx context.Context, owner string) ([]staging.Resource, error)
 	ResourcesByKind(ctx context.Context, kind staging.ResourceKind) ([]staging.Resource, error)
 	Snapshot(ctx context.Context, id string) (staging.Snapshot, error)

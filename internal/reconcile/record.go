@@ -18,15 +18,15 @@ import (
 // tailLines is how much of what failed a failure shows.
 const tailLines = 20
 
-// record keeps what people see while a plan is executed: phase and steps.
+// record keeps what an environment is while a plan is executed: its phase, and
+// why something waits.
 func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 	a.announce(v, p.Phase)
-	stepsChanged := v.Current != nil && v.Current.Outcome == staging.OutcomeRunning && len(a.track(v.Current, p)) > 0
 	reason := ""
 	if len(p.Waiting) > 0 {
 		reason = p.Waiting[0]
 	}
-	if !stepsChanged && v.Environment.Phase == p.Phase && (reason == "" || strings.HasPrefix(v.Environment.Reason, reason)) {
+	if v.Environment.Phase == p.Phase && (reason == "" || strings.HasPrefix(v.Environment.Reason, reason)) {
 		return nil
 	}
 	if p.Phase == staging.PhaseDegraded && reason != "" {
@@ -38,31 +38,50 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 			return err
 		}
 		changed := env.Phase != p.Phase
-		if changed || reason != "" && env.Reason != reason {
-			env.Phase = p.Phase
-			if reason != "" {
-				env.Reason = reason
-			} else if p.Phase == staging.PhaseReady || p.Phase == staging.PhaseAsleep || p.Phase == staging.PhaseDeploying {
-				env.Reason = ""
-			}
-			if err := w.PutEnvironment(ctx, env); err != nil {
-				return err
-			}
-			if changed {
-				if err := a.event(ctx, w, env, "environment."+string(p.Phase), "is "+string(p.Phase)); err != nil {
-					return err
-				}
-			}
-		}
-		if !stepsChanged {
+		if !changed && (reason == "" || env.Reason == reason) {
 			return nil
+		}
+		env.Phase = p.Phase
+		if reason != "" {
+			env.Reason = reason
+		} else if p.Phase == staging.PhaseReady || p.Phase == staging.PhaseAsleep || p.Phase == staging.PhaseDeploying {
+			env.Reason = ""
+		}
+		if err := w.PutEnvironment(ctx, env); err != nil || !changed {
+			return err
+		}
+		return a.event(ctx, w, env, "environment."+string(p.Phase), "is "+string(p.Phase))
+	})
+}
+
+// recordSteps keeps how far a deployment is. Its operations run already: nobody
+// waits for what only people look at.
+func (a *actor) recordSteps(ctx context.Context, v *view, p plan.Plan) error {
+	if v.Current == nil || v.Current.Outcome != staging.OutcomeRunning {
+		return nil
+	}
+	seen := *v.Current
+	if seen.Steps = slices.Clone(seen.Steps); len(a.track(&seen, p)) == 0 {
+		return nil
+	}
+	return a.Store.Write(ctx, func(w Writer) error {
+		env, err := a.fence(ctx, w, v)
+		if err != nil {
+			return err
 		}
 		dep, err := w.Deployment(ctx, v.Current.ID)
 		if err != nil {
 			return err
 		}
-		moved := a.track(&dep, p) // on what is stored: steps were added or failed meanwhile
-		if err := w.PutDeployment(ctx, dep); err != nil || len(moved) == 0 {
+		// On what is stored: it may have failed or ended meanwhile.
+		if dep.Outcome != staging.OutcomeRunning {
+			return nil
+		}
+		moved := a.track(&dep, p)
+		if len(moved) == 0 {
+			return nil
+		}
+		if err := w.PutDeployment(ctx, dep); err != nil {
 			return err
 		}
 		return a.eventOf(ctx, w, env, "deployment.step", "deploys: "+moves(moved), map[string]any{"deployment": dep.ID, "steps": moved})

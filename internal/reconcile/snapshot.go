@@ -212,7 +212,7 @@ func (a *actor) holdSettled(ctx context.Context) (env staging.Environment, dep s
 
 // atWork is whether a deployment's release has begun and it has not ended.
 func (a *actor) atWork(ctx context.Context) (bool, error) {
-	list, err := a.Store.Deployments(ctx, a.id, historySeen)
+	list, err := a.Store.Underway(ctx, a.id)
 	for _, d := range list {
 		if d.Outcome == staging.OutcomeRunning && (d.Progress.ReleaseBegan || d.Progress.Routed) {
 			return true, err

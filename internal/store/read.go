@@ -128,6 +128,13 @@ func (r Readers) Deployments(ctx context.Context, environment string, limit int)
 	return many[staging.Deployment](docs, err)
 }
 
+// Underway are the deployments of an environment that run and its newest one,
+// newest first.
+func (r Readers) Underway(ctx context.Context, environment string) ([]staging.Deployment, error) {
+	docs, err := r.q.Underway(ctx, environment)
+	return many[staging.Deployment](docs, err)
+}
+
 // Resources are the ledger's rows of one owner, by name.
 func (r Readers) Resources(ctx context.Context, owner string) ([]staging.Resource, error) {
 	docs, err := r.q.Resources(ctx, owner)

@@ -47,8 +47,11 @@ func (d *Driver) alive(id identity) bool {
 }
 
 // watched is a process held by a pidfd, so that no signal ever meets another
-// one of the same number.
-type watched struct{ fd int }
+// one of the same number. Waiting for it costs no thread.
+type watched struct {
+	fd   int
+	file *os.File
+}
 
 // watch answers false where the process is gone.
 func (d *Driver) watch(id identity) (watched, bool) {
@@ -59,17 +62,17 @@ func (d *Driver) watch(id identity) (watched, bool) {
 	if err != nil {
 		return watched{}, false
 	}
-	w := watched{fd}
+	_ = unix.SetNonblock(fd, true) // else the runtime would not wait for it
+	w := watched{fd, os.NewFile(uintptr(fd), "pidfd")}
 	start, err := identify(id.PID)
-	// A pidfd is readable once every thread is gone (pidfd_open(2)).
-	if err != nil || start != id.Start || w.ended(context.Background(), 0) {
+	if err != nil || start != id.Start || gone(fd) {
 		w.close()
 		return watched{}, false
 	}
 	return w, true
 }
 
-func (w watched) close() { _ = unix.Close(w.fd) }
+func (w watched) close() { _ = w.file.Close() }
 
 func (w watched) signal(s unix.Signal) error {
 	err := unix.PidfdSendSignal(w.fd, s, nil, 0)
@@ -79,25 +82,22 @@ func (w watched) signal(s unix.Signal) error {
 	return err
 }
 
-// pollStep bounds how long an ended context goes unnoticed.
-const pollStep = 50 * time.Millisecond
-
 // ended blocks until the process is gone, ctx ends or limit has passed.
 func (w watched) ended(ctx context.Context, limit time.Duration) bool {
-	deadline := time.Now().Add(limit)
-	for ctx.Err() == nil {
-		left := min(time.Until(deadline), pollStep)
-		fds := []unix.PollFd{{Fd: int32(w.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(fds, max(0, int(left.Milliseconds())))
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return false
-		case n > 0:
-			return true
-		case left <= 0:
-			return false
-		}
+	conn, err := w.file.SyscallConn()
+	if err != nil || w.file.SetReadDeadline(time.Now().Add(limit)) != nil {
+		return false
 	}
-	return false
+	defer context.AfterFunc(ctx, func() { _ = w.file.SetReadDeadline(time.Unix(1, 0)) })()
+	end := false
+	_ = conn.Read(func(fd uintptr) bool { end = gone(int(fd)); return end }) // at the deadline it is not
+	return end
+}
+
+// gone is whether every thread of a process has ended: then its pidfd is
+// readable (pidfd_open(2)).
+func gone(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0
 }

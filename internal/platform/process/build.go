@@ -62,6 +62,24 @@ func kept(artifact string) bool {
 	return err == nil
 }
 
+// Kept implements platform.Keeper.
+func (d *Driver) Kept(owner string, b staging.BuildSpec) string {
+	if !ownerName.MatchString(owner) || !projectName.MatchString(b.Project) || !contentKey.MatchString(b.Key) {
+		return ""
+	}
+	d.mu.Lock() // nothing is pruned meanwhile
+	defer d.mu.Unlock()
+	artifact := d.artifact(owner, b.Project, b.Key)
+	var f finished
+	if readFile(whole(artifact), &f) != nil {
+		return ""
+	}
+	if time.Since(f.At) > artifactAge/2 && writeFile(whole(artifact), finished{time.Now().UTC()}) != nil {
+		return ""
+	}
+	return artifact
+}
+
 // builder is the user that a project's builds run as, so that they share what
 // their tools cache. It is nobody's else.
 func (d *Driver) builder(known record) int {

@@ -182,7 +182,7 @@ func (d *Driver) buildHome(ctx context.Context, known record, dir string, uid in
 		}
 	}
 	layers := append(slices.Clone(known.Cache.Own), known.Cache.Below...)
-	return shim.Mount{Source: empty, Below: layers, Upper: home, Work: work, Target: insideApp}, d.give(home, uid)
+	return shim.Mount{Source: empty, Below: layers, Upper: home, Work: work, Volatile: true, Target: insideApp}, d.give(home, uid)
 }
 
 // keepCache adds what a good build left, unless another build of the branch

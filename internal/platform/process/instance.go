@@ -213,11 +213,15 @@ func (d *Driver) sendShim(ctx context.Context, owner, dir string, config shim.Co
 	if err != nil {
 		return nil, fmt.Errorf("the shim ended at once: %w", err)
 	}
-	if err := writeFile(filepath.Join(dir, identityFile), identity{cmd.Process.Pid, start, d.boot}); err != nil {
+	remember := writeFile // that a task began, for ever
+	if config.Restart {
+		remember = writeBrief
+	}
+	if err := remember(filepath.Join(dir, identityFile), identity{cmd.Process.Pid, start, d.boot}); err != nil {
 		return nil, err
 	}
 	if config.Wait {
-		if err := writeFile(filepath.Join(dir, shim.StatusFile), shim.Status{Run: runWaiting}); err != nil {
+		if err := writeBrief(filepath.Join(dir, shim.StatusFile), shim.Status{Run: runWaiting}); err != nil {
 			return nil, err
 		}
 	}
@@ -299,7 +303,9 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 			o.ExitCode = &status.Last.Code
 		}
 	}
-	if alive {
+	// The end of a task or build is its record, the last thing that is written:
+	// the kernel may take long to undo the view.
+	if alive && (known.Restart || !endedIn(dir)) {
 		return o, nil
 	}
 	return ended(o, dir, ref.Kind)

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,14 @@ func (d *Driver) file(ref platform.Ref) string {
 	return filepath.Join(d.dir, filepath.FromSlash(ref.Name))
 }
 
-func writeFile(path string, v any) error {
+// writeFile outlives a power cut, whole or not at all.
+func writeFile(path string, v any) error { return write(path, v, true) }
+
+// writeBrief is for what means nothing after this boot: a power cut may leave
+// it empty, which reads as if it were not there.
+func writeBrief(path string, v any) error { return write(path, v, false) }
+
+func write(path string, v any, durable bool) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -68,8 +76,10 @@ func writeFile(path string, v any) error {
 		return err
 	}
 	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
+	if err == nil && durable {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(path+partial, path)
@@ -79,6 +89,9 @@ func readFile(path string, v any) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
+	}
+	if len(bytes.Trim(text, "\x00")) == 0 {
+		return fmt.Errorf("%s is empty: %w", path, fs.ErrNotExist)
 	}
 	if err := json.Unmarshal(text, v); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

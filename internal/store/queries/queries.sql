@@ -29,6 +29,11 @@ DELETE FROM environment WHERE id = ?;
 SELECT document FROM deployment WHERE id = ?;
 -- name: Deployments :many
 SELECT document FROM deployment WHERE environment = ? ORDER BY generation DESC, started_at DESC, id LIMIT ?;
+-- name: Underway :many
+SELECT document FROM deployment AS d WHERE d.environment = sqlc.arg(environment)
+  AND (d.outcome = 'running' OR d.id = (
+    SELECT n.id FROM deployment AS n WHERE n.environment = sqlc.arg(environment) ORDER BY n.generation DESC, n.started_at DESC, n.id LIMIT 1))
+ORDER BY d.generation DESC, d.started_at DESC, d.id;
 -- name: PutDeployment :exec
 INSERT INTO deployment (id, environment, generation, outcome, started_at, document) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET outcome = excluded.outcome, document = excluded.document;

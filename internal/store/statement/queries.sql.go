@@ -700,6 +700,36 @@ func (q *Queries) Tokens(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const underway = `-- name: Underway :many
+SELECT document FROM deployment AS d WHERE d.environment = ?1
+  AND (d.outcome = 'running' OR d.id = (
+    SELECT n.id FROM deployment AS n WHERE n.environment = ?1 ORDER BY n.generation DESC, n.started_at DESC, n.id LIMIT 1))
+ORDER BY d.generation DESC, d.started_at DESC, d.id
+`
+
+func (q *Queries) Underway(ctx context.Context, environment string) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, underway, environment)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []string{}
+	for rows.Next() {
+		var document string
+		if err := rows.Scan(&document); err != nil {
+			return nil, err
+		}
+		items = append(items, document)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const variables = `-- name: Variables :many
 SELECT document, sealed FROM variable WHERE project = ? ORDER BY key, scope
 `

@@ -42,6 +42,9 @@ type Mount struct {
 	Upper string   `json:"upper"`
 	Work  string   `json:"work"`
 	Below []string `json:"below,omitempty"`
+	// Volatile is whether nobody waits, when the overlay goes, until all that
+	// its file system holds is written out: whoever uses the layer sees to that.
+	Volatile bool `json:"volatile,omitempty"`
 }
 
 // SystemFolders are the host's programs and their settings, visible in every
@@ -173,7 +176,7 @@ func (v View) bind(m Mount) error {
 	case m.Tmpfs:
 		err = unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
 	case m.Upper != "":
-		err = unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, v.overlay(m))
+		err = v.layer(target, m)
 	default:
 		err = unix.Mount(m.Source, target, "", unix.MS_BIND|unix.MS_REC, "")
 	}
@@ -201,6 +204,19 @@ func (v View) protect(m Mount) error {
 		return fmt.Errorf("protect %s: %w", m.Target, err)
 	}
 	return nil
+}
+
+// layer mounts an overlay. Before Linux 5.10 none is volatile.
+func (v View) layer(target string, m Mount) error {
+	mount := func(options string) error {
+		return unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, options)
+	}
+	if m.Volatile {
+		if err := mount(v.overlay(m) + ",volatile"); err == nil {
+			return nil
+		}
+	}
+	return mount(v.overlay(m))
 }
 
 // overlay are the options of a layered mount. What it writes must be readable
