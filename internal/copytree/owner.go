@@ -3,6 +3,7 @@ package copytree
 import (
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -13,6 +14,19 @@ func Own(path string, uid, gid int) error {
 		return nil
 	}
 	return os.Lchown(path, uid, gid)
+}
+
+// OwnAll is Own for a folder and all that is in it.
+func OwnAll(dir string, uid, gid int) error {
+	if os.Geteuid() != 0 || uid == 0 {
+		return nil
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, gid)
+	})
 }
 
 // owners are the uid and gid that a copied path gets.

@@ -140,12 +140,12 @@ type server struct {
 	processes *process.Driver
 	// files is for all repositories that are watched.
 	files filewatch.Watcher
-	// warm makes ahead what no environment shall wait for.
-	warm    func(context.Context) error
-	site    staging.Site
-	log     *slog.Logger
-	loaded  atomic.Bool
-	metrics *telemetry.Metrics
+	// clusters makes ahead what no environment shall wait for.
+	clusters *postgres.Driver
+	site     staging.Site
+	log      *slog.Logger
+	loaded   atomic.Bool
+	metrics  *telemetry.Metrics
 	// closing ends the API's streams.
 	closing context.CancelFunc
 	token   string
@@ -180,8 +180,9 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	}
 	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
 	folders := storage.New(c.Dir)
-	clusters := postgres.New(postgres.Config{Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime, Key: key.Derive("postgres")})
-	s.warm = clusters.Warm
+	clusters := postgres.New(postgres.Config{Golden: filepath.Join(c.Dir, "golden"), Empty: filepath.Join(c.Dir, "golden", "empty"), Engines: s.runtime,
+		Key: key.Derive("postgres"), Room: func() bool { return disk(c.Dir).Scarce() == "" }})
+	s.clusters = clusters
 	s.engine = reconcile.New(reconcile.Config{Store: memory{db}, Platform: platform, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
 		LinkURL: func(ctx context.Context, e staging.Environment, l staging.Link) string {
 			return s.control.LinkURL(ctx, e, l)
@@ -333,10 +334,11 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 		return err
 	}
 	all.Go(func() {
-		if err := s.warm(working); err != nil && working.Err() == nil {
+		if err := s.clusters.Warm(working); err != nil && working.Err() == nil {
 			s.log.Warn("empty clusters", "error", err)
 		}
 	})
+	all.Go(func() { s.clusters.Keep(working) })
 	all.Go(func() { s.watchAll(working) })
 	all.Go(func() { s.watchWorkloads(working) })
 	all.Go(func() { s.metrics.Follow(working) })

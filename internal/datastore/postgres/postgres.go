@@ -34,22 +34,33 @@ type Engines interface {
 
 // Config is what a driver needs.
 type Config struct {
-	// Empty is the folder of the kept empty clusters, one a server build.
+	// Golden is where golden copies lie, Empty in it the folder of the kept empty
+	// clusters, one a server build.
+	Golden  string
 	Empty   string
 	Engines Engines
 	// Key is the server's secret.
 	Key []byte
+	// Room is whether the disk has room for copies made ahead of need, nil for
+	// always.
+	Room func() bool
 }
 
 // Driver implements datastore.Driver.
 type Driver struct {
 	Config
 	// mu lets one caller at a time make an empty cluster.
-	mu sync.Mutex
+	mu     sync.Mutex
+	spares *spares
 }
 
 // New uses that configuration.
-func New(c Config) *Driver { return &Driver{Config: c} }
+func New(c Config) *Driver {
+	if c.Room == nil {
+		c.Room = func() bool { return true }
+	}
+	return &Driver{Config: c, spares: newSpares(c.Golden, c.Room)}
+}
 
 const (
 	// admin is our own superuser in every cluster.
@@ -163,8 +174,13 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 		return copytree.Result{}, err
 	}
 	data := filepath.Join(tmp, "data")
-	result, err := copytree.Copy(ctx, filepath.Join(from, "data"), data, copytree.Options{UID: c.UID, GID: c.GID, Progress: progress.Of("copying"), Writable: true,
-		Skip: func(rel string, _ fs.DirEntry) bool { return leftOut[rel] }})
+	result, ok := d.spares.take(from, data, c.UID, c.GID)
+	var err error
+	if !ok {
+		o := copyOptions()
+		o.UID, o.GID, o.Progress = c.UID, c.GID, progress.Of("copying")
+		result, err = copytree.Copy(ctx, filepath.Join(from, "data"), data, o)
+	}
 	for _, step := range []func() error{
 		func() error { return err },
 		func() error { return configure(data, c) },
@@ -177,6 +193,11 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 		}
 	}
 	return result, nil
+}
+
+// copyOptions are how golden data becomes data that is served.
+func copyOptions() copytree.Options {
+	return copytree.Options{Writable: true, Skip: func(rel string, _ fs.DirEntry) bool { return leftOut[rel] }}
 }
 
 // Transient implements datastore.Transient.
