@@ -380,6 +380,20 @@ func TestMissingProgramIsSaid(t *testing.T) {
 	}
 }
 
+// A script that names no interpreter runs, by its path alone, as from a shell.
+func TestScriptWithoutAnInterpreter(t *testing.T) {
+	h := newHost(t)
+	r := task("script", "")
+	r.Workload.Artifact = folder(t)
+	if err := os.WriteFile(filepath.Join(r.Workload.Artifact, "release"), []byte("echo released $1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.Workload.Command = staging.Command{Shell: "./release all"}
+	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode != 0 || !strings.Contains(out, "released all") {
+		t.Errorf("%+v: %s", o, out)
+	}
+}
+
 func TestEndpointsAndUsersAreGivenOnce(t *testing.T) {
 	h := newHost(t)
 	h.apply(platform.Resource{Kind: staging.ResourceScope, Name: "env_b/scope/0"})

@@ -34,10 +34,7 @@ func (d *Driver) shimConfig(r platform.Resource, known record, u users, dir stri
 	if w.Role == staging.RoleBuild {
 		id = d.builder(known)
 	}
-	command := w.Command.Args
-	if w.Command.Shell != "" {
-		command = []string{"/bin/sh", "-c", w.Command.Shell}
-	}
+	command := argv(w.Command)
 	if len(command) == 0 {
 		return shim.Config{}, errors.New("it has no command")
 	}

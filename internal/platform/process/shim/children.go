@@ -35,7 +35,11 @@ func (c *children) start(path string, args []string, attr *os.ProcAttr) (pid int
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		var p *os.Process
-		if p, err = os.StartProcess(path, args, attr); err != nil {
+		p, err = os.StartProcess(path, args, attr)
+		if errors.Is(err, syscall.ENOEXEC) { // a script that names no interpreter (execvp(3))
+			p, err = os.StartProcess("/bin/sh", append([]string{"sh", path}, args[1:]...), attr)
+		}
+		if err != nil {
 			return
 		}
 		told := make(chan syscall.WaitStatus, 1)
