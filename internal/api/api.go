@@ -55,13 +55,18 @@ type Views interface {
 
 // Data is what is asked about data.
 type Data interface {
+	Snapshots
+	EnvironmentData(ctx context.Context, id string) (wire.EnvironmentData, error)
+	Undo(ctx context.Context, actor, id string) (wire.Environment, error)
+	Reset(ctx context.Context, actor, id string, r wire.Reset) (wire.Environment, error)
+}
+
+// Snapshots are golden copies.
+type Snapshots interface {
 	Snapshots(ctx context.Context, project string) ([]wire.Snapshot, error)
 	Snapshot(ctx context.Context, id string) (wire.Snapshot, error)
 	TakeSnapshot(ctx context.Context, actor, project string, r wire.TakeSnapshot) (wire.Snapshot, error)
 	RemoveSnapshot(ctx context.Context, id string) error
-	EnvironmentData(ctx context.Context, id string) (wire.EnvironmentData, error)
-	Undo(ctx context.Context, actor, id string) (wire.Environment, error)
-	Reset(ctx context.Context, actor, id string, r wire.Reset) (wire.Environment, error)
 }
 
 // Credentials is what is asked about keys to the world outside.

@@ -24,12 +24,23 @@ import (
 type Work interface {
 	Kick(environment string)
 	Redactor(ctx context.Context, environment string) *redact.Redactor
+	Queue() (waiting []reconcile.Waiting, running, slots int)
+	Snapshots
+	Tasks
+}
+
+// Snapshots are taken and removed where the data is.
+type Snapshots interface {
 	BeginSnapshot(ctx context.Context, r reconcile.SnapshotRequest) (staging.Snapshot, func(context.Context) error, error)
 	RemoveSnapshot(ctx context.Context, id string) error
+}
+
+// Tasks are what runs beside environments: for people, on a schedule, or until
+// the server ends.
+type Tasks interface {
 	Go(work func(ctx context.Context)) bool
 	Run(ctx context.Context, s reconcile.Session) (int, error)
 	RunJob(ctx context.Context, environment, job string, tell func(platform.LogLine) error) (int, error)
-	Queue() (waiting []reconcile.Waiting, running, slots int)
 }
 
 // Config is what the service works with.

@@ -21,11 +21,21 @@ import (
 
 // Reader is what is asked of the store.
 type Reader interface {
+	Desires
+	Made
+}
+
+// Desires are what is wanted, and what was done towards it.
+type Desires interface {
 	Project(ctx context.Context, name string) (staging.Project, error)
 	Environment(ctx context.Context, id string) (staging.Environment, error)
 	Deployment(ctx context.Context, id string) (staging.Deployment, error)
 	// Underway are the deployments that run and the newest one, newest first.
 	Underway(ctx context.Context, environment string) ([]staging.Deployment, error)
+}
+
+// Made is what was made: the ledger, and golden copies.
+type Made interface {
 	Resources(ctx context.Context, owner string) ([]staging.Resource, error)
 	ResourcesByKind(ctx context.Context, kind staging.ResourceKind) ([]staging.Resource, error)
 	Snapshot(ctx context.Context, id string) (staging.Snapshot, error)
@@ -34,13 +44,18 @@ type Reader interface {
 // Writer is what is written in one transaction.
 type Writer interface {
 	Reader
+	LedgerWriter
 	PutEnvironment(ctx context.Context, e staging.Environment) error
 	PutDeployment(ctx context.Context, d staging.Deployment) error
+	AppendEvent(ctx context.Context, e staging.Event) (int64, error)
+}
+
+// LedgerWriter writes down what is made, before it is.
+type LedgerWriter interface {
 	PutResource(ctx context.Context, r staging.Resource) error
 	DeleteResource(ctx context.Context, name string) error
 	PutSnapshot(ctx context.Context, s staging.Snapshot) error
 	DeleteSnapshot(ctx context.Context, id string) error
-	AppendEvent(ctx context.Context, e staging.Event) (int64, error)
 }
 
 // Store remembers.
@@ -68,9 +83,19 @@ type Folders interface {
 
 // Edge is the only way in.
 type Edge interface {
+	Routes
+	Gates
+}
+
+// Routes say where the hosts of an environment lead.
+type Routes interface {
 	Put(r edge.Route)
 	Remove(environment string)
 	Route(environment string) (edge.Route, bool)
+}
+
+// Gates let requests through, or hold them.
+type Gates interface {
 	Hold(environment string) bool
 	Quiesce(ctx context.Context, environment string) error
 	Holding(environment string) bool

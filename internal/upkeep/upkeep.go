@@ -30,13 +30,18 @@ type Writer interface {
 // Store is what is remembered.
 type Store interface {
 	settings
+	Lists
+	Write(ctx context.Context, do func(Writer) error) error
+}
+
+// Lists are what there is.
+type Lists interface {
 	Projects(ctx context.Context) ([]staging.Project, error)
 	// Live are all environments that are not destroyed.
 	Live(ctx context.Context) ([]staging.Environment, error)
 	// Stack is what serves an environment, nil where nothing does.
 	Stack(ctx context.Context, e staging.Environment) (*staging.Stack, error)
 	Snapshots(ctx context.Context, project string) ([]staging.Snapshot, error)
-	Write(ctx context.Context, do func(Writer) error) error
 }
 
 // Work is who does things. Each is refused where it makes no sense any more.
