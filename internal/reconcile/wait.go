@@ -64,6 +64,9 @@ func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation
 	}
 	f := &staging.Failure{Class: class, Step: op.Step, Service: op.Service, Message: what + " failed: " + reason, ExitCode: o.ExitCode,
 		LogTail: a.tail(ctx, op.Resource)}
+	if op.Kind == staging.ResourceBuild && strings.Contains(reason, "out of memory") {
+		f.Hint = "let it do less at the same time, or build on a machine with more memory: a build may use half of it"
+	}
 	return &staging.Error{Code: staging.ClassCode(class), Message: f.Message, Failure: f}
 }
 

@@ -32,6 +32,9 @@ const (
 	// buildPIDs bounds the processes and threads of a build that no limit is
 	// given for.
 	buildPIDs = 4096
+	// buildShare is into how many parts the machine's memory is cut, of which a
+	// build may use one that no limit is given for: what runs must go on.
+	buildShare = 2
 	// firstBuilder is the first of the users that builds run as, one a
 	// project: above those of environments. Two projects that share one are
 	// kept apart by their views.
@@ -109,7 +112,7 @@ func (d *Driver) applyBuild(ctx context.Context, r platform.Resource) error {
 		return fmt.Errorf("its scope: %w", err)
 	}
 	target := d.artifact(r.Owner, b.Project, b.Key)
-	spec := buildWorkload(b)
+	spec := buildWorkload(b, d.cgroups.memory())
 	spec.Artifact = target
 	task := platform.Resource{Kind: r.Kind, Name: r.Name, Owner: r.Owner, SpecHash: r.SpecHash, Workload: spec}
 	used, err := d.cacheFor(b)
@@ -184,8 +187,9 @@ func (d *Driver) insideBuild(ctx context.Context, known record, dir, work string
 }
 
 // buildWorkload runs the steps one after another in one shell. They are the
-// team's own words; nothing from outside is put into them.
-func buildWorkload(b *staging.BuildSpec) *staging.WorkloadSpec {
+// team's own words; nothing from outside is put into them. memory is what the
+// machine has, 0 where that is not known.
+func buildWorkload(b *staging.BuildSpec, memory int64) *staging.WorkloadSpec {
 	script := "set -e\n"
 	for _, s := range b.Steps {
 		line := s.Command.Shell
@@ -199,6 +203,9 @@ func buildWorkload(b *staging.BuildSpec) *staging.WorkloadSpec {
 	limits := b.Limits
 	if limits.PIDs == 0 {
 		limits.PIDs = buildPIDs
+	}
+	if limits.Memory == 0 {
+		limits.Memory = memory / buildShare
 	}
 	return &staging.WorkloadSpec{Service: "build", Role: staging.RoleBuild, Command: staging.Command{Shell: script},
 		Env: b.Env, Limits: limits, Timeout: b.Timeout, StopGrace: 2 * time.Second}

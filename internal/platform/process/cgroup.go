@@ -178,6 +178,26 @@ func (c cgroups) has(controller string) bool {
 	return v1 || slices.Contains(c.unified, controller)
 }
 
+// memory is how much this server may use in bytes, all of the machine's where
+// nothing else is said; 0 where that cannot be read.
+func (c cgroups) memory() int64 {
+	var machine unix.Sysinfo_t
+	if unix.Sysinfo(&machine) != nil {
+		return 0
+	}
+	total := int64(machine.Totalram) * int64(machine.Unit) //nolint:unconvert // the type differs by processor
+	for _, file := range []string{filepath.Join(c.folders["memory"], "memory.limit_in_bytes"), filepath.Join(c.folders[""], "memory.max")} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
+			total = min(total, limit)
+		}
+	}
+	return total
+}
+
 func (c cgroups) lacks() []string {
 	var lacks []string
 	for _, name := range wantedControllers[:3] {

@@ -148,3 +148,32 @@ func TestPathsAreReEmittedWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestABuildHasHalfOfTheMemory holds that a build for which nothing is said
+// cannot take the machine from what runs.
+func TestABuildHasHalfOfTheMemory(t *testing.T) {
+	if l := buildWorkload(&staging.BuildSpec{}, 8<<30).Limits; l.Memory != 4<<30 || l.PIDs != buildPIDs {
+		t.Errorf("%+v", l)
+	}
+	if l := buildWorkload(&staging.BuildSpec{Limits: staging.Limits{Memory: 1 << 30}}, 8<<30).Limits; l.Memory != 1<<30 {
+		t.Errorf("%+v", l)
+	}
+	whole := cgroups{}.memory()
+	if whole <= 0 {
+		t.Errorf("the machine has %d bytes", whole)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte("max\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := cgroups{folders: map[string]string{"": dir}}
+	if got := c.memory(); got != whole {
+		t.Errorf("%d without a limit, the machine has %d", got, whole)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte("104857600\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.memory(); got != 100<<20 {
+		t.Errorf("%d with a limit of 100 MB", got)
+	}
+}

@@ -513,3 +513,18 @@ func TestWhatNeverBeganIsBegun(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// TestAFolderThatAnEarlierVersionDidNotMake holds that what workloads share is
+// made when it is needed.
+func TestAFolderThatAnEarlierVersionDidNotMake(t *testing.T) {
+	h := newHost(t)
+	for _, name := range []string{"tmp", "home"} {
+		if err := os.Remove(filepath.Join(h.dir, "env", "env_a", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := task("write", `echo x > /tmp/x && cat /tmp/x && echo y > ~/y && cat ~/y`)
+	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode != 0 || out != "x\ny\n" {
+		t.Errorf("%+v\n%s", o, out)
+	}
+}

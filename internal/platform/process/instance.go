@@ -98,6 +98,9 @@ func (d *Driver) beginInstance(ctx context.Context, r platform.Resource, wait bo
 	if err != nil {
 		return fmt.Errorf("its scope: %w", err)
 	}
+	if err := d.haveFolders(r.Owner, u); err != nil {
+		return err
+	}
 	known, err := d.makeFolder(dir, r, record{Paths: d.outside(r, dir)})
 	if err != nil {
 		return err

@@ -142,6 +142,16 @@ func (d *Driver) makeFolders(owner string, u users) error {
 	return nil
 }
 
+// haveFolders makes those that are lacking: an earlier version knew fewer.
+func (d *Driver) haveFolders(owner string, u users) error {
+	for _, dir := range []string{homeDir, tmpDir} {
+		if _, err := os.Lstat(filepath.Join(d.home(owner), dir)); errors.Is(err, fs.ErrNotExist) {
+			return d.makeFolders(owner, u)
+		}
+	}
+	return nil
+}
+
 // allotUsers finds a pair of ids that no environment has. A scope that cannot
 // be read stops it: its ids might be given twice.
 func (d *Driver) allotUsers(holder string, write func(users) error) (users, error) {
