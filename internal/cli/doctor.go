@@ -24,20 +24,20 @@ type DoctorOptions struct {
 const serverPatience = 5 * time.Second
 
 func doctorCommand(p Program, io *stdio) *cobra.Command {
-	var dir string
+	var dir, domain string
 	var leftovers, repair, all bool
 	c := &cobra.Command{Use: "doctor", Short: "Look at this host: what works, what is lacking, what to do", Args: cobra.NoArgs,
 		Long:    "Looks at this host with the eyes of a server, whether one runs or not, and changes nothing.\nEnds with 1 where something fails.",
-		Example: "  offshoot doctor\n  offshoot doctor --json",
+		Example: "  offshoot doctor\n  offshoot doctor --domain staging.example.com\n  offshoot doctor --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if leftovers || repair || all {
 				return staging.NotBuilt("doctor --leftovers")
 			}
-			if c.Flags().Changed("domain") {
-				return staging.NotBuilt("doctor --domain")
-			}
 			o := DoctorOptions{Dir: dir, Listen: first(os.Getenv("OFFSHOOT_LISTEN"), "127.0.0.1:7070"), EdgeListen: first(os.Getenv("OFFSHOOT_EDGE_LISTEN"), "127.0.0.1:8080"),
-				Domain: first(os.Getenv("OFFSHOOT_DOMAIN"), "localhost")}
+				Domain: first(domain, os.Getenv("OFFSHOOT_DOMAIN"), "localhost")}
+			if !staging.IsDomain(o.Domain) {
+				return staging.Errorf(staging.CodeUsage, "for example --domain staging.example.com", "%q is no domain", o.Domain)
+			}
 			server := io.askServer(c.Context())
 			o.Running = server.State == "ok"
 			checks, err := p.Doctor(c.Context(), o)
@@ -63,7 +63,7 @@ func doctorCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().BoolVar(&leftovers, "leftovers", false, "what is left of environments that are gone")
 	c.Flags().BoolVar(&repair, "repair", false, "with --leftovers: take it away")
 	c.Flags().BoolVar(&all, "all", false, "with --repair: all of it")
-	c.Flags().String("domain", "", "look at a domain's records")
+	c.Flags().StringVar(&domain, "domain", "", "where the names below this domain lead (default: the server's)")
 	return c
 }
 

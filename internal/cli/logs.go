@@ -38,17 +38,16 @@ func logsCommand(io *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			var unknown error
 			q := url.Values{"step": {f.step}, "follow": {strconv.FormatBool(f.follow)}, "previous": {strconv.FormatBool(f.previous)}, "tail": {strconv.Itoa(f.tail)}}
 			if len(args) > 1 {
 				q.Set("service", args[1])
-				if !f.follow && !slices.ContainsFunc(v.Services, func(s wire.Service) bool { return s.Name == args[1] }) {
-					io.hintServices(v, args[1])
-				}
+				unknown = noSuchService(v, args[1])
 			}
 			if !since.IsZero() {
 				q.Set("since", since.UTC().Format(time.RFC3339Nano))
 			}
-			return io.logs(c.Context(), client, v.ID, q, f.follow)
+			return io.logs(c.Context(), client, v.ID, q, f.follow, unknown)
 		},
 	}
 	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted, over redeploys and restarts")
@@ -77,21 +76,26 @@ func (f logFlags) begin(now time.Time) (time.Time, error) {
 	return now.Add(-d), err
 }
 
-// hintServices says which services there are where one is asked for that does
-// not run; its logs of before are shown all the same.
-func (s *stdio) hintServices(v wire.Environment, name string) {
+// noSuchService says which services there are where one is asked for that does
+// not run, nil where it does. Logs of one that ran before are shown all the same.
+func noSuchService(v wire.Environment, name string) error {
 	var names []string
 	for _, x := range v.Services {
 		names = append(names, x.Name)
 	}
-	if len(names) > 0 && !s.quiet {
-		_, _ = fmt.Fprintf(s.err, "note: %s has no service %s now; it has %s\n", v.Branch, name, strings.Join(names, ", "))
+	for _, x := range v.Data {
+		names = append(names, x.Name)
 	}
+	if slices.Contains(names, name) {
+		return nil
+	}
+	return staging.NotFound("it has "+first(strings.Join(names, ", "), "none yet"), "%s has no service %q", v.Branch, name)
 }
 
 // logs shows lines. Following, it goes on after the last line of each instance
-// when the connection breaks: none is lost or shown twice.
-func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.Values, follow bool) error {
+// when the connection breaks: none is lost or shown twice. unknown is answered
+// where there is no line.
+func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.Values, follow bool, unknown error) error {
 	lines := wire.List[wire.LogLine]{Items: []wire.LogLine{}}
 	seen := map[string]string{}
 	retry := patience{}
@@ -109,6 +113,9 @@ func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.
 			_, err := fmt.Fprintf(s.out, "%s %-8s %s\n", l.At.Local().Format("15:04:05.000"), l.Service, strings.TrimRight(l.Text, "\r"))
 			return err
 		})
+		if !follow && err == nil && len(seen) == 0 && unknown != nil {
+			return unknown
+		}
 		if !follow || ctx.Err() != nil {
 			if s.json && (err == nil || errors.Is(err, context.Canceled)) {
 				s.object(lines)

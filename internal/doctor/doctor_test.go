@@ -93,3 +93,20 @@ func write(t *testing.T, path string, mode os.FileMode) {
 		t.Fatal(err)
 	}
 }
+
+func TestWhereNamesLead(t *testing.T) {
+	for _, c := range []struct{ address, own, want string }{
+		{"127.0.0.1", "", "ok"},
+		{"192.0.2.7", "192.0.2.7", "ok"},
+		{"192.0.2.7", "192.0.2.8", "warn"},
+	} {
+		if got := one(t, led("staging.example.com", []string{c.address}, []string{c.own}), "names"); string(got.State) != c.want || !strings.Contains(got.Message, "*.staging.example.com leads to "+c.address) {
+			t.Errorf("%+v: %+v", c, got)
+		}
+	}
+	h := host(t)
+	h.Domain = "offshoot.invalid" // RFC 6761: it never resolves
+	if got := one(t, h.names(t.Context()), "names"); got.State != "fail" || !strings.Contains(got.Remedy, "wildcard") {
+		t.Errorf("%+v", got)
+	}
+}

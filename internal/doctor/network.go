@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -31,16 +32,40 @@ func (h Host) ports(context.Context) []Check {
 func (h Host) names(ctx context.Context) []Check {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	host := "offshoot-doctor." + h.Domain
-	addresses, err := lookup(ctx, host)
+	// A name of two labels, as environments have them.
+	addresses, err := lookup(ctx, "offshoot-doctor.shop."+h.Domain)
 	if err == nil && len(addresses) > 0 {
-		return ok("names", "*."+h.Domain+" leads to "+strings.Join(addresses, ", "))
+		return led(h.Domain, addresses, ownAddresses())
 	}
 	if h.Domain != "localhost" {
 		return fail("names", "*."+h.Domain+" leads nowhere", "add a wildcard record for *."+h.Domain+" with this host's address")
 	}
 	return warn("names", "*.localhost does not resolve for programs such as curl; browsers find it anyway",
 		"install nss-myhostname (Debian: libnss-myhostname), or ask with the name given: curl -H 'Host: NAME.shop.localhost' http://"+h.EdgeListen)
+}
+
+// led judges where the names below a domain lead.
+func led(domain string, addresses, own []string) []Check {
+	where := "*." + domain + " leads to " + strings.Join(addresses, ", ")
+	for _, a := range addresses {
+		ip := net.ParseIP(a)
+		if ip != nil && ip.IsLoopback() || slices.Contains(own, a) {
+			return ok("names", where)
+		}
+	}
+	return warn("names", where+", which is no address of this host", "right where a balancer or router leads here; else point the wildcard record at this host")
+}
+
+// ownAddresses are this host's; what cannot be listed is left out.
+func ownAddresses() []string {
+	var list []string
+	all, _ := net.InterfaceAddrs()
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok {
+			list = append(list, n.IP.String())
+		}
+	}
+	return list
 }
 
 // lookup asks as the system's own programs do, where it can.

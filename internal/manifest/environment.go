@@ -90,7 +90,7 @@ func (r *reader) lookup(values map[string]string, name string) (string, bool) {
 	if v, ok := values[name]; ok {
 		return v, true
 	}
-	if ours(name) && !r.defaulted[name] {
+	if (ours(name) || usual[name] != "") && !r.defaulted[name] {
 		return staging.Late(name), true
 	}
 	if r.demanded[name] {
@@ -102,6 +102,15 @@ func (r *reader) lookup(values map[string]string, name string) (string, bool) {
 // ours is whether Offshoot gives every service such a variable.
 func ours(name string) bool {
 	return name == "PORT" || name == "OFFSHOOT" || strings.HasPrefix(name, "OFFSHOOT_") || name == "BRANCH_NAME" || name == "GIT_COMMIT"
+}
+
+// usual are the variables that the first datastore of a kind gives everything
+// else in the stack.
+var usual = map[string]string{"DATABASE_URL": "postgres", "REDIS_URL": "redis", "SOLR_URL": "solr"}
+
+// given is whether a datastore of the stack gives such a variable.
+func (r *reader) given(name string) bool {
+	return slices.ContainsFunc(r.stack.Datastores, func(d staging.Datastore) bool { return d.Kind == usual[name] })
 }
 
 // mentioned remembers which variables of a document nobody gives a value.

@@ -120,7 +120,9 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	r.read(ctx)
 	res := &Result{Stack: r.stack, Notes: r.said(), guessed: r.guessed}
 	for name := range r.unset {
-		res.Unset = append(res.Unset, name)
+		if !r.given(name) {
+			res.Unset = append(res.Unset, name)
+		}
 	}
 	slices.Sort(res.Unset)
 	return res, r.refusal()

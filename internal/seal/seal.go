@@ -29,7 +29,7 @@ func Load(path string, make bool) (*Key, error) {
 		return generate(path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
+		return nil, staging.Refused("OFFSHOOT_MASTER_KEY_FILE names a file that the server may read", "master key: %w", err)
 	}
 	id, err := age.ParseX25519Identity(strings.TrimSpace(string(text)))
 	if err != nil {

@@ -83,15 +83,7 @@ func (r Result) Command(c staging.Command, env map[string]string) staging.Comman
 
 // Resolve applies order, late values, re-emission and guard.
 func Resolve(in Input) (Result, error) {
-	res := Result{Env: map[string]string{}, Files: map[string]string{}}
-	seen := map[string]bool{}
-	for _, d := range in.Datastores {
-		res.Env[Upper(d.Name)+"_URL"] = d.URL
-		if !seen[d.Kind] {
-			maps.Copy(res.Env, d.Usual)
-		}
-		seen[d.Kind] = true
-	}
+	res := Result{Env: in.given(), Files: map[string]string{}}
 	maps.Copy(res.Env, in.Ours)
 	in.expand()
 	res.in = in
@@ -139,7 +131,23 @@ func (in *Input) late(name string) string {
 			return v.Value
 		}
 	}
-	return in.Ours[name]
+	if v, ok := in.Ours[name]; ok {
+		return v
+	}
+	return in.given()[name]
+}
+
+// given are the variables that the datastores give.
+func (in *Input) given() map[string]string {
+	given, seen := map[string]string{}, map[string]bool{}
+	for _, d := range in.Datastores {
+		given[Upper(d.Name)+"_URL"] = d.URL
+		if !seen[d.Kind] {
+			maps.Copy(given, d.Usual)
+		}
+		seen[d.Kind] = true
+	}
+	return given
 }
 
 // foreign are the values that others than Offshoot set, each by the last who

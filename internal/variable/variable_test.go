@@ -90,16 +90,16 @@ func TestPartsBesideAHost(t *testing.T) {
 
 func TestLateValues(t *testing.T) {
 	store := db
-	store.Declared = staging.Late("PASSWORD")
+	store.Declared, store.Usual = staging.Late("PASSWORD"), map[string]string{"DATABASE_URL": store.URL}
 	res, err := variable.Resolve(variable.Input{Datastores: []variable.Address{store}, Ours: map[string]string{"OFFSHOOT_URL": "http://x"},
 		Project: []staging.Variable{{Key: "PASSWORD", Value: "hidden\ue000A\ue001", Secret: true}},
-		Stack: map[string]string{"A": staging.Late("OFFSHOOT_URL") + "/a", "KEY": "k=" + staging.Late("PASSWORD"), "DB_PASS": staging.Late("PASSWORD"),
+		Stack: map[string]string{"A": staging.Late("OFFSHOOT_URL") + "/a", "KEY": "k=" + staging.Late("PASSWORD"), "DB_PASS": staging.Late("PASSWORD"), "DATABASE_URL": staging.Late("DATABASE_URL"), "OTHER": "x" + staging.Late("REDIS_URL"),
 			"URL": "postgres://app:" + staging.Late("PASSWORD") + "@db/x"},
 		Files: map[string]string{"/run/secrets/db": staging.LatePassword("db"), "/config": "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]string{"A": "http://x/a", "KEY": "k=hidden\ue000A\ue001", "DB_PASS": "own", "URL": "postgres://app:own@127.0.0.1:20001/x"} {
+	for key, want := range map[string]string{"A": "http://x/a", "KEY": "k=hidden\ue000A\ue001", "DB_PASS": "own", "DATABASE_URL": store.URL, "OTHER": "x", "URL": "postgres://app:own@127.0.0.1:20001/x"} {
 		if res.Env[key] != want {
 			t.Errorf("%s = %q, want %q", key, res.Env[key], want)
 		}
