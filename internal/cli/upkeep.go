@@ -78,6 +78,9 @@ func linkCommand(io *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if v.Awake && !io.quiet {
+				_, _ = fmt.Fprintln(io.err, "note: what runs finds the other behind the same address at once; the NAME_PUBLIC_URL for browsers is as of a service's start: offshoot deploy --force renews it")
+			}
 			if io.json {
 				io.object(v)
 				return nil

@@ -126,7 +126,7 @@ type stackExtension struct {
 // link is a variable that points at another project.
 type link struct {
 	Project  string `json:"project" doc:"the other project; default: the link's name"`
-	Variable string `json:"variable" doc:"default: NAME_URL"`
+	Variable string `json:"variable" doc:"default: NAME_URL; NAME_PUBLIC_URL beside it is for browsers, as of the start of the service"`
 	Match    string `json:"match" doc:"branch: the environment of the branch of the same name, else shared staging"`
 	URL      string `json:"url" doc:"where the other is no Offshoot project"`
 }
