@@ -26,7 +26,9 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 	if len(p.Waiting) > 0 {
 		reason = p.Waiting[0]
 	}
-	if v.Environment.Phase == p.Phase && (reason == "" || strings.HasPrefix(v.Environment.Reason, reason)) {
+	// Where nothing is left to do or wait for, what was waited for is over.
+	rests := len(p.Waiting) == 0 && len(p.Ops) == 0 && v.Environment.Reason != ""
+	if !rests && v.Environment.Phase == p.Phase && (reason == "" || strings.HasPrefix(v.Environment.Reason, reason)) {
 		return nil
 	}
 	if p.Phase == staging.PhaseDegraded && reason != "" {
@@ -38,13 +40,13 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 			return err
 		}
 		changed := env.Phase != p.Phase
-		if !changed && (reason == "" || env.Reason == reason) {
+		if !changed && !rests && (reason == "" || env.Reason == reason) {
 			return nil
 		}
 		env.Phase = p.Phase
 		if reason != "" {
 			env.Reason = reason
-		} else if p.Phase == staging.PhaseReady || p.Phase == staging.PhaseAsleep || p.Phase == staging.PhaseDeploying {
+		} else if rests || p.Phase == staging.PhaseReady || p.Phase == staging.PhaseAsleep || p.Phase == staging.PhaseDeploying {
 			env.Reason = ""
 		}
 		if err := w.PutEnvironment(ctx, env); err != nil || !changed {
