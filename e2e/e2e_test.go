@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process"
@@ -52,7 +53,7 @@ func scripts(t *testing.T) testscript.Params {
 	}
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serve, "fixture": fixture, "post": post, "stop": stop, "kill-at": killAt, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
+		"serve": serve, "fixture": fixture, "post": post, "halt": halt, "kill-at": killAt, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
 		"unmount-pool": unmountPool, "small-disk": smallDisk,
 	})
 	return testscript.Params{RequireExplicitExec: true, RequireUniqueNames: true, Condition: condition, Cmds: commands,
@@ -167,10 +168,15 @@ func clean(ctx context.Context, t *testing.T, data string, r *running) {
 	}
 }
 
-// serve starts a server on free ports and sets OFFSHOOT_SERVER and EDGE.
+// serve starts a server on free ports and sets OFFSHOOT_SERVER and EDGE; with
+// -same it is at the addresses of the one before.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	r := ts.Value(key{}).(*running)
-	cmd := exec.Command("offshoot", append([]string{"server", "--listen", "127.0.0.1:0", "--edge-listen", "127.0.0.1:0"}, args...)...)
+	api, edge := "127.0.0.1:0", "127.0.0.1:0"
+	if len(args) > 0 && args[0] == "-same" {
+		api, edge, args = strings.TrimPrefix(ts.Getenv("OFFSHOOT_SERVER"), "http://"), strings.TrimPrefix(ts.Getenv("EDGE"), "http://"), args[1:]
+	}
+	cmd := exec.Command("offshoot", append([]string{"server", "--listen", api, "--edge-listen", edge}, args...)...)
 	cmd.Path = filepath.Join(strings.Split(ts.Getenv("PATH"), ":")[0], "offshoot")
 	cmd.Err = nil
 	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "OFFSHOOT_DATA_DIR=" + ts.Getenv("OFFSHOOT_DATA_DIR"), "HOME=" + ts.Getenv("HOME"), shapeVariable + "=" + os.Getenv(shapeVariable)}
@@ -195,8 +201,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	go func() { r.done <- cmd.Wait() }()
 }
 
-// stop ends the server: by SIGTERM, or SIGKILL with -9.
-func stop(ts *testscript.TestScript, _ bool, args []string) {
+// halt ends the server: by SIGTERM, or SIGKILL with -9. It is not called stop:
+// that is testscript's own, and ends a script there.
+func halt(ts *testscript.TestScript, _ bool, args []string) {
 	r := ts.Value(key{}).(*running)
 	signal := syscall.SIGTERM
 	if len(args) > 0 && args[0] == "-9" {
@@ -282,6 +289,26 @@ func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 	for _, claim := range claims {
 		if holder, err := os.ReadFile(claim); err == nil && strings.HasPrefix(string(holder), data+"/") {
 			ts.Fatalf("%s is left, for %s", claim, holder)
+		}
+	}
+}
+
+// TestNoScriptEndsEarly finds the commands that end a script, or leave the rest
+// of it out, without a reason being written down: nothing after them is seen.
+func TestNoScriptEndsEarly(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d scripts: %v", len(files), err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(archive.Comment)) {
+			if f := strings.Fields(line); len(f) > 0 && (f[0] == "stop" || f[0] == "skip" && len(f) == 1) {
+				t.Errorf("%s: %s ends the script; halt ends a server", file, f[0])
+			}
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestReadme(t *testing.T) {
 	if len(script) < 15 {
 		t.Fatalf("the README tells people to type little: %q", script)
 	}
-	script = append(script, "offshoot 0 destroy staging --confirm repo", "nothing-left", "stop")
+	script = append(script, "offshoot 0 destroy staging --confirm repo", "nothing-left", "halt")
 	file := filepath.Join(t.TempDir(), "readme.txtar")
 	if err := os.WriteFile(file, []byte(strings.Join(script, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)

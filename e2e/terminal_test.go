@@ -168,7 +168,7 @@ func broken(ts *testscript.TestScript, _ bool, args []string) {
 	word := make([]byte, 5)
 	_, err = out.Read(word)
 	ts.Check(err)
-	stop(ts, false, []string{"-9"})
+	halt(ts, false, []string{"-9"})
 	err = cmd.Wait()
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 7 || !strings.Contains(said.String(), "error: the connection to the server broke") { //nolint:errorlint // Wait answers it bare
 		ts.Fatalf("a broken connection: %v, %s", err, said.String())

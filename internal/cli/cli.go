@@ -109,7 +109,10 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			if err := errors.Join(c.ValidateRequiredFlags(), c.ValidateFlagGroups()); err != nil {
+				return err
+			}
 			io.ran = true
 			if io.wait.timeout < 0 {
 				return staging.Errorf(staging.CodeUsage, "for example --timeout 10m", "--timeout %s is before now", io.wait.timeout)

@@ -137,6 +137,7 @@ func TestEveryDocumentedCommandExists(t *testing.T) {
 		"deploy b -p p --timeout -1s":                          usage,
 		"wait e -p p --timeout -1s":                            usage,
 		"tunnel e db -p p --port 80000":                        usage,
+		"sweep --dry-run --go-on":                              usage,
 		"storage init":                                         usage,
 		"redis-cli e -p p get key":                             asks,
 		"redis-cli e -p p --scan":                              usage,
