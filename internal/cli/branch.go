@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"offshoot/internal/apiclient"
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -106,7 +107,7 @@ func (s *stdio) noteUnpushed(ctx context.Context, v wire.Environment, commit str
 		return
 	}
 	if head := git(ctx, "rev-parse", "HEAD"); head != "" && head != v.Revision.Desired && git(ctx, "merge-base", v.Revision.Desired, head) == v.Revision.Desired {
-		_, _ = fmt.Fprintf(s.err, "note: this checkout is at %s, which is not pushed; %s is deployed\n", short(head), short(v.Revision.Desired))
+		_, _ = fmt.Fprintf(s.err, "note: this checkout is at %s, which is not pushed; %s is deployed\n", human.Revision(head), human.Revision(v.Revision.Desired))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"offshoot/internal/apiclient"
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -211,15 +212,5 @@ func dataLine(d wire.Data) string {
 	case d.Strategy != "empty":
 		from = "of its own, by " + d.Strategy
 	}
-	return fmt.Sprintf("%s (%s): %s; %s, of which %s its own", d.Name, d.Kind, from, bytesText(d.SizeBytes), bytesText(d.UniqueBytes))
-}
-
-func bytesText(n int64) string {
-	switch {
-	case n >= 10<<30:
-		return fmt.Sprintf("%.1f GB", float64(n)/(1<<30))
-	case n >= 1<<20:
-		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
-	}
-	return fmt.Sprintf("%d kB", (n+1023)>>10)
+	return fmt.Sprintf("%s (%s): %s; %s, of which %s its own", d.Name, d.Kind, from, human.Size(d.SizeBytes), human.Size(d.UniqueBytes))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"offshoot/internal/apiclient"
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -18,7 +19,7 @@ func (s *stdio) deployed(ctx context.Context, c *apiclient.Client, v wire.Enviro
 		return s.shown(v)
 	}
 	if v.Deployment.Outcome == string(staging.OutcomeSucceeded) {
-		s.say("%s serves already: nothing to do", short(v.Revision.Desired))
+		s.say("%s serves already: nothing to do", human.Revision(v.Revision.Desired))
 		return s.shown(v)
 	}
 	v, err := s.follow(ctx, c, v)

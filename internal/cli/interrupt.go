@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/term"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -54,7 +55,7 @@ func goesOn(v wire.Environment) string {
 	case v.Revision.Deployed == nil:
 		return watch + ", offshoot destroy " + v.ID + " undoes it"
 	case *v.Revision.Deployed != v.Revision.Desired:
-		return watch + ", offshoot deploy " + v.Branch + " -p " + v.Project + " --commit " + short(*v.Revision.Deployed) + " goes back"
+		return watch + ", offshoot deploy " + v.Branch + " -p " + v.Project + " --commit " + human.Revision(*v.Revision.Deployed) + " goes back"
 	}
 	return watch
 }

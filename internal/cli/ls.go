@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -86,7 +87,7 @@ func (s *stdio) table(list []wire.Environment) error {
 	t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintln(t, "PROJECT\tBRANCH\tPHASE\tREVISION\tACTIVE\tDATA\tEXPIRES\tURL")
 	for _, e := range list {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Project, e.Branch, e.Phase, short(e.Revision.Desired), ago(e.LastActivityAt), dataAge(e), expiry(e), e.URL)
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Project, e.Branch, e.Phase, human.Revision(e.Revision.Desired), ago(e.LastActivityAt), dataAge(e), expiry(e), e.URL)
 	}
 	return t.Flush()
 }

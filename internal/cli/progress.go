@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -136,14 +137,14 @@ func (p *progress) ended(step wire.Step) {
 		detail = "  " + step.Detail
 	}
 	if !p.terminal {
-		_, _ = fmt.Fprintf(p.w, "  %-12s %-7s %9s%s\n", step.Name, step.State, took(step.DurationMS), detail)
+		_, _ = fmt.Fprintf(p.w, "  %-12s %-7s %9s%s\n", step.Name, step.State, human.Took(step.DurationMS), detail)
 		return
 	}
 	mark := "\x1b[32m✓\x1b[0m"
 	if step.State == string(staging.StepFailed) {
 		mark = "\x1b[31m✗\x1b[0m"
 	}
-	_, _ = fmt.Fprintf(p.w, "%s %-12s %9s\x1b[2m%s\x1b[0m\n", mark, step.Name, took(step.DurationMS), detail)
+	_, _ = fmt.Fprintf(p.w, "%s %-12s %9s\x1b[2m%s\x1b[0m\n", mark, step.Name, human.Took(step.DurationMS), detail)
 }
 
 // said shows each new thing that a running step says of itself, where no line
@@ -165,7 +166,7 @@ func (p *progress) draw() {
 			r := &p.running[i]
 			if time.Since(r.reminded) >= remind {
 				r.reminded = time.Now()
-				_, _ = fmt.Fprintf(p.w, "  %-12s running %9s\n", r.name, span(time.Since(r.since)))
+				_, _ = fmt.Fprintf(p.w, "  %-12s running %9s\n", r.name, human.Span(time.Since(r.since)))
 			}
 		}
 		return

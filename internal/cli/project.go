@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -148,7 +149,7 @@ func (s *stdio) describeProject(p wire.Project) {
 		seconds int64
 	}{{"ttl", p.TTLSeconds}, {"sleeps after", p.SleepSeconds}, {"build timeout", p.BuildTimeoutSeconds}, {"release timeout", p.ReleaseTimeoutSeconds}} {
 		if x.seconds > 0 {
-			line(x.name, "%s", span(time.Duration(x.seconds)*time.Second))
+			line(x.name, "%s", human.Span(time.Duration(x.seconds)*time.Second))
 		} else if x.seconds < 0 {
 			line(x.name, "never")
 		}

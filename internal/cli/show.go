@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -97,7 +98,7 @@ func phaseText(v wire.Environment) string {
 }
 
 func (s *stdio) showRevision(t *sheet, v wire.Environment) {
-	text := short(v.Revision.Desired)
+	text := human.Revision(v.Revision.Desired)
 	if v.Revision.Message != "" {
 		text += "  " + v.Revision.Message
 	}
@@ -113,7 +114,7 @@ func (s *stdio) showRevision(t *sheet, v wire.Environment) {
 	case d == nil && v.Phase != string(staging.PhaseDestroyed):
 		t.line("serves", "nothing")
 	case d != nil && *d != v.Revision.Desired:
-		t.line("serves", "%s", short(*d))
+		t.line("serves", "%s", human.Revision(*d))
 	}
 }
 
@@ -121,9 +122,9 @@ func (s *stdio) showDeployment(t *sheet, d *wire.Deployment) {
 	if d == nil {
 		return
 	}
-	t.line("deployment", "%s %s in %s, %s, %s", d.ID, d.Outcome, took(d.TotalMS), d.Cause, ago(d.StartedAt))
+	t.line("deployment", "%s %s in %s, %s, %s", d.ID, d.Outcome, human.Took(d.TotalMS), d.Cause, ago(d.StartedAt))
 	for _, st := range d.Steps {
-		t.line("deployment", "  %-12s %-8s %9s  %s", st.Name, st.State, took(st.DurationMS), st.Detail)
+		t.line("deployment", "  %-12s %-8s %9s  %s", st.Name, st.State, human.Took(st.DurationMS), st.Detail)
 	}
 }
 

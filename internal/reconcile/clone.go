@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"offshoot/internal/datastore"
+	"offshoot/internal/human"
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
 )
@@ -155,7 +156,7 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if made.Strategy != kept {
 		origin.Strategy, origin.SizeBytes = made.Strategy, made.Observation.SizeBytes
 		if !made.Empty {
-			a.detail(dep.ID, op.Step, op.Service+": "+amount(made.Observation.SizeBytes)+" by "+made.Strategy)
+			a.detail(dep.ID, op.Step, op.Service+": "+human.Size(made.Observation.SizeBytes)+" by "+made.Strategy)
 		}
 	}
 	origin.Engine = made.Engine
@@ -323,7 +324,7 @@ func diskFull(err error, dir string) error {
 	var disk syscall.Statfs_t
 	for ; dir != "/" && dir != "."; dir = filepath.Dir(dir) { // the nearest that is there
 		if syscall.Statfs(dir, &disk) == nil {
-			message += fmt.Sprintf(": %s are free in %s", amount(int64(disk.Bavail)*int64(disk.Bsize)), dir)
+			message += fmt.Sprintf(": %s are free in %s", human.Size(int64(disk.Bavail)*int64(disk.Bsize)), dir)
 			break
 		}
 	}

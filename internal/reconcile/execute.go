@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"offshoot/internal/edge"
+	"offshoot/internal/human"
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
 )
@@ -264,7 +265,7 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 		if err := w.PutEnvironment(ctx, env); err != nil {
 			return err
 		}
-		if err := a.eventOf(ctx, w, env, "deployment."+string(op.Outcome), "deployment of "+short(dep.Revision.ID)+" "+string(op.Outcome),
+		if err := a.eventOf(ctx, w, env, "deployment."+string(op.Outcome), "deployment of "+human.Revision(dep.Revision.ID)+" "+string(op.Outcome),
 			map[string]any{"deployment": dep.ID}); err != nil || env.Phase == before {
 			return err
 		}
@@ -278,8 +279,6 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 	}
 	return err
 }
-
-func short(sha string) string { return sha[:min(len(sha), 10)] }
 
 func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
 	row, ok := v.row(op.Resource)

@@ -10,6 +10,7 @@ import (
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/datastore"
+	"offshoot/internal/human"
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
 )
@@ -84,7 +85,7 @@ func (a *actor) noWayBack(ctx context.Context, v *view, dep *staging.Deployment)
 	if total <= wayBackLimit {
 		return "", nil
 	}
-	reason := "this host copies " + amount(total) + " only by reading them"
+	reason := "this host copies " + human.Size(total) + " only by reading them"
 	a.detail(dep.ID, staging.StepRelease, "without a way back: "+reason)
 	return reason, nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"offshoot/internal/datastore"
+	"offshoot/internal/human"
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
 )
@@ -23,17 +24,7 @@ func (a *actor) progress(dep *staging.Deployment, op plan.Op) datastore.Progress
 		defer mu.Unlock()
 		if now := a.Now(); now.Sub(last) >= tellEvery {
 			last = now
-			a.detail(dep.ID, op.Step, fmt.Sprintf("%s: %s, %s of %s", op.Service, what, amount(done), amount(total)))
+			a.detail(dep.ID, op.Step, fmt.Sprintf("%s: %s, %s of %s", op.Service, what, human.Size(done), human.Size(total)))
 		}
 	}
-}
-
-func amount(n int64) string {
-	switch {
-	case n >= 10<<30:
-		return fmt.Sprintf("%d GB", n>>30)
-	case n >= 1<<20:
-		return fmt.Sprintf("%d MB", n>>20)
-	}
-	return fmt.Sprintf("%d kB", (n+1023)>>10)
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 )
 
@@ -137,7 +138,7 @@ func (s *Service) suspend(ctx context.Context, jump time.Duration) error {
 			return err
 		}
 		now := s.Now()
-		x := suspension{At: now, Off: was.Off + jump, Reason: fmt.Sprintf("the server's clock was set %s by %s", direction, span(jump.Abs()))}
+		x := suspension{At: now, Off: was.Off + jump, Reason: fmt.Sprintf("the server's clock was set %s by %s", direction, human.Span(jump.Abs()))}
 		message := x.Reason + "; nothing is swept until a person has looked at the clock: offshoot sweep --go-on"
 		kind := "sweeper.suspended"
 		if !was.At.IsZero() && x.Off.Abs() <= maxJump {

@@ -1,7 +1,6 @@
 package upkeep
 
 import (
-	"fmt"
 	"time"
 
 	"offshoot/internal/staging"
@@ -107,17 +106,4 @@ func idleSince(e staging.Environment) time.Time {
 		}
 	}
 	return since
-}
-
-// span is a duration as a person says it.
-func span(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", d.Round(time.Hour)/(24*time.Hour))
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%d h", d.Round(time.Minute)/time.Hour)
-	case d >= 2*time.Minute:
-		return fmt.Sprintf("%d min", d.Round(time.Second)/time.Minute)
-	}
-	return fmt.Sprintf("%d s", max(0, d)/time.Second)
 }

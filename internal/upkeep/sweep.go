@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 )
 
@@ -54,19 +55,19 @@ type Request struct {
 // judge is what is due for one environment. It is pure.
 func judge(now time.Time, l life, e staging.Environment, inUse string) Verdict {
 	v := Verdict{Environment: e, Action: Keep, DueAt: l.endAt, Reason: l.forever, next: l.endAt}
-	idle := "last used " + span(now.Sub(lastUse(e))) + " ago"
+	idle := "last used " + human.Span(now.Sub(lastUse(e))) + " ago"
 	switch {
 	case l.forever != "":
 	case now.Before(l.warnAt):
-		v.Reason, v.next = fmt.Sprintf("%s; its ttl is %s", idle, span(l.ttl)), l.warnAt
+		v.Reason, v.next = fmt.Sprintf("%s; its ttl is %s", idle, human.Span(l.ttl)), l.warnAt
 	case inUse != "":
 		v.Reason = inUse
 	case !l.warned:
-		v.Action, v.Reason = Warn, fmt.Sprintf("%s; it ends %s after this warning at the earliest", idle, span(l.lead))
+		v.Action, v.Reason = Warn, fmt.Sprintf("%s; it ends %s after this warning at the earliest", idle, human.Span(l.lead))
 	case now.Before(l.endAt):
-		v.Reason = fmt.Sprintf("%s; warned of %s ago", idle, span(now.Sub(e.WarnedAt)))
+		v.Reason = fmt.Sprintf("%s; warned of %s ago", idle, human.Span(now.Sub(e.WarnedAt)))
 	default:
-		v.Action, v.Reason = Destroy, fmt.Sprintf("%s, more than its ttl of %s; warned of %s ago", idle, span(l.ttl), span(now.Sub(e.WarnedAt)))
+		v.Action, v.Reason = Destroy, fmt.Sprintf("%s, more than its ttl of %s; warned of %s ago", idle, human.Span(l.ttl), human.Span(now.Sub(e.WarnedAt)))
 	}
 	return v
 }
@@ -187,7 +188,7 @@ func (s *Service) warn(ctx context.Context, v *Verdict, p staging.Project) error
 			return err
 		}
 		_, err = w.AppendEvent(ctx, staging.Event{At: now, Type: "environment.expiring", Project: e.Project, Environment: e.ID, Actor: "server",
-			Message: e.Branch + " will be destroyed in " + span(v.DueAt.Sub(now)) + " unless somebody uses it",
+			Message: e.Branch + " will be destroyed in " + human.Span(v.DueAt.Sub(now)) + " unless somebody uses it",
 			Detail:  map[string]any{"expires_at": v.DueAt, "keep": "offshoot extend " + e.Slug + " 24h"}})
 		return err
 	})

@@ -2,12 +2,12 @@ package web
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"time"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -83,7 +83,7 @@ func (s shown) Serves() string {
 	case d == nil:
 		return "nothing serves"
 	case *d != s.Revision.Desired:
-		return short(*d) + " serves"
+		return human.Revision(*d) + " serves"
 	}
 	return ""
 }
@@ -121,46 +121,11 @@ func (p *Page) environment(w http.ResponseWriter, r *http.Request) {
 	p.render(w, r, http.StatusOK, "environment.html", frame{Title: e.Branch, Live: true, Body: s})
 }
 
-// span is a time in the one unit that says enough.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-func (p *Page) age(t time.Time) string   { return span(p.c.Now().Sub(t)) }
-func (p *Page) ago(t time.Time) string   { return span(p.c.Now().Sub(t)) + " ago" }
-func (p *Page) until(t time.Time) string { return "in " + span(t.Sub(p.c.Now())) }
+func (p *Page) age(t time.Time) string   { return human.Span(p.c.Now().Sub(t)) }
+func (p *Page) ago(t time.Time) string   { return human.Span(p.c.Now().Sub(t)) + " ago" }
+func (p *Page) until(t time.Time) string { return "in " + human.Span(t.Sub(p.c.Now())) }
 
 func rfc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-func took(ms int64) string {
-	switch {
-	case ms < 1000:
-		return fmt.Sprintf("%d ms", ms)
-	case ms < 60_000:
-		return fmt.Sprintf("%.1f s", float64(ms)/1000)
-	}
-	return fmt.Sprintf("%d min %02d s", ms/60_000, ms/1000%60)
-}
-
-func size(n int64) string {
-	for _, unit := range []string{"B", "KB", "MB", "GB"} {
-		if n < 1024 {
-			return fmt.Sprintf("%d %s", n, unit)
-		}
-		n /= 1024
-	}
-	return fmt.Sprintf("%d TB", n)
-}
-
-func short(sha string) string { return sha[:min(10, len(sha))] }
 
 func host(address string) string {
 	u, err := url.Parse(address)

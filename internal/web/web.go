@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"offshoot/internal/auth"
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -50,7 +51,7 @@ type Page struct {
 func New(c Config) *Page {
 	p := &Page{c: c}
 	p.templates = template.Must(template.New("").Funcs(template.FuncMap{
-		"age": p.age, "ago": p.ago, "until": p.until, "took": took, "size": size, "short": short, "rfc": rfc, "phase": phaseText, "host": host, "share": share,
+		"age": p.age, "ago": p.ago, "until": p.until, "took": human.Took, "size": human.Size, "short": human.Revision, "rfc": rfc, "phase": phaseText, "host": host, "share": share,
 	}).ParseFS(files, "template/*.html"))
 	return p
 }
