@@ -28,8 +28,11 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 		return err
 	}
 	begin := a.Now()
-	schemas := a.schemas(ctx, v, dep)
+	// Asked for while everything is copied: nothing has released yet.
+	asked := make(chan map[string]string, 1)
+	go func() { asked <- a.schemas(ctx, v, dep) }()
 	if info, err := os.Lstat(dir); err == nil { // an earlier server made it whole
+		schemas := <-asked
 		return a.marked(ctx, v, dep, func(p *staging.Progress) { p.Mark, p.MarkedAt, p.Schemas = op.Resource, info.ModTime(), schemas })
 	}
 	if reason, err := a.noWayBack(ctx, v, dep); err != nil || reason != "" {
@@ -42,6 +45,7 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 	if err != nil {
 		return staging.Errorf(staging.ClassCode(staging.ClassData), "free disk space, or see the server's log", "keep the data as it is before the release: %w", err)
 	}
+	schemas := <-asked
 	return a.marked(ctx, v, dep, func(p *staging.Progress) {
 		p.Mark, p.MarkedAt, p.MarkMS, p.Schemas = op.Resource, at, a.Now().Sub(begin).Milliseconds(), schemas
 	})
