@@ -77,13 +77,21 @@ func (a *actor) run() {
 			continue
 		}
 		p, admitted := a.admit(view, plan.Next(view.Input))
-		a.log("record", a.record(a.ctx, view, p))
+		// The phase is written beside what is done about it, but never over what
+		// the last operation says.
+		first := !admitted || ends(p)
+		if first {
+			a.log("record", a.record(a.ctx, view, p))
+		}
 		if !admitted {
 			a.wait(readmit)
 			continue
 		}
 		a.abandon(p)
 		next := a.start(view, p)
+		if !first {
+			a.log("record", a.record(a.ctx, view, p))
+		}
 		a.log("record steps", a.recordSteps(a.ctx, view, p))
 		if p.Again > 0 && (next == 0 || p.Again < next) {
 			next = p.Again
@@ -100,6 +108,11 @@ func (a *actor) run() {
 		}
 		a.wait(next)
 	}
+}
+
+// ends is whether an operation of a plan says what the environment is then.
+func ends(p plan.Plan) bool {
+	return slices.ContainsFunc(p.Ops, func(op plan.Op) bool { return op.Action == plan.Finish || op.Action == plan.Vanish })
 }
 
 func (a *actor) log(what string, err error) {
