@@ -155,7 +155,16 @@ func (e *Edge) Quiesce(ctx context.Context, environment string) error {
 	return g.quiesce(ctx)
 }
 
-// Holding is whether requests of the environment wait and none is in flight.
+// Pause lets new requests wait until the next Put, and answers when what is in
+// flight has ended, or ctx. Sockets and event streams go on.
+func (e *Edge) Pause(ctx context.Context, environment string) {
+	if g := e.gate(environment); g != nil {
+		g.pause(ctx)
+	}
+}
+
+// Holding is whether requests of the environment wait and none is in flight,
+// but for what outlasted a Pause.
 func (e *Edge) Holding(environment string) bool {
 	g := e.gate(environment)
 	return g != nil && g.isHolding()

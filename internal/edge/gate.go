@@ -134,6 +134,8 @@ func (g *gate) leave(gen *generation) {
 	if gen.count--; gen.count == 0 {
 		delete(g.live, gen)
 		g.wakeLocked()
+	} else if g.state == closing {
+		g.wakeLocked()
 	}
 }
 
@@ -199,6 +201,29 @@ func (g *gate) quiesce(ctx context.Context) error {
 		g.wakeLocked()
 	}
 	return err
+}
+
+// pause holds what comes from now on, and waits until what is in flight has
+// ended, or ctx. Streams go on: they wait for nobody.
+func (g *gate) pause(ctx context.Context) {
+	g.mu.Lock()
+	if g.state == open {
+		g.state = closing
+	}
+	g.mu.Unlock()
+	_ = g.until(ctx, func() bool { // what does not end in time is not waited for
+		for gen := range g.live {
+			if gen.count > len(gen.streams) {
+				return false
+			}
+		}
+		return true
+	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.state == closing { // else a Put came between
+		g.state = holding
+	}
 }
 
 func (g *gate) isHolding() bool {

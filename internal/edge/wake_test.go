@@ -237,3 +237,52 @@ func TestTheEnvironmentsOwnTrafficIsNoActivity(t *testing.T) {
 		t.Error("it counts")
 	}
 }
+
+// A pause holds what comes, waits for what is in flight but not for ever, and
+// ends with the next Put.
+func TestPause(t *testing.T) {
+	hold, began := make(chan struct{}), make(chan struct{}, 2)
+	up := upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		began <- struct{}{}
+		<-hold
+	})
+	e := edge.New(edge.Config{Wake: func(string) {}})
+	t.Cleanup(e.Stop)
+	e.Put(route(up))
+	var all sync.WaitGroup
+	all.Go(func() {
+		if w := ask(e, http.MethodGet, host); w.Code != 200 {
+			t.Errorf("in flight: %d", w.Code)
+		}
+	})
+	<-began
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	e.Pause(short, "env_a")
+	if !e.Holding("env_a") || short.Err() == nil {
+		t.Errorf("holding %t, %v", e.Holding("env_a"), short.Err())
+	}
+	paused := make(chan struct{})
+	go func() { e.Pause(t.Context(), "env_a"); close(paused) }()
+	all.Go(func() {
+		if w := ask(e, http.MethodGet, host); w.Code != 200 {
+			t.Errorf("held: %d", w.Code)
+		}
+	})
+	select {
+	case <-paused:
+		t.Error("it does not wait for what is in flight")
+	case <-began:
+		t.Error("what comes is let in")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(hold)
+	<-paused
+	e.Put(route(up))
+	<-began
+	all.Wait()
+	e.Pause(t.Context(), "env_a")
+	if e.InFlight("env_a") != 0 || !e.Holding("env_a") {
+		t.Errorf("%d in flight", e.InFlight("env_a"))
+	}
+}

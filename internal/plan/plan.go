@@ -40,7 +40,8 @@ const (
 	Health Action = "health"
 	// Route sends the hosts to the new workloads, if the generation is current.
 	Route Action = "route"
-	// Hold flips the hosts to holding while nothing is in flight.
+	// Hold flips the hosts to holding while nothing is in flight, or, where the
+	// environment stays awake, when what was in flight has had a moment to end.
 	Hold Action = "hold"
 	// Drain waits until nothing is in flight to what no longer has a route.
 	Drain Action = "drain"

@@ -217,6 +217,9 @@ func (w *world) do(op plan.Op, crash int) {
 				w.t.Fatalf("restored under a running server %s", name)
 			}
 		}
+		if w.routed != "" && !w.grain && !w.holding {
+			w.t.Fatalf("restored while requests come to %s", w.routed)
+		}
 		dep.Progress.Restored = true
 	case plan.Route:
 		w.holding = false

@@ -219,7 +219,12 @@ func (b *builder) recover(outcome staging.Outcome) {
 		// Whoever is told of the failure finds the data served again, unless it
 		// does not come up: then that is tried on afterwards.
 		within := b.ensure(scope(old.Environment), old, "", cause)
-		if served := b.data(old, within, b.addresses(old, within)); !b.anyDown(old) {
+		addresses := b.addresses(old, within)
+		served := b.data(old, within, addresses)
+		if b.in.Holding {
+			served = b.wakeServices(old, within, addresses, served)
+		}
+		if !b.anyDown(old) {
 			gone = append(gone, served...)
 		}
 	}
@@ -253,9 +258,20 @@ func (b *builder) goBack(dep *staging.Deployment, stopped []string) []string {
 		stopped = b.add(Op{Action: Compare, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 			Step: staging.StepRelease, Cause: "data goes back only where the schema was changed"}, stopped)
 	}
+	stopped = b.holdBack(stopped)
 	stopped = b.stopServers(dep, "its data goes back to where it was", stopped)
 	return b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
 		Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
+}
+
+// holdBack lets requests wait while what serves has no data.
+func (b *builder) holdBack(after []string) []string {
+	old := b.in.Serving
+	if old == nil || b.in.Bundles || b.in.Holding || !b.in.Environment.Awake {
+		return after
+	}
+	return b.add(Op{Action: Hold, Resource: route(old.Environment).name, Deployment: old.ID, Step: staging.StepRelease,
+		Cause: "requests wait while the data goes back"}, after)
 }
 
 // goesBack is whether data is still to go back, as far as is known.

@@ -19,6 +19,9 @@ const (
 	copyLimit   = 30 * time.Minute
 	deleteLimit = 5 * time.Minute
 	drainLimit  = 30 * time.Second
+	// pauseLimit is how long what is in flight may take to end before its data is
+	// replaced.
+	pauseLimit  = 5 * time.Second
 	taskLimit   = 15 * time.Minute
 	buildLimit  = 30 * time.Minute
 	healthLimit = time.Minute
@@ -172,8 +175,15 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 
 // hold flips the hosts to holding. Where it sleeps for being idle and requests
 // are in flight, somebody uses it after all; where a person wants it to sleep,
-// what is in flight is let end. What does not end keeps it awake.
+// what is in flight is let end. What does not end keeps it awake. One that stays
+// awake lets requests wait, whatever is in flight.
 func (a *actor) hold(ctx context.Context, v *view) error {
+	if v.Environment.Awake {
+		limited, cancel := context.WithTimeout(ctx, pauseLimit)
+		defer cancel()
+		a.Edge.Pause(limited, a.id)
+		return ctx.Err()
+	}
 	if v.Environment.AsleepBy == staging.AsleepIdle {
 		if a.Edge.Hold(a.id) {
 			return nil

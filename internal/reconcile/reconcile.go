@@ -98,6 +98,7 @@ type Routes interface {
 type Gates interface {
 	Hold(environment string) bool
 	Quiesce(ctx context.Context, environment string) error
+	Pause(ctx context.Context, environment string)
 	Holding(environment string) bool
 	Drain(ctx context.Context, environment string) error
 	Fail(environment string, f *staging.Failure)

@@ -59,7 +59,10 @@ func TestDataThatDoesNotComeBack(t *testing.T) {
 	heal := w.data["postgres"].Break(fault.Fault{Method: fakedata.Ready, Effect: fault.Fail})
 	w.deploy("revB")
 	w.until("the deployment has ended", func() bool { return w.deployment(w.env().Current).Outcome == staging.OutcomeFailed })
-	w.until("it is said", func() bool { e := w.env(); return e.Phase == staging.PhaseDegraded && strings.Contains(e.Reason, "db") })
+	w.until("it is said", func() bool { return strings.Contains(w.env().Reason, "datastore db") })
+	if a := w.request(); a.Code != http.StatusServiceUnavailable || !strings.Contains(a.Body.String(), `"class":"data"`) {
+		t.Errorf("%d %s", a.Code, a.Body)
+	}
 	heal()
 	w.phase(staging.PhaseDegraded)
 	w.serves("revA", staging.PhaseDegraded)
