@@ -114,14 +114,22 @@ func quote(s string) string {
 	return b.String()
 }
 
+func address(at datastore.Endpoint) string { return net.JoinHostPort(at.Host, strconv.Itoa(at.Port)) }
+
 func connect(c datastore.Clone, at datastore.Endpoint) *client.Client {
-	return client.NewClient(&client.Options{Addr: net.JoinHostPort(at.Host, strconv.Itoa(at.Port)), Password: c.Password,
+	return client.NewClient(&client.Options{Addr: address(at), Password: c.Password,
 		MaxRetries: -1, DialerRetries: 1, PoolSize: 1, DialTimeout: time.Second, ReadTimeout: 5 * time.Second, DisableIdentity: true})
 }
 
 // Ready implements datastore.Driver.
 func (d *Driver) Ready(ctx context.Context, c datastore.Clone, at datastore.Endpoint) error {
 	return datastore.Poll(ctx, func(ctx context.Context) error {
+		// The client writes each refused connection to this process's errors.
+		open, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address(at))
+		if err != nil {
+			return err
+		}
+		_ = open.Close()
 		// A client that once could not connect waits before it tries again.
 		r := connect(c, at)
 		defer func() { _ = r.Close() }()
