@@ -69,6 +69,9 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
 	if err := migrate(ctx, writer, path); err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
+	if err := reserve(ctx, writer, path); err != nil {
+		log.Warn("a disk that fills up will stop the store: no room could be reserved", "error", err)
+	}
 	readers, err := sql.Open("sqlite", address(path, "_pragma=query_only(1)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), writer.Close())

@@ -84,13 +84,13 @@ func (s *Store) group(group []*request) {
 	events := false
 	if err == nil {
 		for _, r := range group {
-			r.err = s.one(ctx, tx, r, &events)
+			r.err = full(s.one(ctx, tx, r, &events))
 		}
 		err = tx.Commit()
 	}
 	for _, r := range group {
 		if err != nil {
-			r.err = fmt.Errorf("commit: %w", err)
+			r.err = full(fmt.Errorf("commit: %w", err))
 		}
 		r.result <- r.err
 	}
