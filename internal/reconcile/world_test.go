@@ -59,6 +59,8 @@ type world struct {
 	// revisions are by deployment.
 	revisions map[string]string
 	lastID    int
+	// later is how far the clock is ahead, in nanoseconds.
+	later atomic.Int64
 	// onStart is called, once, when the first service starts.
 	onStart func()
 }
@@ -263,7 +265,7 @@ func (w *world) start(kill int64, after bool) {
 		},
 		Ahead:    func(context.Context, string, string, string, []string) *staging.Ahead { return nil },
 		Password: func(owner, name string) string { return owner + name },
-		Log:      slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().UTC() },
+		Log:      slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Now().UTC().Add(time.Duration(w.later.Load())) },
 	})
 	w.server.Store(s)
 	if os.Getenv("RECONCILE_TEST_LOG") != "" {
