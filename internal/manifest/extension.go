@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +67,11 @@ func (c *commands) UnmarshalJSON(text []byte) error {
 		*c = commands{one}
 		return err
 	}
+	var words []string
+	if json.Unmarshal(text, &words) == nil && len(words) > 1 && slices.ContainsFunc(words[1:], func(s string) bool { return strings.HasPrefix(s, "-") }) {
+		*c = commands{{Args: words}} // no command begins with a dash: these are arguments
+		return nil
+	}
 	var several []command
 	err := json.Unmarshal(text, &several)
 	*c = several
@@ -117,7 +123,7 @@ type stackExtension struct {
 	Links      map[string]link             `json:"links" doc:"variables that point at other projects"`
 	Sizes      map[string]map[string]sizes `json:"sizes" doc:"what small, medium and large change, by service"`
 	Hooks      struct {
-		AfterCreate   commands `json:"after_create" doc:"one command or several, after the first deployment"`
+		AfterCreate   commands `json:"after_create" doc:"one command or a list of several, after the first deployment; a list with an option in it ([sh, -c, …]) is one command's arguments"`
 		AfterDeploy   commands `json:"after_deploy" doc:"after each deployment"`
 		BeforeDestroy commands `json:"before_destroy" doc:"before it goes, for at most 60 s"`
 	} `json:"hooks" doc:"commands that run in the environment as one-off tasks"`
