@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v4"
 
 	"offshoot/internal/staging"
 )
@@ -52,6 +53,14 @@ func (r *reader) compose(ctx context.Context, file string) {
 				r.judge(m, t)
 			}
 		}
+		for range maxUnknown {
+			if ok || !r.withoutUnknown() {
+				break
+			}
+			model, ok = r.model(ctx, p)
+		}
+	}
+	if !ok {
 		return
 	}
 	r.locate(file, p.files)
@@ -112,6 +121,13 @@ func (r *reader) options(values map[string]string) func(o *loader.Options) {
 	}
 }
 
+// maxUnknown bounds how often the files are read again without keys that
+// Compose lacks: the loader names only the first that the table does not know.
+const maxUnknown = 20
+
+// unknownTo is the loader's word for a key that Compose lacks.
+var unknownTo = regexp.MustCompile(`^(\S+) additional properties '([^']+)'`)
+
 var interpolating = regexp.MustCompile(`error while interpolating ([^ ]+): (?:failed to cast to expected type: )?(.*)`)
 
 // loaderSays notes why the loader refuses, unless the schema and the table of
@@ -132,6 +148,10 @@ func (r *reader) loaderSays(files []string, err error) {
 	}
 	if m := interpolating.FindStringSubmatch(text); m != nil {
 		r.refuse(strings.Split(m[1], "."), "the value does not have the form that Compose asks for: "+m[2], hint)
+		return
+	}
+	if m := unknownTo.FindStringSubmatch(strings.TrimSpace(text[strings.LastIndex(text, ": ")+1:])); m != nil {
+		r.refuse(append(strings.Split(m[1], "."), m[2]), noKey+m[2], didYouMean(m[2], nil))
 		return
 	}
 	file := files[0]
@@ -180,7 +200,7 @@ func (r *reader) unknownKeys() bool {
 	probe := &reader{documents: r.documents, order: r.order, stack: r.stack}
 	for _, d := range r.order {
 		var m map[string]any
-		if d.root.Decode(&m) == nil {
+		if yaml.Unmarshal(d.text, &m) == nil {
 			probe.judge(m, t)
 		}
 	}

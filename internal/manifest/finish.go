@@ -66,6 +66,11 @@ func (r *reader) mainFile() string {
 
 // cannotRun is of class platform: another platform could.
 func (r *reader) cannotRun(v staging.Service) {
+	if slices.ContainsFunc(r.notes, func(n staging.Note) bool {
+		return strings.HasPrefix(n.Message, noKey) && strings.HasPrefix(n.Key, "services."+v.Name+".")
+	}) {
+		return // a misspelt key may have been its command
+	}
 	message := "service " + v.Name + " has no way to run as a process: "
 	hint := "give it x-offshoot.process.command, leave it out with `profiles: [image]` in " + overlayName + ", or use the docker platform"
 	if v.Image == "" && v.ImageBuild == nil {

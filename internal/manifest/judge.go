@@ -24,10 +24,10 @@ func (r *reader) judgeMap(m map[string]any, at []string, name string, t table) {
 	names := t.parent[join(name, "*")] || t.rows[join(name, "*")].Name != ""
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		value, here := m[key], append(slices.Clip(at), key)
-		if strings.HasPrefix(key, "x-") || key == "<<" || nothing(value) {
+		row := join(name, key)
+		if strings.HasPrefix(key, "x-") || key == "<<" || nothing(value) && (names || t.rows[row].Name != "" || t.parent[row]) {
 			continue
 		}
-		row := join(name, key)
 		if names || name == "services" {
 			r.judgeValue(value, here, join(name, "*"), t)
 			continue
