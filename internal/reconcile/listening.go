@@ -85,6 +85,9 @@ func (a *actor) elsewhere(ctx context.Context, dep *staging.Deployment, s stagin
 	if !known || slices.Contains(ports, strconv.Itoa(at.Port)) {
 		return nil // it listens where it should: it is something else
 	}
+	if askPort(ctx, net.JoinHostPort(at.Host, strconv.Itoa(at.Port))) == nil {
+		return a.elsewhere(ctx, dep, s, op, &stranger{at.Port})
+	}
 	f.LogTail = a.tail(ctx, op.Resource)
 	f.Message = fmt.Sprintf("%s listens on %s, not on PORT %d", s.Name, strings.Join(ports, " and "), at.Port)
 	if len(ports) == 0 {

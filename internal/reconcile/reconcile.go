@@ -85,6 +85,8 @@ type Folders interface {
 type Edge interface {
 	Routes
 	Gates
+	// Drain waits until nothing is in flight to where the route led before.
+	Drain(ctx context.Context, environment string) error
 }
 
 // Routes say where the hosts of an environment lead.
@@ -100,7 +102,6 @@ type Gates interface {
 	Quiesce(ctx context.Context, environment string) error
 	Pause(ctx context.Context, environment string)
 	Holding(environment string) bool
-	Drain(ctx context.Context, environment string) error
 	Fail(environment string, f *staging.Failure)
 }
 
