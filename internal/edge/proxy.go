@@ -88,7 +88,7 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.Host = r.In.Host
 	r.Out.Trailer = r.In.Trailer // the server fills it in at the end of the body
 	if r.Out.Body != nil {
-		r.Out.Body = &kept{r.Out.Body, r.In.ContentLength}
+		r.Out.Body = &kept{r.Out.Body, r.In.ContentLength, r.In.Context().Done()}
 	}
 	forwarded(r, p.scheme)
 }
@@ -99,10 +99,13 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 // A body of known length ends without another read: the server closes bodies
 // as soon as the answer begins, an upstream may answer as soon as it has the
 // last byte, and a transport that then looks for the end finds an error and
-// cuts the answer off.
+// cuts the answer off. For the same reason a body that the server has closed,
+// because an upstream answers without reading it, is silent until the request
+// ends.
 type kept struct {
 	body io.Reader
 	left int64 // negative where the length is not known
+	done <-chan struct{}
 }
 
 func (k *kept) Read(p []byte) (int, error) {
@@ -110,6 +113,9 @@ func (k *kept) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := k.body.Read(p)
+	if errors.Is(err, http.ErrBodyReadAfterClose) {
+		<-k.done
+	}
 	if k.left > 0 {
 		k.left = max(0, k.left-int64(n))
 		if k.left == 0 && err == nil {

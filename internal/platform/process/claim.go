@@ -161,8 +161,44 @@ func (d *Driver) reclaim() error {
 				return err
 			}
 		}
-		return nil
+		return d.lapse(dir)
 	})
+}
+
+// lapse ends claims for files of this data directory that were never written,
+// because the server was cut off in between, or that record another number.
+func (d *Driver) lapse(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		kind, number, _ := strings.Cut(entry.Name(), "-")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			continue
+		}
+		holder, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil || !strings.HasPrefix(string(holder), d.dir+"/") {
+			continue
+		}
+		var e endpoint
+		var u users
+		have := func() int { return e.Port }
+		into := any(&e)
+		if kind == d.userClaims.kind {
+			into, have = &u, func() int { return u.Service }
+		} else if kind != d.portClaims.kind {
+			continue
+		}
+		err = readFile(string(holder), into)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && have() != n {
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // firstOf is where a data directory begins to look among n numbers, so that two
