@@ -179,12 +179,23 @@ func (f family) end() error {
 	return fmt.Errorf("processes do not end")
 }
 
+// stall is how long after its signal a process stands still at the latest,
+// unless it waits for another that does.
+const stall = 200 * time.Millisecond
+
 // hold stops all members, parents before children: a server before those whose
 // end or silence it would remark. It returns when none runs.
 func (f family) hold(ctx context.Context) error {
 	held := map[process]bool{}
-	pause := 200 * time.Microsecond
+	pause, since := 200*time.Microsecond, time.Now()
 	for {
+		if time.Since(since) > stall {
+			// One that waits in vfork(2) for a child that was stopped before it
+			// executed anything never stops itself: all go on, and again.
+			f.release()
+			clear(held)
+			since = time.Now()
+		}
 		members, err := f.members()
 		if err != nil {
 			return err
