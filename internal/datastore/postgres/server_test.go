@@ -38,7 +38,7 @@ func rig(t *testing.T) (*Driver, datastore.Clone) {
 	if os.Geteuid() == 0 {
 		nobody, err := user.Lookup("nobody")
 		if err != nil {
-			t.Skip(err)
+			t.Fatal(err)
 		}
 		c.UID, _ = strconv.Atoi(nobody.Uid)
 		c.GID = c.UID
