@@ -69,7 +69,8 @@ func (s *spares) take(golden, dst string, uid, gid int) (copytree.Result, bool) 
 		return r, false
 	}
 	if err := copytree.OwnAll(dst, uid, gid); err != nil {
-		return r, copytree.Remove(dst) != nil // what is left says why
+		_ = copytree.Remove(dst) // the copy that follows says what is wrong
+		return r, false
 	}
 	return r, true
 }

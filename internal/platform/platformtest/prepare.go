@@ -69,6 +69,12 @@ func preparedInVain(f *fixture) {
 	f.delete(other)
 	ready(r)
 	f.again()
+	f.apply(other) // its variables have changed meanwhile
+	f.until(other, "running", running)
+	f.delete(other)
+	p = capability[platform.Preparer](f, "preparing")
+	ready(r)
+	f.again()
 	f.apply(r)
 	f.begins(r)
 	f.said(r, 1)

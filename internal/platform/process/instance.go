@@ -77,22 +77,8 @@ func (d *Driver) beginInstance(ctx context.Context, r platform.Resource, wait bo
 	}
 	ref := platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner}
 	dir := d.file(ref)
-	switch known, err := readRecord(dir); {
-	case err == nil && known.SpecHash != r.SpecHash:
-		return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	if there, err := d.makeWay(ctx, ref, r.SpecHash); there || err != nil {
 		return err
-	case err == nil:
-		o, err := d.Observe(ctx, ref)
-		if err != nil || o.Presence == staging.Present {
-			return err
-		}
-		if o.Presence == staging.Unknown {
-			return errors.New(o.Reason)
-		}
-		if err := errors.Join(d.endForgotten(ctx, dir), d.endLeft(known)); err != nil {
-			return err
-		}
 	}
 	u, err := d.usersOf(r.Owner)
 	if err != nil {
@@ -124,6 +110,37 @@ func (d *Driver) beginInstance(ctx context.Context, r platform.Resource, wait bo
 	w.specHash, w.status = r.SpecHash, filepath.Join(dir, shim.StatusFile)
 	d.ahead.keep(r.Name, w)
 	return nil
+}
+
+// makeWay answers whether an instance is there; else nothing of it runs when it
+// returns, and what was only ever made ready for another specification is gone.
+func (d *Driver) makeWay(ctx context.Context, ref platform.Ref, specHash string) (there bool, err error) {
+	dir := d.file(ref)
+	known, err := readRecord(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	o, err := d.Observe(ctx, ref)
+	switch {
+	case err != nil:
+		return false, err
+	case o.Presence == staging.Unknown:
+		return false, errors.New(o.Reason)
+	case o.Presence == staging.Present && known.SpecHash != specHash:
+		return true, staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
+	case o.Presence == staging.Present:
+		return true, nil
+	}
+	if err := errors.Join(d.endForgotten(ctx, dir), d.endLeft(known)); err != nil {
+		return false, err
+	}
+	if known.SpecHash != specHash {
+		return false, d.deleteInstance(ctx, ref)
+	}
+	return false, nil
 }
 
 // makeFolder makes an instance's folder with its record, unless it is there,
