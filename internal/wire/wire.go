@@ -64,37 +64,6 @@ type Service struct {
 	Enabled  bool   `json:"enabled,omitempty"`
 }
 
-// Data is one datastore or volume.
-type Data struct {
-	Name            string     `json:"name"`
-	Kind            string     `json:"kind"`
-	Engine          string     `json:"engine"`
-	Strategy        string     `json:"strategy"`
-	Seeded          bool       `json:"seeded"`
-	Snapshot        *string    `json:"snapshot"`
-	SnapshotTakenAt *time.Time `json:"snapshot_taken_at"`
-	SizeBytes       int64      `json:"size_bytes"`
-	UniqueBytes     int64      `json:"unique_bytes"`
-	// AgeSeconds is since the snapshot was taken; null without one.
-	AgeSeconds *int64 `json:"age_s"`
-	// Ahead is how far the snapshot is ahead of the branch, null where it is not.
-	Ahead *staging.Ahead `json:"ahead"`
-}
-
-// EnvironmentData is all that there is to say of an environment's data.
-type EnvironmentData struct {
-	Environment string `json:"environment"`
-	Items       []Data `json:"items"`
-	// Undo is what `data undo` would bring back, null for nothing.
-	Undo *Undo `json:"undo"`
-}
-
-// Undo is data that was replaced and is still kept.
-type Undo struct {
-	SetAsideAt time.Time `json:"set_aside_at"`
-	Until      time.Time `json:"until"`
-}
-
 // Link is a variable that points at another environment.
 type Link struct {
 	Name        string `json:"name"`
@@ -250,39 +219,6 @@ type Remaining struct {
 	Reason string `json:"reason"`
 }
 
-// Status is the server's health.
-type Status struct {
-	Version      string         `json:"version"`
-	Ready        bool           `json:"ready"`
-	Environments map[string]int `json:"environments"`
-	Queue        []Queued       `json:"queue"`
-	Capacity     Capacity       `json:"capacity"`
-	Tasks        []Task         `json:"tasks"`
-	Late         bool           `json:"late"`
-}
-
-// Capacity is what the host has left.
-type Capacity struct {
-	DiskFreeBytes  int64 `json:"disk_free_bytes"`
-	DiskTotalBytes int64 `json:"disk_total_bytes"`
-	// Scarce is why nothing new is begun, "" where there is room.
-	Scarce string `json:"scarce"`
-	// Running is how many environments are worked on, out of Slots at a time.
-	Running int `json:"running"`
-	Slots   int `json:"slots"`
-}
-
-// Task is one of the server's regular duties.
-type Task struct {
-	Name          string     `json:"name"`
-	LastRunAt     *time.Time `json:"last_run_at"`
-	LastSuccessAt *time.Time `json:"last_success_at"`
-	NextAt        *time.Time `json:"next_at"`
-	Late          bool       `json:"late"`
-	// Problem is why it did not succeed, "" where it did.
-	Problem string `json:"problem"`
-}
-
 // List is a page of items.
 type List[T any] struct {
 	Items      []T     `json:"items"`
@@ -309,78 +245,4 @@ type LogLine struct {
 	Text    string    `json:"text"`
 	// Position is where in its instance's log the line stands, to go on after.
 	Position string `json:"position"`
-}
-
-// Snapshot is the data of an environment as of one instant.
-type Snapshot struct {
-	ID         string           `json:"id"`
-	Project    string           `json:"project"`
-	Source     string           `json:"source"`
-	Revision   string           `json:"revision"`
-	TakenAt    time.Time        `json:"taken_at"`
-	State      string           `json:"state"`
-	Masked     bool             `json:"masked"`
-	SizeBytes  int64            `json:"size_bytes"`
-	UsedBy     []string         `json:"used_by"`
-	Parts      []SnapshotPart   `json:"parts"`
-	VerifiedAt *time.Time       `json:"verified_at"`
-	Failure    *staging.Failure `json:"failure"`
-}
-
-// SnapshotPart is one datastore or volume of a snapshot.
-type SnapshotPart struct {
-	Name      string `json:"name"`
-	Kind      string `json:"kind"`
-	Engine    string `json:"engine"`
-	SizeBytes int64  `json:"size_bytes"`
-}
-
-// TakeSnapshot asks for a snapshot of an environment, "" for the shared one.
-type TakeSnapshot struct {
-	From string `json:"from,omitempty"`
-	// Data is the one datastore or volume to take; such a snapshot is used by
-	// its id alone.
-	Data string `json:"data,omitempty"`
-}
-
-// Reset asks for the data of a snapshot, "" for the newest.
-type Reset struct {
-	Snapshot string `json:"snapshot,omitempty"`
-	Confirm  string `json:"confirm,omitempty"`
-}
-
-// Session asks for a command in an environment.
-type Session struct {
-	// Job is the cron job to run, "" for the command.
-	Job     string       `json:"job"`
-	Service string       `json:"service"`
-	Beside  bool         `json:"beside"`
-	Client  string       `json:"client"`
-	Data    string       `json:"data"`
-	Command []string     `json:"command"`
-	TTY     bool         `json:"tty"`
-	Term    string       `json:"term"`
-	Size    TerminalSize `json:"size"`
-}
-
-// TerminalSize is in character cells.
-type TerminalSize struct {
-	Rows uint16 `json:"rows"`
-	Cols uint16 `json:"cols"`
-}
-
-// The first byte of a binary frame of a session says what the rest is.
-const (
-	FrameStdin  byte = 0
-	FrameStdout byte = 1
-	FrameStderr byte = 2
-)
-
-// Control is a text frame of a session: the client's resize or end of input,
-// or the server's last word.
-type Control struct {
-	Resize *TerminalSize `json:"resize,omitempty"`
-	EOF    bool          `json:"eof,omitempty"`
-	Exit   *int          `json:"exit,omitempty"`
-	Error  *Problem      `json:"error,omitempty"`
 }

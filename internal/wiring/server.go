@@ -4,12 +4,10 @@ package wiring
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,7 +33,6 @@ import (
 	"offshoot/internal/manifest"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/reconcile"
-	"offshoot/internal/seal"
 	"offshoot/internal/source"
 	"offshoot/internal/staging"
 	"offshoot/internal/storage"
@@ -366,110 +363,4 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	s.links.Stop()
 	all.Wait()
 	return err
-}
-
-// load fills the edge's table and takes up what an earlier server left. What
-// ran is held until it is seen to answer.
-func (s *server) load(ctx context.Context) error {
-	all, err := s.store.Projects(ctx)
-	if err != nil {
-		return err
-	}
-	if err := rebooted(ctx, s.store, bootID()); err != nil {
-		return err
-	}
-	if err := s.engine.RecoverSnapshots(ctx, all); err != nil {
-		return err
-	}
-	var routes []edge.Route
-	var kick []string
-	after := ""
-	projects := map[string]staging.Project{}
-	for {
-		page, err := s.store.Environments(ctx, store.EnvironmentFilter{After: after, Limit: 500})
-		if err != nil {
-			return err
-		}
-		for _, e := range page {
-			after = e.ID
-			p, ok := projects[e.Project]
-			if !ok {
-				if p, err = s.store.Project(ctx, e.Project); err != nil {
-					return err
-				}
-				projects[e.Project] = p
-			}
-			if r, ok, err := s.held(ctx, p, e); err != nil {
-				return err
-			} else if ok {
-				routes = append(routes, r)
-			}
-			if e.Awake || e.Phase != staging.PhaseAsleep || !e.DeleteRequestedAt.IsZero() {
-				if err := s.engine.Thaw(ctx, e.ID); err != nil {
-					s.log.Error("what was paused goes on", "environment", e.ID, "error", err)
-				}
-				kick = append(kick, e.ID)
-			}
-		}
-		if len(page) < 500 {
-			break
-		}
-	}
-	s.edge.Load(routes)
-	s.loaded.Store(true)
-	for _, id := range kick {
-		s.engine.Kick(id)
-	}
-	return nil
-}
-
-// held is the route of an environment that was not looked at yet.
-func (s *server) held(ctx context.Context, p staging.Project, e staging.Environment) (edge.Route, bool, error) {
-	if !e.DeleteRequestedAt.IsZero() || e.After != "" && e.Deployed.Deployment == "" {
-		return edge.Route{}, false, nil
-	}
-	r := edge.Route{Environment: e.ID, Phase: e.Phase, Hosts: map[string]edge.Target{}}
-	var stack *staging.Stack
-	if e.Deployed.Deployment != "" {
-		d, err := s.store.Deployment(ctx, e.Deployed.Deployment)
-		if err != nil {
-			return edge.Route{}, false, err
-		}
-		r.Holding, stack = true, d.Stack
-	}
-	for host, service := range s.site.Hosts(p, e, stack) {
-		r.Hosts[host] = edge.Target{Service: service}
-	}
-	return r, true, nil
-}
-
-func masterKey(dir string) (*seal.Key, error) {
-	if path := os.Getenv("OFFSHOOT_MASTER_KEY_FILE"); path != "" {
-		return seal.Load(path, false)
-	}
-	path := filepath.Join(dir, "master.key")
-	_, err := os.Lstat(filepath.Join(dir, database))
-	key, err := seal.Load(path, errors.Is(err, fs.ErrNotExist))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, staging.Refused("put "+path+" back, or name it by OFFSHOOT_MASTER_KEY_FILE",
-			"the master key is gone: what the store holds was sealed with it, and the data's passwords come of it")
-	}
-	return key, err
-}
-
-// database is the store's file in the data directory.
-const database = "offshoot.db"
-
-func adminToken(path string) (string, error) {
-	text, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("admin token: %w", err)
-	}
-	if token := strings.TrimSpace(string(text)); token != "" { // empty where the first start was cut off
-		return token, nil
-	}
-	var b [24]byte
-	_, _ = rand.Read(b[:])
-	token := "offshoot_" + hex.EncodeToString(b[:])
-	return token, os.WriteFile(path, []byte(token+"\n"), 0o600)
 }
