@@ -53,7 +53,7 @@ func scripts(t *testing.T) testscript.Params {
 	}
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serve, "fixture": fixture, "post": post, "halt": halt, "kill-at": killAt, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
+		"serve": serve, "fixture": fixture, "post": post, "halt": halt, "kill-each": killEach, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
 		"unmount-pool": unmountPool, "small-disk": smallDisk,
 	})
 	return testscript.Params{RequireExplicitExec: true, RequireUniqueNames: true, Condition: condition, Cmds: commands,
@@ -259,38 +259,6 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(git("add", "-A"))
 	ts.Check(git("commit", "-q", "--allow-empty", "-m", "change of "+args[0]))
-}
-
-// nothingLeft sees that no environment has anything on the host: no folder, no
-// process that holds one, no mount and no claim.
-func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
-	data := ts.Getenv("OFFSHOOT_DATA_DIR")
-	entries, err := os.ReadDir(filepath.Join(data, "env"))
-	ts.Check(err)
-	for _, e := range entries {
-		ts.Fatalf("%s is left", e.Name())
-	}
-	held, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	ts.Check(err)
-	for _, fd := range held {
-		target, _ := os.Readlink(fd) // gone by now, or another user's
-		if strings.HasPrefix(target, filepath.Join(data, "env")+"/") {
-			program, _ := os.ReadFile(filepath.Join(filepath.Dir(filepath.Dir(fd)), "cmdline"))
-			ts.Fatalf("process %q holds %s", program, target)
-		}
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	ts.Check(err)
-	if strings.Contains(string(mounts), filepath.Join(data, "env")+"/") {
-		ts.Fatalf("a mount is left:\n%s", mounts)
-	}
-	claims, err := filepath.Glob("/run/offshoot/*-*")
-	ts.Check(err)
-	for _, claim := range claims {
-		if holder, err := os.ReadFile(claim); err == nil && strings.HasPrefix(string(holder), data+"/") {
-			ts.Fatalf("%s is left, for %s", claim, holder)
-		}
-	}
 }
 
 // TestNoScriptEndsEarly finds the commands that end a script, or leave the rest

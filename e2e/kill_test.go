@@ -2,12 +2,10 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -15,42 +13,95 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// killAt kills the server, with SIGKILL, as soon as a branch's deployment has
-// come to a step: kill-at BRANCH STEP.
-func killAt(ts *testscript.TestScript, _ bool, args []string) {
+// killEach kills the server, with SIGKILL, at each of the points of a deployment
+// of its own, starts it again, and sees that all is as if nothing had happened:
+//
+//	kill-each create|deploy|fail BRANCH TEXT POINT…
+//
+// A point is accepted, ended, a step, or STEP+N for N ms after that has begun.
+// Creates are of branches of their own, BRANCH0 and so on; what fails leaves
+// the revision before serving. TEXT is what a branch answers. The fixture's
+// releases each leave a row in the table ran.
+func killEach(ts *testscript.TestScript, _ bool, args []string) {
+	kind, branch, text, points := args[0], args[1], args[2], args[3:]
+	var running []string
+	for i, point := range points {
+		name, command, before := branch, "deploy", ""
+		if kind == "create" {
+			name, command = branch+strconv.Itoa(i), "create"
+		} else {
+			before = ran(ts, name)
+			ts.Check(ts.Exec("git", "checkout", "-q", name))
+		}
+		ts.Check(os.WriteFile(ts.MkAbs("round"), []byte(kind+point), 0o600)) // another tree, which has to be built
+		commit(ts, false, []string{name})
+		ts.Check(ts.Exec("offshoot", command, name, "--no-wait"))
+		hit := killWhen(ts, name, point)
+		ts.Logf("%s of %s: killed at %s, %s", kind, name, point, hit)
+		if strings.HasPrefix(hit, "running") {
+			running = append(running, point)
+		}
+		serve(ts, false, nil)
+		ts.Check(ts.Exec("offshoot", "wait", name))
+		get(ts, false, []string{"200", name + ".shop.localhost", "/", text})
+		want := map[string]string{"create": "2 2", "fail": before}[kind]
+		if kind == "deploy" {
+			n, err := strconv.Atoi(strings.Fields(before)[0])
+			ts.Check(err)
+			want = fmt.Sprintf("%d %d", n+1, n+1)
+		}
+		if got := ran(ts, name); got != want {
+			ts.Fatalf("%s of %s, killed at %s: releases left %q, want %q", kind, name, point, got, want)
+		}
+	}
+	// Some points are over before anybody can see them; most must be met.
+	if len(running) < len(points)*2/3 {
+		ts.Fatalf("only %q of %q met a deployment that ran", running, points)
+	}
+}
+
+// ran is how many releases left a row, and how many of them are different.
+func ran(ts *testscript.TestScript, branch string) string {
+	ts.Check(ts.Exec("offshoot", "psql", branch, "--", "-tAc", "select count(*) || ' ' || count(distinct at) from ran"))
+	return strings.TrimSpace(ts.ReadFile("stdout"))
+}
+
+// killWhen kills the server as soon as a branch's newest deployment has come to
+// a point, and answers what it was doing then.
+func killWhen(ts *testscript.TestScript, branch, point string) (doing string) {
 	r := ts.Value(key{}).(*running)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	token, err := os.ReadFile(filepath.Join(ts.Getenv("OFFSHOOT_DATA_DIR"), "admin-token"))
-	ts.Check(err)
+	step, later, _ := strings.Cut(point, "+")
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for reached := false; !reached; {
+	doing = "running, not looked at"
+	for reached := point == "accepted"; !reached; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			ts.Fatalf("%s never came to %s", args[0], args[1])
+			ts.Fatalf("%s never came to %s", branch, point)
 		}
-		reached, err = at(ctx, ts.Getenv("OFFSHOOT_SERVER"), strings.TrimSpace(string(token)), args[0], args[1])
+		var err error
+		reached, doing, err = at(ts, branch, step)
+		ts.Check(err)
+	}
+	if later != "" {
+		n, err := strconv.Atoi(later)
+		ts.Check(err)
+		<-time.After(time.Duration(n) * time.Millisecond)
+		_, doing, err = at(ts, branch, step)
 		ts.Check(err)
 	}
 	ts.Check(r.cmd.Process.Signal(syscall.SIGKILL))
 	<-r.done
 	r.cmd = nil
+	return doing
 }
 
-// at is whether a branch's newest deployment has begun a step, or ended.
-func at(ctx context.Context, server, token, branch, step string) (bool, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/api/v1/projects/shop/environments", nil)
-	if err != nil {
-		return false, err
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return false, err
-	}
-	defer func() { _ = resp.Body.Close() }()
+// at is whether a branch's newest deployment has begun a step, or ended, and
+// its outcome with the steps that run.
+func at(ts *testscript.TestScript, branch, step string) (reached bool, doing string, err error) {
 	var list struct {
 		Items []struct {
 			Branch     string
@@ -60,19 +111,23 @@ func at(ctx context.Context, server, token, branch, step string) (bool, error) {
 			}
 		}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
-		return false, fmt.Errorf("list environments: %s: %w", resp.Status, err)
+	if err := asked(ts, "/api/v1/projects/shop/environments", &list); err != nil {
+		return false, "", err
 	}
 	for _, e := range list.Items {
-		if e.Branch != branch {
+		if e.Branch != branch || e.Deployment.Outcome == "" {
 			continue
 		}
+		doing, reached = e.Deployment.Outcome, e.Deployment.Outcome != "running"
 		for _, s := range e.Deployment.Steps {
+			if s.State == "running" {
+				doing += " " + s.Name
+			}
 			if s.Name == step && !slices.Contains([]string{"pending", "skipped"}, s.State) {
-				return true, nil
+				reached = true
 			}
 		}
-		return e.Deployment.Outcome != "running" && e.Deployment.Outcome != "", nil
+		return reached, doing, nil
 	}
-	return false, nil
+	return false, "", nil
 }

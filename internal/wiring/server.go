@@ -18,8 +18,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"offshoot/internal/api"
 	"offshoot/internal/auth"
 	"offshoot/internal/control"
@@ -103,25 +101,6 @@ func Serve(ctx context.Context, c ServerConfig) (err error) {
 	defer func() { err = errors.Join(err, s.store.Close()) }()
 	defer s.runtime.Close()
 	return s.run(ctx, c, apiListener, edgeListener)
-}
-
-// lock lets one server at a time use a folder, and names the other's process.
-func lock(dir string) (func(), error) {
-	path := filepath.Join(dir, "server.lock")
-	l := flock.New(path, flock.SetPermissions(0o600))
-	ok, err := l.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock the data folder: %w", err)
-	}
-	if !ok {
-		pid, _ := os.ReadFile(path + ".pid")
-		return nil, staging.Errorf(staging.CodeInternal, "stop it first, or use another --data-dir",
-			"another server uses %s (process %s)", dir, strings.TrimSpace(string(pid)))
-	}
-	if err := os.WriteFile(path+".pid", []byte(fmt.Sprintln(os.Getpid())), 0o600); err != nil {
-		return nil, errors.Join(err, l.Unlock())
-	}
-	return func() { _ = l.Unlock() }, nil
 }
 
 type server struct {
