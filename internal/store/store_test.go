@@ -221,8 +221,7 @@ func TestSubscribersAreWokenAfterTheCommit(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, open := <-last; open {
-		t.Error("Close does not end subscriptions")
+	for range last { // the event of before may still wake it; only Close ends it
 	}
 	if s.Write(ctx, func(*store.Tx) error { return nil }) == nil {
 		t.Error("a closed store takes writes")
