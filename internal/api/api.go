@@ -50,7 +50,8 @@ type Views interface {
 	Environments(ctx context.Context, project string, all bool, after string, limit int) ([]wire.Environment, error)
 	Resolve(ctx context.Context, project, checkout, name string) (wire.Environment, error)
 	Resources(ctx context.Context, id string) ([]wire.Resource, error)
-	Deployments(ctx context.Context, id string) ([]wire.Deployment, error)
+	// Deployments are the newest ones, all where limit is negative.
+	Deployments(ctx context.Context, id string, limit int) ([]wire.Deployment, error)
 }
 
 // Data is what is asked about data.

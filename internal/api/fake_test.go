@@ -96,7 +96,7 @@ func (f *fake) Resolve(context.Context, string, string, string) (wire.Environmen
 	return wire.Environment{ID: "env_b", Project: "blog"}, nil
 }
 func (f *fake) Resources(context.Context, string) ([]wire.Resource, error) { return nil, errReached }
-func (f *fake) Deployments(context.Context, string) ([]wire.Deployment, error) {
+func (f *fake) Deployments(context.Context, string, int) ([]wire.Deployment, error) {
 	return nil, errReached
 }
 func (f *fake) Snapshots(context.Context, string) ([]wire.Snapshot, error) { return nil, errReached }

@@ -21,7 +21,7 @@ func looks(api huma.API, c Config) {
 		Identified
 		Page
 	}) (*struct{ Body wire.List[wire.Deployment] }, error) {
-		items, err := c.Views.Deployments(ctx, in.ID)
+		items, err := c.Views.Deployments(ctx, in.ID, -1)
 		return paged(items, err, in.Page, func(d wire.Deployment) string { return d.ID })
 	})
 	huma.Register(api, operation("list-resources", http.MethodGet, "/environments/{id}/resources", "What an environment is made of"), func(ctx context.Context, in *struct {

@@ -136,9 +136,10 @@ func (s *Service) Resources(ctx context.Context, id string) ([]wire.Resource, er
 	return items, err
 }
 
-// Deployments are the latest, newest first.
-func (s *Service) Deployments(ctx context.Context, id string) ([]wire.Deployment, error) {
-	list, err := s.Store.Deployments(ctx, id, 100)
+// Deployments are the latest, newest first, all that are kept where limit is
+// negative.
+func (s *Service) Deployments(ctx context.Context, id string, limit int) ([]wire.Deployment, error) {
+	list, err := s.Store.Deployments(ctx, id, limit)
 	items := make([]wire.Deployment, len(list))
 	for i, d := range list {
 		items[i] = deployment(d)

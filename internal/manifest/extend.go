@@ -150,12 +150,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func (r *reader) link(name string, l link) staging.Link {
 	at := []string{extensionKey, "links", name}
 	if l.Variable == "" {
-		l.Variable = strings.ToUpper(strings.Map(func(c rune) rune {
-			if plainRune(c) == '-' {
-				return '_'
-			}
-			return c
-		}, name)) + "_URL"
+		l.Variable = staging.Upper(name) + "_URL"
 	}
 	if l.Project == "" && l.URL == "" {
 		l.Project = name

@@ -7,7 +7,6 @@ import (
 
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
-	"offshoot/internal/variable"
 )
 
 // listen opens a link's listener at the address that was allotted to it.
@@ -32,7 +31,7 @@ func (a *actor) linkVariables(ctx context.Context, v *view, dep *staging.Deploym
 			vars[l.Variable] = "http://" + net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 		}
 		if public := a.LinkURL(ctx, v.Environment, l); public != "" {
-			vars[variable.Upper(l.Name)+"_PUBLIC_URL"] = public
+			vars[staging.Upper(l.Name)+"_PUBLIC_URL"] = public
 		}
 	}
 	return nil

@@ -122,7 +122,8 @@ func (r Readers) Deployment(ctx context.Context, id string) (staging.Deployment,
 	return one[staging.Deployment](doc, err, "deployment", id)
 }
 
-// Deployments are the latest of an environment, newest first.
+// Deployments are the latest of an environment, newest first; all where limit is
+// negative.
 func (r Readers) Deployments(ctx context.Context, environment string, limit int) ([]staging.Deployment, error) {
 	docs, err := r.q.Deployments(ctx, statement.DeploymentsParams{Environment: environment, Limit: int64(limit)})
 	return many[staging.Deployment](docs, err)

@@ -37,7 +37,7 @@ type Config struct {
 	// for the first.
 	LastEvent   func(ctx context.Context) (int64, error)
 	Events      func(ctx context.Context, after int64, patience time.Duration) ([]staging.Event, error)
-	Deployments func(ctx context.Context, environment string) ([]wire.Deployment, error)
+	Deployments func(ctx context.Context, environment string, limit int) ([]wire.Deployment, error)
 	Log         *slog.Logger
 	Now         func() time.Time
 }
@@ -87,13 +87,17 @@ func (m *Metrics) Follow(ctx context.Context) {
 	}
 }
 
+// recent is among how many deployments the one is looked for that has just
+// ended.
+const recent = 10
+
 // count measures the deployment that an event says has ended.
 func (m *Metrics) count(ctx context.Context, e staging.Event) {
 	outcome, ok := strings.CutPrefix(e.Type, "deployment.")
 	if !ok || outcome == "created" || outcome == "step" {
 		return
 	}
-	list, err := m.c.Deployments(ctx, e.Environment)
+	list, err := m.c.Deployments(ctx, e.Environment, recent)
 	if err != nil {
 		return // it was forgotten meanwhile
 	}

@@ -36,7 +36,7 @@ func TestMetrics(t *testing.T) {
 			}
 			return []staging.Event{{Seq: 6, Type: "deployment.step", Project: "shop"}, {Seq: 7, Type: "deployment.succeeded", Project: "shop", Environment: "env_a", At: now}}, nil
 		},
-		Deployments: func(context.Context, string) ([]wire.Deployment, error) {
+		Deployments: func(context.Context, string, int) ([]wire.Deployment, error) {
 			return []wire.Deployment{{Outcome: "succeeded", FinishedAt: &now, TotalMS: 700, Steps: []wire.Step{{Name: "build", State: "done", DurationMS: 20}, {Name: "route", State: "pending"}}}}, nil
 		},
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now },

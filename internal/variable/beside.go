@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"offshoot/internal/staging"
 )
 
 var (
@@ -57,7 +59,7 @@ func (d Address) isPassword(key string) bool {
 			continue
 		}
 		words := strings.Split(strings.Trim(rest, "_"), "_")
-		names := append([]string{Upper(d.Name)}, dataWords[d.Kind]...)
+		names := append([]string{staging.Upper(d.Name)}, dataWords[d.Kind]...)
 		return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(names, w) }) || rest == "PG"
 	}
 	return false

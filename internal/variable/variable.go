@@ -141,7 +141,7 @@ func (in *Input) late(name string) string {
 func (in *Input) given() map[string]string {
 	given, seen := map[string]string{}, map[string]bool{}
 	for _, d := range in.Datastores {
-		given[Upper(d.Name)+"_URL"] = d.URL
+		given[staging.Upper(d.Name)+"_URL"] = d.URL
 		if !seen[d.Kind] {
 			maps.Copy(given, d.Usual)
 		}
@@ -167,19 +167,6 @@ func (in *Input) foreign(res *Result) map[string]string {
 	return foreign
 }
 
-// Upper is a service's name in a variable's: DB_2 for db-2.
-func Upper(name string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c >= 'a' && c <= 'z':
-			return c - 'a' + 'A'
-		case c >= 'A' && c <= 'Z' || c >= '0' && c <= '9':
-			return c
-		}
-		return '_'
-	}, name)
-}
-
 // Ours are the variables that Offshoot itself gives.
 func Ours(env staging.Environment, rev staging.Revision, primaryURL string, urls map[string]string) map[string]string {
 	stream := "feature-staging"
@@ -199,7 +186,7 @@ func Ours(env staging.Environment, rev staging.Revision, primaryURL string, urls
 	}
 	for service, u := range urls {
 		if u != primaryURL {
-			vars["OFFSHOOT_URL_"+Upper(service)] = u
+			vars["OFFSHOOT_URL_"+staging.Upper(service)] = u
 		}
 	}
 	return vars

@@ -51,7 +51,7 @@ func (v *views) Environment(_ context.Context, id string) (wire.Environment, err
 	return wire.Environment{}, staging.NotFound("", "there is no environment %q", id)
 }
 
-func (v *views) Deployments(ctx context.Context, id string) ([]wire.Deployment, error) {
+func (v *views) Deployments(ctx context.Context, id string, _ int) ([]wire.Deployment, error) {
 	e, err := v.Environment(ctx, id)
 	if err != nil || e.Deployment == nil {
 		return nil, err

@@ -103,12 +103,12 @@ func (p *Page) environment(w http.ResponseWriter, r *http.Request) {
 		p.Problem(w, r, problemOf(err))
 		return
 	}
-	history, err := p.c.Views.Deployments(r.Context(), e.ID)
+	history, err := p.c.Views.Deployments(r.Context(), e.ID, mostHistory)
 	if err != nil {
 		p.Problem(w, r, problemOf(err))
 		return
 	}
-	s := shown{Environment: e, History: history[:min(len(history), mostHistory)]}
+	s := shown{Environment: e, History: history}
 	if e.Deployment != nil {
 		longest := int64(1)
 		for _, x := range e.Deployment.Steps {

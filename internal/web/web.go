@@ -26,7 +26,7 @@ var files embed.FS
 type Views interface {
 	Environments(ctx context.Context, project string, all bool, after string, limit int) ([]wire.Environment, error)
 	Environment(ctx context.Context, id string) (wire.Environment, error)
-	Deployments(ctx context.Context, id string) ([]wire.Deployment, error)
+	Deployments(ctx context.Context, id string, limit int) ([]wire.Deployment, error)
 }
 
 // Config is what the page needs.
