@@ -51,9 +51,6 @@ func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 func nothingIsRemembered(ts *testscript.TestScript) {
 	var list struct{ Items []struct{ ID, Phase string } }
 	ts.Check(asked(ts, "/api/v1/environments?all=true&limit=100", &list))
-	if len(list.Items) == 0 {
-		ts.Fatalf("no environment ever was")
-	}
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	ts.Check(err)
 	for _, e := range list.Items {

@@ -76,10 +76,18 @@ func (b *builder) up(it item) bool {
 	if o.Restarts > 0 && b.in.Now.Sub(o.StartedAt) < recovered {
 		return false
 	}
+	answers := b.in.Ready[it.name] || b.trusted(o)
 	if b.in.Bundles {
-		return b.in.Ready[it.name]
+		return answers
 	}
-	return b.there(it.name) && b.in.Ready[it.name] && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
+	return b.there(it.name) && answers && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
+}
+
+// trusted is whether what runs was up when an earlier server asked it: until it
+// is asked again, and does not answer, nobody is alarmed.
+func (b *builder) trusted(o staging.Observation) bool {
+	env := b.in.Environment
+	return env.Phase == staging.PhaseReady && env.Reason == "" && o.Restarts == 0
 }
 
 func (b *builder) restingPhase() staging.Phase {
@@ -104,13 +112,23 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 	addresses := b.addresses(dep, within)
 	data := b.data(dep, within, addresses)
 	all := b.wakeServices(dep, within, addresses, data)
-	if b.in.Holding {
+	env, reason := b.in.Environment, b.down(dep)
+	switch {
+	case b.in.Holding && (env.Phase != staging.PhaseReady || reason != "" || b.begins()):
 		b.plan.Phase = staging.PhaseWaking
-	} else if reason := b.down(dep); reason != "" {
+	case reason == "":
+	case env.Phase == staging.PhaseWaking && env.Reason == "":
+		b.plan.Phase = staging.PhaseWaking // what no request waits for is still to come
+	default:
 		b.plan.Phase = staging.PhaseDegraded
 		b.wait(reason)
 	}
 	return all
+}
+
+// begins is whether the plan starts anything.
+func (b *builder) begins() bool {
+	return slices.ContainsFunc(b.plan.Ops, func(op Op) bool { return op.Action == Apply })
 }
 
 // wakeServices starts what has code of dep, and routes to it again.
@@ -267,7 +285,7 @@ func (b *builder) goBack(dep *staging.Deployment, stopped []string) []string {
 // holdBack lets requests wait while what serves has no data.
 func (b *builder) holdBack(after []string) []string {
 	old := b.in.Serving
-	if old == nil || b.in.Bundles || b.in.Holding || !b.in.Environment.Awake {
+	if old == nil || b.in.Bundles || b.in.Holding {
 		return after
 	}
 	return b.add(Op{Action: Hold, Resource: route(old.Environment).name, Deployment: old.ID, Step: staging.StepRelease,
