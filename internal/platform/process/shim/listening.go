@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // stateListen is TCP_LISTEN in /proc/net/tcp (include/net/tcp_states.h).
@@ -40,8 +42,11 @@ func (v *supervisor) listening() ([]string, error) {
 		}
 	}
 	var list []string
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		found, err := sockets(table, held)
+	for family, table := range map[uint8]string{unix.AF_INET: "/proc/net/tcp", unix.AF_INET6: "/proc/net/tcp6"} {
+		found, err := diagnosed(family, held)
+		if err != nil { // a kernel without
+			found, err = sockets(table, held)
+		}
 		if err != nil {
 			return nil, err
 		}
