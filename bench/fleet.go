@@ -22,6 +22,8 @@ const (
 	awake = 4
 	// idleFor is how long an idle server is watched.
 	idleFor = 20 * time.Second
+	// restFor is how long it may finish what its last work left to do.
+	restFor = 10 * time.Second
 	// abreast is how many environments are made at a time.
 	abreast = 4
 	// clockTick is the unit of times in /proc/PID/stat, in milliseconds.
@@ -127,6 +129,11 @@ func fill(ctx context.Context, h *host, s *server) error {
 
 func idle(ctx context.Context, s *server, r *report) error {
 	pid := s.cmd.Process.Pid
+	select {
+	case <-time.After(restFor): // what comes after the last create, once
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	before, err := ticks(pid)
 	if err != nil {
 		return err

@@ -138,7 +138,8 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 }
 
 // route switches in the store and then in memory: a crash between the two
-// loads the new one.
+// loads the new one. Where it leads on to what served before, whoever waits does
+// not wait for that to be written down again.
 func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	r := edge.Route{Environment: a.id, Phase: staging.PhaseReady, Hosts: map[string]edge.Target{}}
 	for host, service := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
@@ -153,6 +154,16 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 		}
 		r.Hosts[host] = target
 	}
+	again := dep.Outcome != staging.OutcomeRunning
+	if again {
+		if err := a.Store.Read(ctx, func(now Reader) error {
+			_, err := a.fence(ctx, now, v)
+			return err
+		}); err != nil {
+			return err
+		}
+		a.Edge.Put(r)
+	}
 	err := a.Store.Write(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
@@ -161,12 +172,12 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 			Generation: v.Environment.Generation, SpecHash: plan.Destination(dep), State: staging.ResourcePresent, CreatedAt: a.Now()}); err != nil {
 			return err
 		}
-		if dep.Outcome != staging.OutcomeRunning {
+		if again {
 			return a.event(ctx, w, v.Environment, "environment.routed", "leads to what runs")
 		}
 		return edited(ctx, w, dep.ID, func(d *staging.Deployment) { d.Progress.Healthy, d.Progress.Routed = true, true })
 	})
-	if err != nil {
+	if err != nil || again {
 		return err
 	}
 	a.Edge.Put(r)

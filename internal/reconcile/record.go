@@ -171,7 +171,7 @@ func moves(steps []staging.Step) string {
 
 // fence reads the environment again and refuses where it has moved on since
 // the plan was made.
-func (a *actor) fence(ctx context.Context, w Writer, v *view) (staging.Environment, error) {
+func (a *actor) fence(ctx context.Context, w Desires, v *view) (staging.Environment, error) {
 	env, err := w.Environment(ctx, a.id)
 	if err != nil {
 		return env, err
