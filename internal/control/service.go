@@ -2,7 +2,8 @@ package control
 
 import (
 	"context"
-	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,9 +13,10 @@ import (
 	"offshoot/internal/wire"
 )
 
-// service is what a service's instances do now. Its state is the best of
+// service is what a service's instances do now, also those that it was scaled
+// down by and that the ledger says are still to go. Its state is the best of
 // theirs: one that runs can serve.
-func (s *Service) service(ctx context.Context, env staging.Environment, d staging.Deployment, x staging.Service) wire.Service {
+func (s *Service) service(ctx context.Context, env staging.Environment, d staging.Deployment, x staging.Service, ledger []staging.Resource) wire.Service {
 	now := d.Options
 	now.Scale = env.Desired.Scale
 	w := wire.Service{Name: x.Name, State: "stopped", Replicas: now.Replicas(d.Stack, x)}
@@ -25,8 +27,17 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 	if env.Phase == staging.PhaseDestroyed || env.Phase == staging.PhaseAsleep {
 		return w
 	}
-	for i := range w.Replicas {
-		name := plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.%d", x.Name, d.ID, i))
+	instance := plan.Name(env.ID, staging.ResourceWorkload, x.Name+"."+d.ID+".")
+	names := make([]string, w.Replicas)
+	for i := range names {
+		names[i] = instance + strconv.Itoa(i)
+	}
+	for _, row := range ledger {
+		if strings.HasPrefix(row.Name, instance) && !slices.Contains(names, row.Name) {
+			names = append(names, row.Name)
+		}
+	}
+	for _, name := range names {
 		o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID, Name: name})
 		if err != nil || o.Presence != staging.Present || o.Run == staging.RunNone {
 			continue

@@ -83,10 +83,11 @@ func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire
 	if d.Stack == nil {
 		return stack, nil
 	}
+	rows, err := s.Store.Resources(ctx, env.ID)
 	for _, x := range d.Stack.Services {
-		v.Services = append(v.Services, s.service(ctx, env, d, x))
+		v.Services = append(v.Services, s.service(ctx, env, d, x, rows))
 	}
-	return d.Stack, nil
+	return d.Stack, err
 }
 
 func deployment(d staging.Deployment) wire.Deployment {
