@@ -165,8 +165,10 @@ func (d *Driver) reclaim() error {
 	})
 }
 
-// lapse ends claims for files of this data directory that were never written,
-// because the server was cut off in between, or that record another number.
+// lapse ends claims whose file is gone, whoever's they were - a server that was
+// cut off before it wrote, a data directory that was removed - and those of this
+// data directory whose file records another number. The lock is held, under
+// which a claim and its file are written.
 func (d *Driver) lapse(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -175,30 +177,40 @@ func (d *Driver) lapse(dir string) error {
 	for _, entry := range entries {
 		kind, number, _ := strings.Cut(entry.Name(), "-")
 		n, err := strconv.Atoi(number)
-		if err != nil {
+		if err != nil || kind != d.portClaims.kind && kind != d.userClaims.kind {
 			continue
 		}
 		holder, err := os.ReadFile(filepath.Join(dir, entry.Name()))
-		if err != nil || !strings.HasPrefix(string(holder), d.dir+"/") {
+		if err != nil {
 			continue
 		}
-		var e endpoint
-		var u users
-		have := func() int { return e.Port }
-		into := any(&e)
-		if kind == d.userClaims.kind {
-			into, have = &u, func() int { return u.Service }
-		} else if kind != d.portClaims.kind {
+		if !d.lapsed(kind, n, string(holder)) {
 			continue
 		}
-		err = readFile(string(holder), into)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && have() != n {
-			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
-				return err
-			}
+		if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (d *Driver) lapsed(kind string, n int, holder string) bool {
+	if !strings.HasPrefix(holder, d.dir+"/") {
+		_, err := os.Lstat(holder)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	var recorded int
+	var err error
+	if kind == d.userClaims.kind {
+		var u users
+		err = readFile(holder, &u)
+		recorded = u.Service
+	} else {
+		var e endpoint
+		err = readFile(holder, &e)
+		recorded = e.Port
+	}
+	return errors.Is(err, fs.ErrNotExist) || err == nil && recorded != n
 }
 
 // firstOf is where a data directory begins to look among n numbers, so that two

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,5 +84,49 @@ func TestAPortInUseIsNotGiven(t *testing.T) {
 	claim, err := os.ReadFile(filepath.Join("/run/offshoot", "port-"+strconv.Itoa(busy)))
 	if err == nil && strings.HasPrefix(string(claim), d.dir) {
 		t.Errorf("it is claimed all the same, for %s", claim)
+	}
+}
+
+// Claims whose file is gone, or records another number, end; others stay.
+func TestClaimsOfWhatIsGoneLapse(t *testing.T) {
+	d := &Driver{dir: t.TempDir(), portClaims: claims{"lapse" + strconv.Itoa(os.Getpid())}, userClaims: claims{"user"}}
+	elsewhere := t.TempDir()
+	record := func(file string, port int) string {
+		t.Helper()
+		if err := writeFile(file, endpoint{port}); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	holders := map[int]string{
+		1: record(filepath.Join(d.dir, "mine"), 1),
+		2: record(filepath.Join(d.dir, "moved"), 7),
+		3: filepath.Join(d.dir, "never-written"),
+		4: record(filepath.Join(elsewhere, "another-server"), 9),
+		5: filepath.Join(elsewhere, "gone"),
+	}
+	var left []int
+	err := d.portClaims.locked(func(dir string) error {
+		for n, holder := range holders {
+			if _, err := d.portClaims.take(dir, n, holder); err != nil {
+				return err
+			}
+		}
+		if err := d.lapse(dir); err != nil {
+			return err
+		}
+		for n, holder := range holders {
+			if _, err := os.Lstat(d.portClaims.path(dir, n)); err == nil {
+				left = append(left, n)
+			}
+			if err := d.portClaims.release(dir, n, holder); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.Sort(left)
+	if err != nil || !slices.Equal(left, []int{1, 4}) {
+		t.Errorf("claims %v are left, %v", left, err)
 	}
 }
