@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"offshoot/internal/plan"
@@ -25,7 +24,6 @@ type actor struct {
 	running map[string]operation
 	retry   map[string]backoff
 	repeats map[string]int
-	steps   sync.Mutex
 }
 
 type operation struct {
@@ -60,8 +58,8 @@ func newActor(e *Engine, id string, m *memory) *actor {
 		running: map[string]operation{}, retry: map[string]backoff{}, repeats: map[string]int{}}
 }
 
+// run works until nothing is left to do, or the engine stops.
 func (a *actor) run() {
-	defer a.end()
 	for a.ctx.Err() == nil {
 		view, err := a.observe(a.ctx)
 		if staging.CodeOf(err) == staging.CodeNotFound && len(a.running) == 0 {
@@ -108,6 +106,7 @@ func (a *actor) run() {
 		}
 		a.wait(next)
 	}
+	a.end()
 }
 
 // ends is whether an operation of a plan says what the environment is then.
@@ -121,7 +120,8 @@ func (a *actor) log(what string, err error) {
 	}
 }
 
-// end waits for what is under way; it was cancelled with the engine's context.
+// end waits for what is under way when the engine stops: it was cancelled with
+// the engine's context, and no other actor begins any more.
 func (a *actor) end() {
 	for len(a.running) > 0 {
 		r := <-a.done
@@ -248,7 +248,7 @@ func (a *actor) ended(r result) {
 	}
 	switch r.op.Action {
 	case plan.Apply, plan.Ready, plan.Health:
-		a.setDown(r.op.Resource)
+		a.mem.setDown(r.op.Resource)
 	}
 	if r.dep != nil && a.Edge.Holding(a.id) && keepsWaiting(r) {
 		a.Edge.Fail(a.id, a.explain(a.ctx, r))

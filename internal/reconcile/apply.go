@@ -17,7 +17,7 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if op.Kind == staging.ResourceClone {
 		return a.clone(ctx, v, dep, op)
 	}
-	defer a.setPrepared(op.Resource, false)
+	defer a.mem.setPrepared(op.Resource, false)
 	r, row, err := a.intention(ctx, v, dep, op)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func (a *actor) bundle(ctx context.Context, v *view, dep *staging.Deployment, op
 		}
 		b.Resources = append(b.Resources, r)
 		if op.Asleep {
-			a.setReady(m.Name, false)
+			a.mem.setReady(m.Name, false)
 		}
 	}
 	return b, nil

@@ -230,9 +230,7 @@ func (a *actor) drain(ctx context.Context, dep *staging.Deployment) error {
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	a.mem.drained.Store(plan.Destination(dep))
+	a.mem.setDrained(plan.Destination(dep))
 	return nil
 }
 

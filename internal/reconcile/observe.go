@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -38,7 +37,7 @@ func (v *view) row(name string) (staging.Resource, bool) {
 // observe reads what is wanted and looks at everything that the ledger names.
 func (a *actor) observe(ctx context.Context) (*view, error) {
 	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}, Bundles: a.bundles(),
-		Prepared: a.prepared()}}
+		Prepared: a.mem.allPrepared()}}
 	_, v.Prepares = a.Platform.(platform.Preparer)
 	// What is wanted and what was done must be of one instant: a deployment
 	// that is seen to have ended while what serves is not seen yet would let
@@ -55,13 +54,13 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 			continue
 		}
 		for _, w := range workloads([]staging.Resource{row}) {
-			if a.isReady(w.Name) {
+			if a.mem.isReady(w.Name) {
 				v.Ready[w.Name] = true
 			}
 		}
 	}
 	v.Empty = v.Current == nil || v.Current.Stack == nil || !slices.ContainsFunc(origins(v.Ledger, v.Current), func(d staging.DataOrigin) bool { return !d.Empty && d.Kind != "redis" })
-	v.Sessions, v.Down = a.mem.running(), a.down()
+	v.Sessions, v.Down = a.mem.running(), a.mem.allDown()
 	for _, row := range v.Ledger { // an earlier server began it
 		if plan.IsJob(row) && v.Observed[row.Name].Run == staging.RunRunning {
 			v.Sessions[row.Name] = true
@@ -69,7 +68,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	}
 	v.Holding = a.Edge.Holding(env.ID)
 	if row, ok := v.row(plan.Name(env.ID, staging.ResourceRoute, "0")); ok {
-		v.Drained = a.mem.drained.Load() == row.SpecHash
+		v.Drained = a.mem.isDrained(row.SpecHash)
 	}
 	return v, nil
 }
@@ -163,34 +162,4 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 
 func ref(row staging.Resource) platform.Ref {
 	return platform.Ref{Kind: row.Kind, Name: row.Name, Owner: row.Owner, ID: row.Ref}
-}
-
-func (a *actor) isReady(name string) bool {
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	return a.mem.ready[name]
-}
-
-func (a *actor) setReady(name string, ready bool) {
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	delete(a.mem.down, name)
-	if ready {
-		a.mem.ready[name] = true
-	} else {
-		delete(a.mem.ready, name)
-	}
-}
-
-// setDown notes that a workload was seen not to come up.
-func (a *actor) setDown(name string) {
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	a.mem.down[name] = true
-}
-
-func (a *actor) down() map[string]bool {
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	return maps.Clone(a.mem.down)
 }

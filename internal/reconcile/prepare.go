@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"maps"
 
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
@@ -15,7 +14,7 @@ func (a *actor) prepare(ctx context.Context, v *view, dep *staging.Deployment, o
 	if err := a.makeReady(ctx, v, dep, op); err != nil {
 		a.Log.DebugContext(ctx, "not made ready ahead", "environment", a.id, "operation", op.ID, "error", err)
 	}
-	a.setPrepared(op.Resource, true)
+	a.mem.setPrepared(op.Resource, true)
 	return nil
 }
 
@@ -38,20 +37,4 @@ func (a *actor) makeReady(ctx context.Context, v *view, dep *staging.Deployment,
 		return err
 	}
 	return platform.Prepare(ctx, r)
-}
-
-func (a *actor) prepared() map[string]bool {
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	return maps.Clone(a.mem.prepared)
-}
-
-func (a *actor) setPrepared(name string, prepared bool) {
-	a.steps.Lock()
-	defer a.steps.Unlock()
-	if prepared {
-		a.mem.prepared[name] = true
-	} else {
-		delete(a.mem.prepared, name)
-	}
 }

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"offshoot/internal/datastore"
@@ -166,29 +165,6 @@ type Engine struct {
 	admission *admission
 }
 
-// memory is what this server saw of one environment.
-type memory struct {
-	// ready are the workloads that were seen to answer, down those that were
-	// last seen not to come up.
-	ready, down map[string]bool
-	// prepared names what the platform was asked to make ready.
-	prepared map[string]bool
-	drained  atomic.Value // a string
-	// data is held while folders of data are copied, made or moved, and shared
-	// by what starts or ends something that may write to them.
-	data sync.RWMutex
-	// sourceless is a deployment for whose data no source could be had; data is
-	// held where it is read or written.
-	sourceless string
-	// ended is closed, and made anew, when a deployment has ended.
-	ended chan struct{}
-	// first is held while the first snapshot is taken.
-	first sync.Mutex
-	// sessions are the ledger names of those that run now.
-	sessionLock sync.Mutex
-	sessions    map[string]bool
-}
-
 // New makes an engine that does nothing until it is kicked.
 func New(c Config) *Engine {
 	ctx, stop := context.WithCancel(context.Background())
@@ -225,20 +201,11 @@ func (e *Engine) Kick(environment string) {
 	}
 }
 
-// recall is the memory of an environment; the engine's lock is held.
-func (e *Engine) recall(environment string) *memory {
-	m := e.memory[environment]
-	if m == nil {
-		m = &memory{ready: map[string]bool{}, down: map[string]bool{}, prepared: map[string]bool{}, sessions: map[string]bool{}, ended: make(chan struct{})}
-		m.drained.Store("")
-		e.memory[environment] = m
-	}
-	return m
-}
-
 // retire ends an actor unless it was kicked meanwhile. Of what is gone for good
 // nothing is remembered.
 func (e *Engine) retire(a *actor, gone bool) bool {
+	// Before another one may begin, whose place would be given back.
+	e.admission.leave(a.id)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if a.again && !e.closed {
@@ -250,13 +217,6 @@ func (e *Engine) retire(a *actor, gone bool) bool {
 		delete(e.memory, a.id)
 	}
 	return true
-}
-
-// forget remembers nothing more of what is gone for good.
-func (e *Engine) forget(id string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.memory, id)
 }
 
 // Stop cancels what is under way, waits for it, and leaves everything running

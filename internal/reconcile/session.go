@@ -158,17 +158,6 @@ func (a *actor) client(ctx context.Context, v *view, dep *staging.Deployment, s 
 	return staging.NotFound("offshoot data show lists what there is", "there is no %s %q", kind, s.Data)
 }
 
-// session notes that a session has begun or ended.
-func (m *memory) session(name string, running bool) {
-	m.sessionLock.Lock()
-	defer m.sessionLock.Unlock()
-	if running {
-		m.sessions[name] = true
-	} else {
-		delete(m.sessions, name)
-	}
-}
-
 // Sessions are the running ones of an environment.
 func (e *Engine) Sessions(environment string) map[string]bool {
 	e.mu.Lock()
@@ -178,11 +167,4 @@ func (e *Engine) Sessions(environment string) map[string]bool {
 		return nil
 	}
 	return m.running()
-}
-
-// running are the sessions that run now.
-func (m *memory) running() map[string]bool {
-	m.sessionLock.Lock()
-	defer m.sessionLock.Unlock()
-	return maps.Clone(m.sessions)
 }

@@ -79,17 +79,3 @@ func (a *actor) atWork(ctx context.Context) (bool, error) {
 	}
 	return false, err
 }
-
-// endOfDeployment is closed when the next deployment has ended.
-func (m *memory) endOfDeployment() <-chan struct{} {
-	m.sessionLock.Lock()
-	defer m.sessionLock.Unlock()
-	return m.ended
-}
-
-func (m *memory) announceEnd() {
-	m.sessionLock.Lock()
-	defer m.sessionLock.Unlock()
-	close(m.ended)
-	m.ended = make(chan struct{})
-}

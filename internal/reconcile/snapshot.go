@@ -157,12 +157,6 @@ func part(s *staging.Snapshot, name string) *staging.SnapshotPart {
 	return nil
 }
 
-func (e *Engine) remembered(environment string) *memory {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.recall(environment)
-}
-
 // dropSnapshot removes a snapshot's data and everything made for it.
 func (e *Engine) dropSnapshot(ctx context.Context, id string) error {
 	if err := e.release(ctx, id); err != nil {

@@ -12,8 +12,8 @@ func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
 	if !ok {
 		return nil
 	}
-	a.setReady(row.Name, false)
-	a.setPrepared(row.Name, false)
+	a.mem.setReady(row.Name, false)
+	a.mem.setPrepared(row.Name, false)
 	if row.State != staging.ResourceDeleting {
 		row.State = staging.ResourceDeleting
 		if err := a.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) }); err != nil {

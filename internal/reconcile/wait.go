@@ -91,7 +91,7 @@ func (a *actor) ready(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err := driver.Prepare(ctx, c, at); err != nil {
 		return err
 	}
-	a.setReady(op.Resource, true)
+	a.mem.setReady(op.Resource, true)
 	return nil
 }
 
@@ -164,7 +164,7 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 	}
 	switch {
 	case err == nil:
-		a.setReady(op.Resource, true)
+		a.mem.setReady(op.Resource, true)
 		a.remarkOpen(ctx, dep, s, op, listens)
 		return nil
 	case errors.As(err, &gone):

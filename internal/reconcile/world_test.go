@@ -143,9 +143,7 @@ func newWorldOf(t *testing.T, grain platform.Grain) *world {
 		})
 	}
 	w.data = map[string]*fakedata.Driver{"postgres": fakedata.New("postgres", up), "volume": fakedata.New("volume", nil)}
-	if w.store, err = store.Open(w.ctx, filepath.Join(w.dir, "offshoot.db"), slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
-	}
+	w.store = newStore(t, w.dir)
 	w.write(func(t *store.Tx) error { return t.PutProject(w.ctx, w.project) })
 	w.start(0, false)
 	t.Cleanup(func() {
