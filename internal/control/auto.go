@@ -74,17 +74,13 @@ func (s *Service) autoCreate(ctx context.Context, p staging.Project, heads map[s
 // destroyed ones.
 func (s *Service) newestOfBranches(ctx context.Context, project string) (map[string]staging.Environment, error) {
 	newest := map[string]staging.Environment{}
-	after := ""
-	for {
-		list, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project, Destroyed: true, After: after})
-		if err != nil || len(list) == 0 {
-			return newest, err
+	for e, err := range s.Store.EveryEnvironment(ctx, store.EnvironmentFilter{Project: project, Destroyed: true}) {
+		if err != nil {
+			return nil, err
 		}
-		for _, e := range list {
-			after = e.ID
-			if known, ok := newest[e.Branch]; !ok || e.CreatedAt.After(known.CreatedAt) {
-				newest[e.Branch] = e
-			}
+		if known, ok := newest[e.Branch]; !ok || e.CreatedAt.After(known.CreatedAt) {
+			newest[e.Branch] = e
 		}
 	}
+	return newest, nil
 }

@@ -201,12 +201,11 @@ func room(ctx context.Context, t *store.Tx, p staging.Project, branch string) er
 	if p.Policy.MaxEnvironments <= 0 || branch == p.StagingBranch {
 		return nil
 	}
-	list, err := t.Environments(ctx, store.EnvironmentFilter{Project: p.Name})
-	if err != nil {
-		return err
-	}
 	n := 0
-	for _, e := range list {
+	for e, err := range t.EveryEnvironment(ctx, store.EnvironmentFilter{Project: p.Name}) {
+		if err != nil {
+			return err
+		}
 		if e.Kind != staging.KindShared && e.DeleteRequestedAt.IsZero() {
 			n++
 		}

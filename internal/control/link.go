@@ -202,27 +202,23 @@ func relinked(links, changes map[string]string) map[string]string {
 // unlink lets every link that was pointed at an environment go back to its
 // default when that one goes.
 func (s *Service) unlink(ctx context.Context, t *store.Tx, gone staging.Environment) error {
-	after := ""
-	for {
-		list, err := t.Environments(ctx, store.EnvironmentFilter{After: after})
-		if err != nil || len(list) == 0 {
+	for e, err := range t.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
+		if err != nil {
 			return err
 		}
-		for _, e := range list {
-			after = e.ID
-			for name, to := range e.Desired.Links {
-				if to != gone.ID {
-					continue
-				}
-				e.Desired.Links = relinked(e.Desired.Links, map[string]string{name: ""})
-				if err := t.PutEnvironment(ctx, e); err != nil {
-					return err
-				}
-				if err := s.event(ctx, t, e, "server", "environment.unlinked", e.Branch+": link "+name+" leads to its default again, "+gone.Slug+" is destroyed",
-					map[string]any{"link": name, "was": gone.ID}); err != nil {
-					return err
-				}
+		for name, to := range e.Desired.Links {
+			if to != gone.ID {
+				continue
+			}
+			e.Desired.Links = relinked(e.Desired.Links, map[string]string{name: ""})
+			if err := t.PutEnvironment(ctx, e); err != nil {
+				return err
+			}
+			if err := s.event(ctx, t, e, "server", "environment.unlinked", e.Branch+": link "+name+" leads to its default again, "+gone.Slug+" is destroyed",
+				map[string]any{"link": name, "was": gone.ID}); err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }

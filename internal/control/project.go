@@ -143,15 +143,14 @@ func (s *Service) RemoveProject(ctx context.Context, actor, name string) error {
 	if _, err := s.Store.Project(ctx, name); err != nil {
 		return noProject(err)
 	}
-	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: name})
-	if err != nil {
-		return err
-	}
-	if len(envs) > 0 {
-		var slugs []string
-		for _, e := range envs {
-			slugs = append(slugs, e.Slug)
+	var slugs []string
+	for e, err := range s.Store.EveryEnvironment(ctx, store.EnvironmentFilter{Project: name}) {
+		if err != nil {
+			return err
 		}
+		slugs = append(slugs, e.Slug)
+	}
+	if len(slugs) > 0 {
 		return staging.Refused("offshoot destroy each", "project %s has environments: %s", name, strings.Join(slugs, ", "))
 	}
 	snapshots, err := s.Store.Snapshots(ctx, name)
@@ -166,11 +165,10 @@ func (s *Service) RemoveProject(ctx context.Context, actor, name string) error {
 		return staging.Refused("offshoot snapshot rm each", "project %s has snapshots: %s", name, strings.Join(ids, ", "))
 	}
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
-		old, err := t.Environments(ctx, store.EnvironmentFilter{Project: name, Destroyed: true})
-		if err != nil {
-			return err
-		}
-		for _, e := range old {
+		for e, err := range t.EveryEnvironment(ctx, store.EnvironmentFilter{Project: name, Destroyed: true}) {
+			if err != nil {
+				return err
+			}
 			if err := t.DeleteEnvironment(ctx, e.ID); err != nil {
 				return err
 			}
@@ -178,7 +176,7 @@ func (s *Service) RemoveProject(ctx context.Context, actor, name string) error {
 		if err := t.DeleteProject(ctx, name); err != nil {
 			return err
 		}
-		_, err = t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.removed", Project: name, Actor: actor, Message: "project " + name + " was removed"})
+		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.removed", Project: name, Actor: actor, Message: "project " + name + " was removed"})
 		return err
 	})
 	if err != nil {

@@ -22,27 +22,19 @@ const (
 // before, with their history, deployments of others but for the last ones, and
 // events.
 func (s *Service) Prune(ctx context.Context, before time.Time) error {
-	after := ""
-	for {
-		page, err := s.Store.Environments(ctx, store.EnvironmentFilter{Destroyed: true, After: after})
+	for e, err := range s.Store.EveryEnvironment(ctx, store.EnvironmentFilter{Destroyed: true}) {
+		switch {
+		case err != nil:
+		case e.DestroyedAt.IsZero():
+			err = s.pruneDeployments(ctx, e, before)
+		case e.DestroyedAt.Before(before):
+			err = s.Store.Write(ctx, func(t *store.Tx) error { return t.DeleteEnvironment(ctx, e.ID) })
+		}
 		if err != nil {
 			return err
 		}
-		if len(page) == 0 {
-			return s.pruneEvents(ctx, before, keptEvents)
-		}
-		for _, e := range page {
-			after = e.ID
-			if e.DestroyedAt.IsZero() {
-				err = s.pruneDeployments(ctx, e, before)
-			} else if e.DestroyedAt.Before(before) {
-				err = s.Store.Write(ctx, func(t *store.Tx) error { return t.DeleteEnvironment(ctx, e.ID) })
-			}
-			if err != nil {
-				return err
-			}
-		}
 	}
+	return s.pruneEvents(ctx, before, keptEvents)
 }
 
 // pruneDeployments forgets an environment's old deployments, but for the last

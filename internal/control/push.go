@@ -13,9 +13,10 @@ import (
 const goneFor = 60 * time.Second
 
 // Sync fetches a project that has environments, or makes them by itself, and
-// deploys every branch whose head is not what its environment was asked to be. missing remembers since
-// when branches are gone; a listing that fails knows nothing and forgets it.
-// It answers when to look again, 0 for not before something changes.
+// deploys every branch whose head is not what its environment was asked to be.
+// missing remembers since when branches are gone; a listing that fails knows
+// nothing and forgets it. It answers when to look again, 0 for not before
+// something changes.
 func (s *Service) Sync(ctx context.Context, project string, missing map[string]time.Time) (again time.Duration, err error) {
 	defer func() {
 		if err != nil {
@@ -26,9 +27,15 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 	if err != nil {
 		return 0, err
 	}
-	envs, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project})
-	if err != nil || len(envs) == 0 && autoPattern(p) == "" {
-		return 0, err
+	var envs []staging.Environment
+	for e, err := range s.Store.EveryEnvironment(ctx, store.EnvironmentFilter{Project: project}) {
+		if err != nil {
+			return 0, err
+		}
+		envs = append(envs, e)
+	}
+	if len(envs) == 0 && autoPattern(p) == "" {
+		return 0, nil
 	}
 	if err := s.fetch(ctx, p); err != nil {
 		return 0, err

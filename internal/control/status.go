@@ -12,20 +12,12 @@ import (
 func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 	st := wire.Status{Version: s.Version, Ready: true, Environments: map[string]int{}, Queue: []wire.Queued{}, Tasks: []wire.Task{}}
 	byID := map[string]staging.Environment{}
-	for after := ""; ; {
-		const page = 500
-		list, err := s.Store.Environments(ctx, store.EnvironmentFilter{After: after, Limit: page})
+	for e, err := range s.Store.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
 		if err != nil {
 			return st, err
 		}
-		for _, e := range list {
-			after = e.ID
-			st.Environments[string(e.Phase)]++
-			byID[e.ID] = e
-		}
-		if len(list) < page {
-			break
-		}
+		st.Environments[string(e.Phase)]++
+		byID[e.ID] = e
 	}
 	waiting, running, slots := s.Work.Queue()
 	for _, x := range waiting {

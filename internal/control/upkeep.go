@@ -77,12 +77,11 @@ func (s *Service) unasked(ctx context.Context, id, cause string, still func(stag
 
 // population is how many environments there are.
 func population(ctx context.Context, t *store.Tx) (n int, err error) {
-	const page = 1000
-	for after := ""; ; {
-		list, err := t.Environments(ctx, store.EnvironmentFilter{After: after, Limit: page})
-		if n += len(list); err != nil || len(list) < page {
-			return n, err
+	for _, err := range t.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
+		if err != nil {
+			return 0, err
 		}
-		after = list[page-1].ID
+		n++
 	}
+	return n, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store/statement"
@@ -99,9 +100,12 @@ type EnvironmentFilter struct {
 	Destroyed bool
 	// After is the id that the page before ended with.
 	After string
-	// Limit is 1000 where zero.
+	// Limit is environmentsPage where zero.
 	Limit int
 }
+
+// environmentsPage is how many environments are read at once.
+const environmentsPage = 500
 
 // Environments are a page of environments, by id.
 func (r Readers) Environments(ctx context.Context, f EnvironmentFilter) ([]staging.Environment, error) {
@@ -110,10 +114,34 @@ func (r Readers) Environments(ctx context.Context, f EnvironmentFilter) ([]stagi
 		p.Destroyed = 1
 	}
 	if p.Count <= 0 {
-		p.Count = 1000
+		p.Count = environmentsPage
 	}
 	docs, err := r.q.Environments(ctx, p)
 	return many[staging.Environment](docs, err)
+}
+
+// EveryEnvironment goes through all that f selects after f.After, by id, a page
+// at a time; it ends with the first error. They may be changed meanwhile.
+func (r Readers) EveryEnvironment(ctx context.Context, f EnvironmentFilter) iter.Seq2[staging.Environment, error] {
+	f.Limit = environmentsPage
+	return func(yield func(staging.Environment, error) bool) {
+		for {
+			page, err := r.Environments(ctx, f)
+			if err != nil {
+				yield(staging.Environment{}, err)
+				return
+			}
+			for _, e := range page {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			if len(page) < f.Limit {
+				return
+			}
+			f.After = page[len(page)-1].ID
+		}
+	}
 }
 
 // Deployment finds a deployment by id.

@@ -56,6 +56,42 @@ func environment(id, slug string) staging.Environment {
 		Generation: 3, CreatedAt: noon, Desired: staging.Desired{Env: map[string]string{"A": "1"}}}
 }
 
+// TestEveryEnvironmentIsSeenOnce holds for more than a page of them, also where
+// each is taken away as it is seen.
+func TestEveryEnvironmentIsSeenOnce(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	const many = 1201
+	write(t, s, func(tx *store.Tx) error {
+		err := tx.PutProject(ctx, shop)
+		for i := range many {
+			err = errors.Join(err, tx.PutEnvironment(ctx, environment(fmt.Sprintf("env_%04d", i), fmt.Sprint(i))))
+		}
+		return err
+	})
+	count := func(r store.Readers, see func(staging.Environment) error) (n int) {
+		t.Helper()
+		for e, err := range r.EveryEnvironment(ctx, store.EnvironmentFilter{Project: "shop"}) {
+			if err = errors.Join(err, see(e)); err != nil || e.ID != fmt.Sprintf("env_%04d", n) {
+				t.Fatalf("%d: %s, %v", n, e.ID, err)
+			}
+			n++
+		}
+		return n
+	}
+	if n := count(s.Readers, func(staging.Environment) error { return nil }); n != many {
+		t.Errorf("%d were seen", n)
+	}
+	write(t, s, func(tx *store.Tx) error {
+		if n := count(tx.Readers, func(e staging.Environment) error { return tx.DeleteEnvironment(ctx, e.ID) }); n != many {
+			t.Errorf("%d were taken away", n)
+		}
+		return nil
+	})
+	for range s.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
+		t.Error("something is left")
+	}
+}
+
 func TestEverythingComesBackAsItWas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a b%20#?", "store.db")
 	s := open(t, path)

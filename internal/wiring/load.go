@@ -23,36 +23,24 @@ func (s *server) load(ctx context.Context) error {
 	}
 	var routes []edge.Route
 	var kick []string
-	after := ""
 	projects := map[string]staging.Project{}
-	for {
-		page, err := s.store.Environments(ctx, store.EnvironmentFilter{After: after, Limit: 500})
+	for _, p := range all {
+		projects[p.Name] = p
+	}
+	for e, err := range s.store.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
 		if err != nil {
 			return err
 		}
-		for _, e := range page {
-			after = e.ID
-			p, ok := projects[e.Project]
-			if !ok {
-				if p, err = s.store.Project(ctx, e.Project); err != nil {
-					return err
-				}
-				projects[e.Project] = p
-			}
-			if r, ok, err := s.held(ctx, p, e); err != nil {
-				return err
-			} else if ok {
-				routes = append(routes, r)
-			}
-			if e.Awake || e.Phase != staging.PhaseAsleep || !e.DeleteRequestedAt.IsZero() {
-				if err := s.engine.Thaw(ctx, e.ID); err != nil {
-					s.log.Error("what was paused goes on", "environment", e.ID, "error", err)
-				}
-				kick = append(kick, e.ID)
-			}
+		if r, ok, err := s.held(ctx, projects[e.Project], e); err != nil {
+			return err
+		} else if ok {
+			routes = append(routes, r)
 		}
-		if len(page) < 500 {
-			break
+		if e.Awake || e.Phase != staging.PhaseAsleep || !e.DeleteRequestedAt.IsZero() {
+			if err := s.engine.Thaw(ctx, e.ID); err != nil {
+				s.log.Error("what was paused goes on", "environment", e.ID, "error", err)
+			}
+			kick = append(kick, e.ID)
 		}
 	}
 	s.edge.Load(routes)

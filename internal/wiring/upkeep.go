@@ -58,16 +58,14 @@ func (m memories) Write(ctx context.Context, do func(upkeep.Writer) error) error
 }
 
 func (m memories) Live(ctx context.Context) ([]staging.Environment, error) {
-	const page = 500
 	var all []staging.Environment
-	for after := ""; ; {
-		list, err := m.Environments(ctx, store.EnvironmentFilter{After: after, Limit: page})
-		all = append(all, list...)
-		if err != nil || len(list) < page {
-			return all, err
+	for e, err := range m.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
+		if err != nil {
+			return nil, err
 		}
-		after = list[page-1].ID
+		all = append(all, e)
 	}
+	return all, nil
 }
 
 func (m memories) Stack(ctx context.Context, e staging.Environment) (*staging.Stack, error) {
