@@ -2,6 +2,9 @@ package control
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 
 	"offshoot/internal/staging"
@@ -138,4 +141,11 @@ func merged(a, b map[string]string) map[string]string {
 		return nil
 	}
 	return m
+}
+
+// hash tells values apart.
+func hash(v any) string {
+	text, _ := json.Marshal(v) // plain values only: cannot fail
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

@@ -3,9 +3,6 @@ package control
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"regexp"
 	"strings"
@@ -14,17 +11,10 @@ import (
 	"offshoot/internal/source"
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
-	"offshoot/internal/variable"
 	"offshoot/internal/wire"
 )
 
 var projectName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
-
-func hash(v any) string {
-	text, _ := json.Marshal(v) // plain values only: cannot fail
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
 
 func noProject(err error) error {
 	if e, ok := err.(*staging.Error); ok && e.Code == staging.CodeNotFound { //nolint:errorlint // the store answers it bare
@@ -183,45 +173,4 @@ func (s *Service) RemoveProject(ctx context.Context, actor, name string) error {
 		return err
 	}
 	return s.Source.Remove(name)
-}
-
-// Variables are a project's for one environment, secrets in the clear.
-func (s *Service) Variables(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
-	list, err := s.Store.Variables(ctx, p.Name)
-	if err != nil {
-		return nil, err
-	}
-	var own []staging.Variable
-	for _, v := range list {
-		if v.Scope != staging.ScopeAll && string(v.Scope) != string(e.Kind) {
-			continue
-		}
-		if v.Secret {
-			if v.Value, err = s.Key.Open(v.Sealed); err != nil {
-				return nil, err
-			}
-		}
-		own = append(own, v.Variable)
-	}
-	return own, nil
-}
-
-// checkOwn judges variables that a request carries before it is accepted.
-func (s *Service) checkOwn(ctx context.Context, p staging.Project, branch string, values map[string]string) error {
-	if err := checkNames(values); err != nil {
-		return err
-	}
-	var names []string
-	if env, err := s.Store.EnvironmentByBranch(ctx, p.Name, branch); err == nil && env.Deployed.Deployment != "" {
-		if d, err := s.Store.Deployment(ctx, env.Deployed.Deployment); err == nil && d.Stack != nil {
-			for _, x := range d.Stack.Datastores {
-				names = append(append(names, x.Name), x.Aliases...)
-			}
-		}
-	}
-	err := variable.Check(values, names, p.Policy.AllowHosts)
-	if e, ok := err.(*staging.Error); ok { //nolint:errorlint // ours, just made
-		e.Code = staging.CodeRefused
-	}
-	return err
 }

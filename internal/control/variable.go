@@ -10,6 +10,7 @@ import (
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
+	"offshoot/internal/variable"
 	"offshoot/internal/wire"
 )
 
@@ -126,4 +127,45 @@ func (s *Service) EnvironmentVariables(ctx context.Context, id string) ([]wire.V
 		items = append(items, wire.Variable{Key: k, Value: &value})
 	}
 	return items, nil
+}
+
+// Variables are a project's for one environment, secrets in the clear.
+func (s *Service) Variables(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
+	list, err := s.Store.Variables(ctx, p.Name)
+	if err != nil {
+		return nil, err
+	}
+	var own []staging.Variable
+	for _, v := range list {
+		if v.Scope != staging.ScopeAll && string(v.Scope) != string(e.Kind) {
+			continue
+		}
+		if v.Secret {
+			if v.Value, err = s.Key.Open(v.Sealed); err != nil {
+				return nil, err
+			}
+		}
+		own = append(own, v.Variable)
+	}
+	return own, nil
+}
+
+// checkOwn judges variables that a request carries before it is accepted.
+func (s *Service) checkOwn(ctx context.Context, p staging.Project, branch string, values map[string]string) error {
+	if err := checkNames(values); err != nil {
+		return err
+	}
+	var names []string
+	if env, err := s.Store.EnvironmentByBranch(ctx, p.Name, branch); err == nil && env.Deployed.Deployment != "" {
+		if d, err := s.Store.Deployment(ctx, env.Deployed.Deployment); err == nil && d.Stack != nil {
+			for _, x := range d.Stack.Datastores {
+				names = append(append(names, x.Name), x.Aliases...)
+			}
+		}
+	}
+	err := variable.Check(values, names, p.Policy.AllowHosts)
+	if e, ok := err.(*staging.Error); ok { //nolint:errorlint // ours, just made
+		e.Code = staging.CodeRefused
+	}
+	return err
 }

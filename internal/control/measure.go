@@ -7,7 +7,6 @@ import (
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/plan"
-	"offshoot/internal/reconcile"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -17,11 +16,17 @@ type Space interface {
 	Usage(resource string) (copytree.Space, error)
 }
 
-// measuredFor is how long a measured size is shown before it is measured anew.
-const measuredFor = 10 * time.Second
+const (
+	// measuredFor is how long a measured size is shown before it is measured
+	// anew.
+	measuredFor = 10 * time.Second
+	// mostMeasured bounds what is remembered of each kind. Where it is reached
+	// all is forgotten: what is still looked at is measured again.
+	mostMeasured = 10_000
+)
 
-// measure remembers sizes, and how far data is ahead: the latter never changes
-// for two revisions.
+// measure remembers sizes, by the clone's ledger name, and how far data is
+// ahead, by what it is a function of.
 type measure struct {
 	mu    sync.Mutex
 	sizes map[string]measured
@@ -62,8 +67,8 @@ func (s *Service) dataOf(ctx context.Context, env staging.Environment, dep *stag
 
 func (s *Service) spaceOf(clone string, live bool) (copytree.Space, bool) {
 	s.measure.mu.Lock()
-	defer s.measure.mu.Unlock()
 	m, ok := s.measure.sizes[clone]
+	s.measure.mu.Unlock()
 	if !live || ok && s.Now().Sub(m.at) < measuredFor {
 		return m.space, ok
 	}
@@ -72,7 +77,9 @@ func (s *Service) spaceOf(clone string, live bool) (copytree.Space, bool) {
 		s.Log.Debug("measure", "resource", clone, "error", err)
 		return m.space, ok
 	}
-	s.measure.sizes[clone] = measured{space, s.Now()}
+	s.measure.mu.Lock()
+	defer s.measure.mu.Unlock()
+	remember(s.measure.sizes, clone, measured{space, s.Now()})
 	return space, true
 }
 
@@ -95,26 +102,19 @@ func (s *Service) aheadOf(ctx context.Context, project, data, revision string, m
 	}
 	s.measure.mu.Lock()
 	defer s.measure.mu.Unlock()
-	s.measure.ahead[key] = ahead
+	remember(s.measure.ahead, key, ahead)
 	return ahead
+}
+
+func remember[V any](known map[string]V, key string, v V) {
+	if _, ok := known[key]; !ok && len(known) >= mostMeasured {
+		clear(known)
+	}
+	known[key] = v
 }
 
 // Ahead is how far data taken at one revision is ahead of another, nil where it
 // is not or nobody can tell.
 func (s *Service) Ahead(ctx context.Context, project, data, revision string, migrations []string) *staging.Ahead {
 	return s.aheadOf(ctx, project, data, revision, migrations, true)
-}
-
-// EnvironmentData is all that there is to say of an environment's data.
-func (s *Service) EnvironmentData(ctx context.Context, id string) (wire.EnvironmentData, error) {
-	v, err := s.Environment(ctx, id)
-	if err != nil {
-		return wire.EnvironmentData{}, err
-	}
-	rows, err := s.Store.Resources(ctx, id)
-	report := wire.EnvironmentData{Environment: id, Items: v.Data}
-	if last, ok := reconcile.LastAside(rows, s.Now()); ok {
-		report.Undo = &wire.Undo{SetAsideAt: last.At, Until: last.Until}
-	}
-	return report, err
 }
