@@ -33,7 +33,7 @@ func (b *builder) deploy() {
 	within := b.ensure(scope(dep.Environment), dep, "", "everything of an environment lives in its scope")
 	addresses := b.addresses(dep, within)
 	built := b.built(dep, files, within)
-	data := b.data(dep, within, addresses)
+	data := b.data(dep, within, addresses, built...)
 	released := b.release(dep, built, addresses, data)
 	healthy := b.start(dep, built, addresses, data, released)
 	b.takeOver(dep, healthy, staging.OutcomeSucceeded)
@@ -87,8 +87,9 @@ func (b *builder) built(dep *staging.Deployment, files, within []string) []strin
 		Cause: "what runs is the build's result"}, begun)
 }
 
-// data brings up every clone and the servers that must run.
-func (b *builder) data(dep *staging.Deployment, within, addresses []string) []string {
+// data brings up every clone and the servers that must run. Servers of the
+// revision before give way to them after turn.
+func (b *builder) data(dep *staging.Deployment, within, addresses []string, turn ...string) []string {
 	var ids []string
 	made := map[string][]string{}
 	for _, it := range clones(dep) {
@@ -98,27 +99,11 @@ func (b *builder) data(dep *staging.Deployment, within, addresses []string) []st
 	if b.in.Bundles {
 		return append(ids, b.serveBundle(dep, within, addresses, ids)...)
 	}
+	turn = append(slices.Clone(turn), ids...)
 	for _, d := range dep.Stack.Datastores {
-		ids = append(ids, b.serve(dep, d, made[d.Name], addresses)...)
+		ids = append(ids, b.serve(dep, d, made[d.Name], addresses, turn)...)
 	}
 	return ids
-}
-
-// serve runs one data server: never two on the same directory.
-func (b *builder) serve(dep *staging.Deployment, d staging.Datastore, made, addresses []string) []string {
-	it := server(dep, d)
-	var stopped []string
-	for _, name := range b.names {
-		if name != it.name && sameData(name, dep, d) {
-			stopped = append(stopped, b.drop(name, "what the stack says of "+d.Name+" has changed")...)
-		}
-	}
-	if b.there(it.name) && b.in.Ready[it.name] {
-		return stopped
-	}
-	begun := b.ensure(it, dep, staging.StepData, d.Name+" is down", made, addresses, stopped)
-	return b.add(Op{Action: Ready, Kind: it.kind, Resource: it.name, Service: d.Name, Deployment: dep.ID,
-		Step: staging.StepData, Cause: "nothing may ask " + d.Name + " before it answers"}, begun)
 }
 
 // release marks the data, runs each release task once, then seeds what began
@@ -130,10 +115,7 @@ func (b *builder) release(dep *staging.Deployment, before ...[]string) []string 
 		return flat
 	}
 	if len(dep.Stack.Release) > 0 && !p.ReleaseDone {
-		if b.keepsData(dep) && p.Mark == "" && p.NoMark == "" {
-			flat = b.add(Op{Action: Mark, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
-				Step: staging.StepRelease, Cause: "the way back, should the release fail"}, flat)
-		}
+		flat = b.mark(dep, "the way back, should the release fail", flat)
 		for i := range dep.Stack.Release {
 			flat = b.run(dep, task(dep, "release", i), staging.StepRelease, "each deployment releases once", flat)
 		}

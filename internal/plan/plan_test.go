@@ -195,6 +195,7 @@ func (w *world) do(op plan.Op, crash int) {
 		}
 		w.ready[op.Resource] = true
 	case plan.Delete:
+		w.dataServes(op.Resource)
 		w.remove(op.Resource)
 		delete(w.exists, op.Resource)
 		delete(w.ready, op.Resource)
@@ -290,6 +291,19 @@ func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
 		prefix := w.env.ID + "/workload/data." + d.Name + "."
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(w.ready)), func(n string) bool { return strings.HasPrefix(n, prefix) }) {
 			w.t.Fatalf("%s began before %s answered", op.Resource, d.Name)
+		}
+	}
+}
+
+// dataServes holds that a data server goes only while nobody is sent to what
+// needs it.
+func (w *world) dataServes(name string) {
+	if w.routed == "" || w.holding || w.grain || !w.env.DeleteRequestedAt.IsZero() {
+		return
+	}
+	for _, d := range w.byID(w.routed).Stack.Datastores {
+		if strings.HasPrefix(name, fmt.Sprintf("%s/workload/data.%s.%d.", w.env.ID, d.Name, plan.DataSet(w.byID(w.routed)))) {
+			w.t.Fatalf("%s goes while %s serves on it", name, w.routed)
 		}
 	}
 }

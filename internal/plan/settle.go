@@ -179,129 +179,44 @@ func (b *builder) sleep(dep *staging.Deployment, after ...[]string) []string {
 	return b.add(Op{Action: Hold, Resource: route(dep.Environment).name, Deployment: dep.ID, Cause: "asleep"}, after...)
 }
 
-// meanwhile wakes the revision before where somebody asks for it while a
-// deployment to a sleeping environment runs: nobody waits for a build. Once
-// the release has ended the new revision is as near, and where the data is
-// replaced or served in another way there is nothing to wake.
+// meanwhile lets the revision before go on while a deployment runs: where
+// somebody asks for it although it sleeps, since nobody waits for a build, and
+// where its data is served by the new servers now. Once the release has ended
+// the new revision is as near as one that must start first, and where the data
+// is replaced there is nothing to wake.
 func (b *builder) meanwhile(dep *staging.Deployment) {
 	old := b.in.Serving
 	if !b.in.Environment.Awake || !b.in.Holding || old == nil || old.ID == dep.ID || old.Stack == nil || DataSet(old) != DataSet(dep) {
 		return
 	}
-	if dep.Stack != nil {
-		p := dep.Progress
-		if p.ReleaseDone || p.Artifact != "" && len(dep.Stack.Release) == 0 {
-			return
-		}
-		for _, d := range old.Stack.Datastores {
-			if now, ok := dep.Stack.Datastore(d.Name); !ok || server(dep, now) != server(old, d) {
-				return
-			}
-		}
-	}
 	within := b.ensure(scope(old.Environment), old, "", "waking")
 	addresses := b.addresses(old, within)
-	b.wakeServices(old, within, addresses, b.data(old, within, addresses))
-}
-
-// recover ends a deployment that cannot succeed: what it made goes, the data
-// comes back where its release began, what served goes on.
-func (b *builder) recover(outcome staging.Outcome) {
-	dep, old := b.in.Current, b.in.Serving
-	b.plan.Phase = staging.PhaseDeploying
-	if dep.Progress.Routed {
-		// It serves already: only the end of the revision before is left.
-		if outcome == staging.OutcomeSuperseded {
-			outcome = staging.OutcomeSucceeded
-		}
-		b.takeOver(dep, nil, outcome)
+	if dep.Stack == nil {
+		b.wakeServices(old, within, addresses, b.data(old, within, addresses))
 		return
 	}
-	cause := "the deployment " + string(outcome)
-	kept := b.keep(old, b.in.Environment.Awake || !b.in.Holding)
-	for _, name := range b.names {
-		kept[name] = kept[name] || !b.in.Holding && ran(b.rows[name], old)
+	if !b.servesBoth(dep, old) {
+		return
 	}
-	stopped := b.dropAll(func(r staging.Resource) bool {
-		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
-			r.Kind == staging.ResourceWorkload || r.Kind == staging.ResourceBundle && isDataBundle(r.Name))
-	}, cause)
+	serving := dep
 	if b.in.Bundles {
-		stopped = append(stopped, b.revert(dep, old, cause)...)
+		serving = old
 	}
-	stopped = b.goBack(dep, stopped)
-	gone := b.dropAll(func(r staging.Resource) bool {
-		return !kept[r.Name] && r.Kind != staging.ResourceAside
-	}, cause, stopped)
-	if old != nil && old.Stack != nil && b.in.Environment.Awake && (dep.Progress.Restored || !b.in.Bundles && !goesBack(dep) && otherServers(dep, old)) {
-		// Whoever is told of the failure finds the data served again, unless it
-		// does not come up: then that is tried on afterwards.
-		within := b.ensure(scope(old.Environment), old, "", cause)
-		addresses := b.addresses(old, within)
-		served := b.data(old, within, addresses)
-		if b.in.Holding {
-			served = b.wakeServices(old, within, addresses, served)
-		}
-		if !b.anyDown(old) {
-			gone = append(gone, served...)
-		}
-	}
-	b.finish(dep, outcome, stopped, gone)
-}
-
-// anyDown is whether a data server of dep was seen not to come up.
-func (b *builder) anyDown(dep *staging.Deployment) bool {
-	return slices.ContainsFunc(dep.Stack.Datastores, func(d staging.Datastore) bool { return b.in.Down[server(dep, d).name] })
-}
-
-// otherServers is whether dep has servers of its own on the data of old: the
-// ones of old were stopped for them.
-func otherServers(dep, old *staging.Deployment) bool {
-	if dep.Stack == nil || DataSet(dep) != DataSet(old) {
-		return false
-	}
-	return slices.ContainsFunc(dep.Stack.Datastores, func(d staging.Datastore) bool {
-		was, ok := old.Stack.Datastore(d.Name)
-		return ok && server(old, was).name != server(dep, d).name
-	})
-}
-
-// goBack puts the data back to where it was before a release that changed the
-// schema. Nothing writes any more when the two are compared.
-func (b *builder) goBack(dep *staging.Deployment, stopped []string) []string {
-	if !goesBack(dep) {
-		return stopped
-	}
-	if dep.Progress.Schema == "" {
-		stopped = b.add(Op{Action: Compare, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
-			Step: staging.StepRelease, Cause: "data goes back only where the schema was changed"}, stopped)
-	}
-	stopped = b.holdBack(stopped)
-	stopped = b.stopServers(dep, "its data goes back to where it was", stopped)
-	return b.add(Op{Action: Restore, Kind: staging.ResourceMark, Resource: mark(dep).name, Deployment: dep.ID,
-		Step: staging.StepRelease, Cause: "the schema is to be the one that the serving revision knows"}, stopped)
-}
-
-// holdBack lets requests wait while what serves has no data.
-func (b *builder) holdBack(after []string) []string {
-	old := b.in.Serving
-	if old == nil || b.in.Bundles || b.in.Holding {
-		return after
-	}
-	return b.add(Op{Action: Hold, Resource: route(old.Environment).name, Deployment: old.ID, Step: staging.StepRelease,
-		Cause: "requests wait while the data goes back"}, after)
-}
-
-// goesBack is whether data is still to go back, as far as is known.
-func goesBack(dep *staging.Deployment) bool {
+	data := b.data(serving, within, addresses)
 	p := dep.Progress
-	return p.Mark != "" && p.ReleaseBegan && !p.Restored && p.Schema != staging.SchemaSame && !keepsOnFailure(dep)
+	switch near := p.ReleaseDone || p.Artifact != "" && len(dep.Stack.Release) == 0; {
+	case !near:
+		b.wakeServices(old, within, addresses, data)
+	case b.answers(old):
+		b.reroute(old, data)
+	}
 }
 
-// keepsOnFailure is whether the stack wants the data as a failed release left
-// it.
-func keepsOnFailure(dep *staging.Deployment) bool {
-	return dep.Stack != nil && slices.ContainsFunc(dep.Stack.Release, func(t staging.Task) bool { return t.KeepOnFailure })
+// answers is whether all that a route to dep leads to was seen to serve.
+func (b *builder) answers(dep *staging.Deployment) bool {
+	return !slices.ContainsFunc(dep.Stack.Services, func(s staging.Service) bool {
+		return len(s.Ports) > 0 && slices.ContainsFunc(instances(dep, s), func(it item) bool { return !b.there(it.name) || !b.in.Ready[it.name] })
+	})
 }
 
 // setAside keeps data that dep no longer has: all of it after a reset, else

@@ -83,9 +83,10 @@ func (a *actor) check(ctx context.Context, v *view, dep *staging.Deployment, d s
 	return a.portFor(ctx, dep, d)
 }
 
-// sameVersions refuses a stack that asks for another version of a data server
-// than the data is of, before what serves is touched: two servers never share a
-// directory, so the one of before would be stopped first.
+// sameVersions refuses a stack that asks for another data server than the data
+// is of, or another version of one that reads no other's, before what serves is
+// touched: two servers never share a directory, so the one of before would be
+// stopped first.
 func (a *actor) sameVersions(v *view, dep *staging.Deployment, stack *staging.Stack) error {
 	old := v.Serving
 	if old == nil || old.Stack == nil || old.ID == dep.ID || plan.DataSet(old) != plan.DataSet(dep) {
@@ -93,8 +94,12 @@ func (a *actor) sameVersions(v *view, dep *staging.Deployment, stack *staging.St
 	}
 	for _, d := range stack.Datastores {
 		was, ok := old.Stack.Datastore(d.Name)
+		if ok && was.Kind != d.Kind {
+			return staging.Errorf(staging.ClassCode(staging.ClassData), "give the new one a name of its own",
+				"%s is a %s in the stack, its data is of a %s", d.Name, d.Kind, was.Kind)
+		}
 		_, strict := a.Data[d.Kind].(datastore.Checker)
-		if ok && strict && was.Kind == d.Kind && was.Version != "" && d.Version != "" && was.Version != d.Version {
+		if ok && strict && was.Version != "" && d.Version != "" && was.Version != d.Version {
 			return staging.Errorf(staging.ClassCode(staging.ClassData), "go back to "+d.Kind+":"+was.Version+", or start anew: offshoot data reset "+v.Environment.Slug,
 				"the stack asks for %s %s, the data of %s was written by %s", d.Kind, d.Version, d.Name, was.Version)
 		}

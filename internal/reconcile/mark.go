@@ -117,9 +117,13 @@ func (a *actor) schemas(ctx context.Context, v *view, dep *staging.Deployment) m
 	return found
 }
 
-// compare asks whether the release that failed had changed the schema.
+// compare asks whether the release that failed had changed the schema. What a
+// server of another version has written counts as changed.
 func (a *actor) compare(ctx context.Context, v *view, dep *staging.Deployment) error {
 	answer := staging.SchemaSame
+	if plan.Upgrades(dep, v.Serving) {
+		answer = staging.SchemaChanged
+	}
 	for name, sum := range a.schemas(ctx, v, dep) {
 		if before, ok := dep.Progress.Schemas[name]; !ok || sum == "" || sum != before {
 			answer = staging.SchemaChanged

@@ -3,12 +3,14 @@ package reconcile_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"offshoot/internal/datastore"
 	fakedata "offshoot/internal/datastore/fake"
+	"offshoot/internal/plan"
 	"offshoot/internal/platform"
 	fakeplatform "offshoot/internal/platform/fake"
 	"offshoot/internal/reconcile"
@@ -91,10 +93,11 @@ func (m mortalPlatform) Delete(ctx context.Context, ref platform.Ref) error {
 	return errors.Join(m.Driver.Delete(ctx, ref), m.life.check())
 }
 
-// serves holds that what has the route is not taken away while requests come.
+// serves holds that what has the route, and the data servers it stands on, are
+// not taken away while requests come.
 func (m mortalPlatform) serves(ref platform.Ref) {
 	e := m.w.env()
-	if !strings.Contains(ref.Name, "/workload/web.") || !e.DeleteRequestedAt.IsZero() || m.w.server.Load().edge.Holding(envID) {
+	if !strings.Contains(ref.Name, "/workload/") || !e.DeleteRequestedAt.IsZero() || m.w.server.Load().edge.Holding(envID) {
 		return
 	}
 	list, err := m.w.store.Deployments(m.w.ctx, envID, 20)
@@ -103,8 +106,9 @@ func (m mortalPlatform) serves(ref platform.Ref) {
 	}
 	for _, d := range list { // newest first
 		if d.Progress.Routed {
-			if strings.Contains(ref.Name, d.ID) {
-				m.w.Errorf("%s is taken away while it serves", ref.Name)
+			data := fmt.Sprintf("/workload/data.db.%d.", plan.DataSet(&d))
+			if strings.Contains(ref.Name, d.ID) || strings.Contains(ref.Name, data) {
+				m.w.Errorf("%s is taken away while %s serves", ref.Name, d.ID)
 			}
 			return
 		}

@@ -34,6 +34,13 @@ func scenarios() []scenario {
 		{"failing create", func(*world) {}, func(w *world) { w.spoil("revA", "migrate"); w.deploy("revA") },
 			func(w *world) { w.serves("", staging.PhaseFailed) }},
 		{"superseded", created, func(w *world) { w.deploy("revB"); w.deploy("revC") }, func(w *world) { w.serves("revC", staging.PhaseReady); w.holds("C") }},
+		{"other data server", created, func(w *world) { w.tunes("revB"); w.deploy("revB") }, func(w *world) { w.serves("revB", staging.PhaseReady); w.holds("B") }},
+		{"other data server, failing build", created, func(w *world) { w.tunes("revB"); w.spoil("revB", "build"); w.deploy("revB") },
+			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
+		{"other data server, failing release", created, func(w *world) { w.tunes("revB"); w.spoil("revB", "migrate"); w.deploy("revB") },
+			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
+		{"other data server, failing start", created, func(w *world) { w.tunes("revB"); w.spoil("revB", "web"); w.deploy("revB") },
+			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
 		{"reset", created, func(w *world) {
 			w.change(func(e *staging.Environment) { e.Desired.DataReset = "none"; e.Desired.DataResets++ }, "revA")
 		}, func(w *world) { w.serves("revA", staging.PhaseReady); w.holds("A") }},

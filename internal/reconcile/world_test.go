@@ -56,6 +56,8 @@ type world struct {
 	mu sync.Mutex
 	// bad is what of a revision's release, build or start fails.
 	bad map[string]string
+	// servers are the arguments that a revision gives its data server.
+	servers map[string][]string
 	// revisions are by deployment.
 	revisions map[string]string
 	lastID    int
@@ -125,7 +127,7 @@ func newWorldOf(t *testing.T, grain platform.Grain) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, ctx: context.Background(), dir: memoryDir(t), address: l.Addr().String(), bad: map[string]string{}, revisions: map[string]string{},
+	w := &world{T: t, ctx: context.Background(), dir: memoryDir(t), address: l.Addr().String(), bad: map[string]string{}, servers: map[string][]string{}, revisions: map[string]string{},
 		project: staging.Project{Name: "shop", StagingBranch: "main"}}
 	accepted := make(chan struct{})
 	go func() {
@@ -164,7 +166,7 @@ func (w *world) stack(sha string) *staging.Stack {
 			{Name: "web", Replicas: 1, Command: staging.Command{Args: []string{"web", sha}}, Ports: []staging.Port{{Target: 3000}}, DependsOn: []staging.Dependency{{Name: "db"}},
 				Health: staging.Health{Timeout: 5 * time.Second}},
 		},
-		Datastores: []staging.Datastore{{Name: "db", Kind: "postgres", User: "app", Database: "shop", Port: 5432}},
+		Datastores: []staging.Datastore{{Name: "db", Kind: "postgres", User: "app", Database: "shop", Port: 5432, Args: w.servers[sha]}},
 		Volumes:    []staging.Volume{{Name: "uploads", Clone: true}},
 		Release:    []staging.Task{{Name: "migrate", Service: "web", Command: staging.Command{Args: []string{"migrate", sha}}}},
 		Seed:       &staging.Task{Name: "seed", Service: "web", Command: staging.Command{Args: []string{"seed", sha}}},
@@ -220,6 +222,9 @@ func (w *world) spoil(sha, program string) {
 	defer w.mu.Unlock()
 	w.bad[sha] = program
 }
+
+// tunes lets a revision's data server be another one than those of others.
+func (w *world) tunes(sha string) { w.servers[sha] = []string{"--jit=off"} }
 
 // mend lets every program do well again.
 func (w *world) mend() {

@@ -16,7 +16,8 @@ import (
 
 // Prepare implements datastore.Driver: the declared role and database are
 // there, with the environment's own password; roles that came along with the
-// data cannot sign in.
+// data cannot sign in. Those that this clone was prepared for before still can:
+// the revision that declared them may still serve.
 func (d *Driver) Prepare(ctx context.Context, c datastore.Clone, at datastore.Endpoint) error {
 	have, err := readRecord(c.Dir)
 	if err != nil {
@@ -66,9 +67,10 @@ func prepare(ctx context.Context, conn *pgx.Conn, store staging.Datastore, passw
 			return err
 		}
 	}
-	err := noPasswords(ctx, conn)
-	if err != nil {
-		return err
+	if have.Prepared == "" {
+		if err := noPasswords(ctx, conn); err != nil {
+			return err
+		}
 	}
 	var exists bool
 	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", store.User).Scan(&exists); err != nil {
@@ -85,11 +87,27 @@ func prepare(ctx context.Context, conn *pgx.Conn, store staging.Datastore, passw
 		return err
 	}
 	if have.Database != "" && have.Database != store.Database && have.Database != "postgres" {
-		_, err = conn.Exec(ctx, "ALTER DATABASE "+pgx.Identifier{have.Database}.Sanitize()+" RENAME TO "+database)
-		return err
+		return rename(ctx, conn, have.Database, store.Database)
 	}
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+database+" OWNER "+user)
+	_, err := conn.Exec(ctx, "CREATE DATABASE "+database+" OWNER "+user)
 	return err
+}
+
+// rename gives a database another name. Nobody may be signed in to it meanwhile,
+// and Postgres waits some seconds for those who were told to go.
+func rename(ctx context.Context, conn *pgx.Conn, from, to string) error {
+	before, after := pgx.Identifier{from}.Sanitize(), pgx.Identifier{to}.Sanitize()
+	for _, statement := range []string{
+		"ALTER DATABASE " + before + " ALLOW_CONNECTIONS false",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = " + literal(from),
+		// One transaction: a database of the new name is open.
+		"ALTER DATABASE " + before + " RENAME TO " + after + "; ALTER DATABASE " + after + " ALLOW_CONNECTIONS true",
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // plain is an error's text without the statement.

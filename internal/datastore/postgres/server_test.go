@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -132,4 +133,74 @@ func freePort(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// What a stack says of its server may change while the revision before serves
+// the same data: it can sign in until the next one does, and again after it.
+func TestTheDataIsServedInAnotherWayAndBack(t *testing.T) {
+	d, c := rig(t)
+	if _, err := d.Make(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	at, stop := serve(t, d, c, port)
+	d.mustDo(t, c, at, "CREATE TABLE product AS SELECT 7 AS id")
+	stop()
+	signsIn := func(c datastore.Clone, database string) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), d.url(t, c, at, database))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var id int
+		if err := conn.QueryRow(t.Context(), "SELECT id FROM product").Scan(&id); err != nil || id != 7 {
+			t.Errorf("%d, %v", id, err)
+		}
+		if err := conn.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	other := c
+	other.Store.User, other.Store.Args = "boss", []string{"-c", "max_connections=77"}
+	_, stop = serve(t, d, other, port)
+	signsIn(c, "shop")
+	signsIn(other, "shop")
+	if got := d.ask(t, other, at, "SELECT current_setting('max_connections')"); got != "77" {
+		t.Errorf("max_connections is %s", got)
+	}
+	stop()
+
+	other.Store.Database = "store"
+	_, stop = serve(t, d, c, port) // as a session that is signed in when it is renamed
+	held, err := pgx.Connect(t.Context(), d.url(t, c, at, "shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Prepare(t.Context(), other, at); err != nil {
+		t.Fatal(err)
+	}
+	if held.Ping(t.Context()) == nil {
+		t.Error("who was signed in to the database of the old name still is")
+	}
+	_ = held.Close(t.Context())
+	signsIn(other, "store")
+	stop()
+	_, stop = serve(t, d, c, port)
+	signsIn(c, "shop")
+	stop()
+}
+
+// url is what the services of a stack get.
+func (d *Driver) url(t *testing.T, c datastore.Clone, at datastore.Endpoint, database string) string {
+	t.Helper()
+	s, err := d.Serve(t.Context(), c, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + database
+	return u.String()
 }

@@ -48,10 +48,11 @@ var preloads = []string{"pg_stat_statements", "auto_explain"}
 
 var settingValue = regexp.MustCompile(`^[A-Za-z0-9_./,:+ "$-]*$`)
 
-// declared are the adjustable settings among a command's arguments; the rest
-// is left out.
-func declared(args []string) string {
-	var b strings.Builder
+// declared are the adjustable settings among a command's arguments, as a
+// server's own arguments; the rest is left out. They are no part of the data: a
+// stack that changes them is served with others from its next deployment on.
+func declared(args []string) []string {
+	var settings []string
 	for i := 0; i < len(args); i++ {
 		var pair string
 		switch {
@@ -76,19 +77,19 @@ func declared(args []string) string {
 		case name == "wal_level" && value != "logical":
 			continue // a copy of a running server needs at least replica
 		}
-		b.WriteString(name + " = '" + value + "'\n")
+		settings = append(settings, "-c", name+"="+value)
 	}
-	return b.String()
+	return settings
 }
 
-// configure writes the settings that are ours, then the stack's.
+// configure writes the settings that are ours.
 func configure(data string, c datastore.Clone) error {
 	commit := "off" // at most the last second is lost by a power cut
 	if c.Shared {
 		commit = "on"
 	}
 	files := map[string]string{
-		"postgresql.conf":      ours + "synchronous_commit = " + commit + "\n" + declared(c.Store.Args),
+		"postgresql.conf":      ours + "synchronous_commit = " + commit + "\n",
 		"pg_hba.conf":          "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n",
 		"pg_ident.conf":        "",
 		"postgresql.auto.conf": "",
