@@ -56,7 +56,6 @@ type Config struct {
 	Disk     upkeep.Disk
 	Key      *seal.Key
 	Site     staging.Site
-	Dir      string
 	Version  string
 	Log      *slog.Logger
 	Now      func() time.Time

@@ -41,7 +41,7 @@ func (s *Service) want(ctx context.Context, t *store.Tx, env staging.Environment
 	}
 	env.Generation++
 	dep := staging.Deployment{ID: staging.NewID(staging.DeploymentPrefix), Environment: env.ID, Generation: env.Generation, Revision: rev, Options: want,
-		Force: r.force, Cause: r.cause, Actor: r.actor, Outcome: staging.OutcomeRunning, StartedAt: s.Now()}
+		Cause: r.cause, Actor: r.actor, Outcome: staging.OutcomeRunning, StartedAt: s.Now()}
 	for _, name := range steps {
 		dep.Steps = append(dep.Steps, staging.Step{Name: name, State: staging.StepPending})
 	}

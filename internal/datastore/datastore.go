@@ -9,7 +9,6 @@ package datastore
 import (
 	"context"
 	"strings"
-	"time"
 
 	"offshoot/internal/staging"
 )
@@ -30,12 +29,7 @@ type Clone struct {
 	Store staging.Datastore
 	// Password is the environment's own, or the declared one where that holds.
 	Password string
-	// Engine is the server build that must serve it, "" to choose one by
-	// Store.Version.
-	Engine string
-	// Scratch allows settings that a power cut may break.
-	Scratch bool
-	// Ours is whether the datastore is a shared environment's, which keeps
+	// Shared is whether the datastore is a shared environment's, which keeps
 	// every acknowledged commit.
 	Shared bool
 	// UID and GID own the data: the user that the platform's scope allots to
@@ -59,10 +53,8 @@ type Made struct {
 // Serving is what must run for a clone to be usable, and how to reach it.
 type Serving struct {
 	// Workload lacks only what the platform adds; its Command and mounts name
-	// host paths for the process platform. RunAs data.
+	// host paths for the process platform. Its Role is data.
 	Workload staging.WorkloadSpec
-	// Socket is the directory of a unix socket, "" for none.
-	Socket string
 	// Variables are those of the usual names (DATABASE_URL, PGHOST …) without
 	// NAME_URL; URL is the address with user and password.
 	Variables map[string]string
@@ -193,8 +185,7 @@ type Engine struct {
 	Bin     string
 	Program string
 	// Root is the installation that a sandbox must be able to see.
-	Root    string
-	FoundAt time.Time
+	Root string
 }
 
 // Mounts are what a sandbox that sees the system's programs needs besides to

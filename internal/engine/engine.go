@@ -220,7 +220,7 @@ func ask(ctx context.Context, kind, path string) (datastore.Engine, error) {
 		return datastore.Engine{}, fmt.Errorf("%s --version says %q", path, out)
 	}
 	text := strings.TrimSpace(strings.ReplaceAll(string(out), "\n", " "))
-	return datastore.Engine{Name: text, Kind: kind, Version: v, Major: major(v), FoundAt: time.Now().UTC()}, nil
+	return datastore.Engine{Name: text, Kind: kind, Version: v, Major: major(v)}, nil
 }
 
 func major(version string) string {

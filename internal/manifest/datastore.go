@@ -91,7 +91,6 @@ func (r *reader) datastore(p *types.Project, s types.ServiceConfig, kind string)
 		d.Password = first(env, "REDIS_PASSWORD", "VALKEY_PASSWORD")
 		d.Args, d.Password = withoutPassword(d.Args, d.Password)
 	}
-	d.PasswordDeclared = d.Password != ""
 	return d
 }
 

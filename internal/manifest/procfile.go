@@ -93,7 +93,7 @@ func (r *reader) procfileServices(list []process, compose bool) {
 			s := staging.Service{Name: p.name, Command: command, Replicas: 1, File: "Procfile", Line: p.line, WorkingDir: codeAt, Environment: map[string]string{}}
 			r.codeOf[p.name] = "."
 			if p.name == "web" {
-				s.Ports, s.Public = []staging.Port{{Target: webPort, Protocol: "tcp"}}, true
+				s.Ports, s.Public = []staging.Port{{Target: webPort}}, true
 			}
 			r.stack.Services = append(r.stack.Services, s)
 		}
@@ -109,7 +109,7 @@ const webPort = 3000
 func (r *reader) dockerfileAlone() {
 	img := r.dockerfile("Dockerfile")
 	s := staging.Service{Name: "web", Replicas: 1, ImageBuild: &staging.ImageBuild{Context: "."}, Public: true, File: "Dockerfile", Line: 1,
-		Ports: []staging.Port{{Target: webPort, Protocol: "tcp"}}, Environment: cloneEnv(img.env), WorkingDir: codeAt}
+		Ports: []staging.Port{{Target: webPort}}, Environment: cloneEnv(img.env), WorkingDir: codeAt}
 	if img.port != 0 {
 		s.Ports[0].Target = img.port
 	}

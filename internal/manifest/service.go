@@ -161,7 +161,7 @@ func (r *reader) ports(s types.ServiceConfig, v *staging.Service) {
 		case protocol == "udp" || protocol == "sctp":
 			r.ignore([]string{"services", s.Name, "ports"}, "port "+strconv.Itoa(target)+"/"+protocol+" is not routed")
 		case target > 0 && target < 65536 && !slices.ContainsFunc(v.Ports, func(p staging.Port) bool { return p.Target == target }):
-			v.Ports = append(v.Ports, staging.Port{Target: target, Protocol: "tcp"})
+			v.Ports = append(v.Ports, staging.Port{Target: target})
 		}
 	}
 	for _, p := range s.Ports {
@@ -201,7 +201,7 @@ func (r *reader) dependsOn(p *types.Project, s types.ServiceConfig, v *staging.S
 	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {
 		d := s.DependsOn[name]
 		if _, ok := p.Services[name]; ok {
-			v.DependsOn = append(v.DependsOn, staging.Dependency{Name: name, Condition: staging.Condition(d.Condition)})
+			v.DependsOn = append(v.DependsOn, staging.Dependency{Name: name})
 			continue
 		}
 		_, disabled := p.DisabledServices[name]

@@ -51,8 +51,8 @@ func Members(dep *staging.Deployment, phase string) []Member {
 	return list
 }
 
-// Contents identifies what a bundle is to hold.
-func Contents(dep *staging.Deployment, phase string, asleep bool) string {
+// contentsOf identifies what a bundle is to hold.
+func contentsOf(dep *staging.Deployment, phase string, asleep bool) string {
 	if asleep {
 		return "asleep"
 	}
@@ -80,7 +80,7 @@ func (b *builder) holds(it item, dep *staging.Deployment, asleep bool) bool {
 	if asleep {
 		run = staging.RunExited
 	}
-	return b.ordered(it, Contents(dep, it.service, asleep)) && b.in.Observed[it.name].Run == run
+	return b.ordered(it, contentsOf(dep, it.service, asleep)) && b.in.Observed[it.name].Run == run
 }
 
 // ordered is whether the platform was given that order, and took it.
@@ -102,7 +102,7 @@ func (b *builder) handOver(it item, dep *staging.Deployment, asleep bool, step s
 		b.wait(it.name + " cannot be observed")
 		return []string{"unseen " + it.name}
 	}
-	contents := Contents(dep, it.service, asleep)
+	contents := contentsOf(dep, it.service, asleep)
 	op := Op{Action: Apply, Kind: it.kind, Resource: it.name, Service: it.service, Deployment: dep.ID, Step: step, Contents: contents, Asleep: asleep, Cause: cause}
 	begun := flatten(after)
 	if b.in.Observed[it.name].Run != staging.RunStarting || !b.ordered(it, contents) {
@@ -117,7 +117,7 @@ func (b *builder) handOver(it item, dep *staging.Deployment, asleep bool, step s
 func (b *builder) serveBundle(dep *staging.Deployment, before ...[]string) []string {
 	it := dataBundle(dep)
 	row, there := b.rows[it.name]
-	if contents := Contents(dep, it.service, false); there && row.SpecHash != contents && !b.holds(it, dep, true) {
+	if contents := contentsOf(dep, it.service, false); there && row.SpecHash != contents && !b.holds(it, dep, true) {
 		before = append(before, b.handOver(it, dep, true, staging.StepData, "what the stack says of the data's servers has changed", before...))
 	}
 	up := b.handOver(it, dep, false, staging.StepData, "the data's servers are down", before...)

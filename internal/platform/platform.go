@@ -72,8 +72,7 @@ type Bundle struct {
 //
 // All methods are safe for concurrent use. Every call ends when ctx does, and
 // what it had begun by then is either not there or found by List. Errors are
-// *staging.Error, *staging.Waiting or *staging.Stalled; any other error may
-// be tried again.
+// *staging.Error or *staging.Waiting; any other error may be tried again.
 type Driver interface {
 	// Traits says what this driver is; it never changes while the server runs.
 	Traits() Traits
@@ -163,8 +162,6 @@ type LogQuery struct {
 	// Tail is the number of last lines, negative for all.
 	Tail  int
 	Since time.Time
-	// Previous asks for what ran before the current instance.
-	Previous bool
 }
 
 // LogLine is one line of output, without its line end.
@@ -179,22 +176,21 @@ type LogLine struct {
 
 // Attacher is the capability to run a command with a terminal.
 type Attacher interface {
-	// Exec runs a command beside what runs: in the named workload's own
-	// sandbox, or, where In is "", in a fresh one described by Spec. It blocks
-	// until the command ended and its output was drained, and returns its exit
-	// code. When ctx ends the command and its descendants are hung up and gone.
+	// Exec runs a command in the sandbox of a workload or task that runs. It
+	// blocks until the command ended and its output was drained, and returns its
+	// exit code. When ctx ends the command and its descendants are hung up and
+	// gone.
 	Exec(ctx context.Context, x Exec) (exitCode int, err error)
 }
 
 // Exec is one interactive or piped command.
 type Exec struct {
-	// In is the name of a running workload.
+	// In is the name of a running workload or task.
 	In    string
 	Owner string
-	// Name is the ledger's name of the fresh task.
-	Name string
-	Spec *staging.WorkloadSpec
-	// Command overrides Spec's, and is what runs in a workload.
+	// Spec is whose code the command belongs to: it starts in that working
+	// directory. nil is the checkout.
+	Spec    *staging.WorkloadSpec
 	Command staging.Command
 	TTY     bool
 	Size    TerminalSize
@@ -233,19 +229,6 @@ type Preparer interface {
 	// another specification. What it made is not observed, goes with Delete, and
 	// ends with the server.
 	Prepare(ctx context.Context, r Resource) error
-}
-
-// Meter is the capability to say what an owner uses.
-type Meter interface {
-	Usage(ctx context.Context, owner string) (Usage, error)
-}
-
-// Usage is what an environment's workloads use now.
-type Usage struct {
-	MemoryBytes int64
-	CPU         time.Duration
-	Processes   int
-	DiskBytes   int64
 }
 
 // Watcher is the capability to tell of workloads that crash, recover or end

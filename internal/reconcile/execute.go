@@ -259,7 +259,7 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 			return err
 		}
 		if dep.Progress.Routed {
-			env.Deployed = staging.Deployed{Revision: dep.Revision.ID, Deployment: dep.ID, Generation: dep.Generation, At: now}
+			env.Deployed = staging.Deployed{Revision: dep.Revision.ID, Deployment: dep.ID, At: now}
 			rows, err := w.Resources(ctx, a.id)
 			if err != nil {
 				return err

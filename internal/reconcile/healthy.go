@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,8 +83,9 @@ func (a *actor) steady(ctx context.Context, op plan.Op) error {
 }
 
 const (
-	// firstTest and lastTest are the pauses between two tries of a service's
-	// own check, testLimit how long one may take.
+	// firstTest and lastTest are the shortest and longest pause between two tries
+	// of a service's own check that names no interval, testLimit how long one may
+	// take.
 	firstTest = 50 * time.Millisecond
 	lastTest  = time.Second
 	testLimit = 30 * time.Second
@@ -100,7 +102,8 @@ func (a *actor) tested(ctx context.Context, v *view, dep *staging.Deployment, s 
 		return err
 	}
 	command := s.Health.Test.ExpandLate(func(name string) string { return spec.Env[name] })
-	pause := firstTest
+	longest := cmp.Or(s.Health.Interval, lastTest)
+	pause := min(firstTest, longest)
 	for {
 		if err = a.try(ctx, attacher, op, command, spec.Env); err == nil {
 			return nil
@@ -112,7 +115,7 @@ func (a *actor) tested(ctx context.Context, v *view, dep *staging.Deployment, s 
 			timer.Stop()
 			return fmt.Errorf("its check says: %w", err)
 		}
-		pause = min(2*pause, lastTest)
+		pause = min(2*pause, longest)
 	}
 }
 

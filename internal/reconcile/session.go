@@ -49,7 +49,7 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	spec.Role, spec.Writer = staging.RoleTask, false
+	spec.Role = staging.RoleTask
 	x := s.IO
 	x.Owner, x.Spec, x.Env, x.Command = env.ID, &spec, maps.Clone(spec.Env), staging.Command{Args: s.Command}
 	if s.Term != "" {

@@ -185,7 +185,7 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		return staging.WorkloadSpec{}, vars, err
 	}
 	spec := staging.WorkloadSpec{Service: s.Name, Role: staging.RoleService, Artifact: dep.Progress.Artifact, Dir: s.WorkingDir, Env: vars.Env, Files: vars.Files,
-		Hosts: map[string]string{}, Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace, Writer: true,
+		Hosts: map[string]string{}, Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace,
 		Labels: map[string]string{"project": v.project.Name, "branch": v.Environment.Branch}}
 	for host := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
 		spec.Hosts[host] = "127.0.0.1"

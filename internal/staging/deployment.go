@@ -11,8 +11,6 @@ type Deployment struct {
 	Revision    Revision
 	// Options is the desired state this deployment brings.
 	Options Desired
-	// Force repeats what is already deployed.
-	Force bool
 	// Cause is why it was made ("push", "create", "env set", "data reset").
 	Cause string
 	Actor string
@@ -64,8 +62,6 @@ type Progress struct {
 	Routed       bool `json:"routed,omitempty"`
 	// Restored is whether the mark came back after a failure.
 	Restored bool `json:"restored,omitempty"`
-	// Resetted is whether the data of a reset was put in place.
-	Resetted bool `json:"resetted,omitempty"`
 }
 
 // SchemaChange is whether a release that failed had changed the schema.

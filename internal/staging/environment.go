@@ -97,7 +97,6 @@ type Deployed struct {
 	// Revision and Deployment are "" where nothing serves.
 	Revision   string    `json:"revision"`
 	Deployment string    `json:"deployment"`
-	Generation int64     `json:"generation"`
 	At         time.Time `json:"at"`
 }
 

@@ -86,19 +86,3 @@ type Waiting struct {
 func (w *Waiting) Error() string { return "waiting: " + w.Reason }
 
 func (w *Waiting) Unwrap() error { return w.Err }
-
-// Stalled is a reaction: trying again without a person or a new revision
-// cannot help.
-type Stalled struct {
-	Failure *Failure
-	Err     error
-}
-
-func (s *Stalled) Error() string {
-	if s.Failure != nil {
-		return s.Failure.Message
-	}
-	return "stalled: " + s.Err.Error()
-}
-
-func (s *Stalled) Unwrap() error { return s.Err }

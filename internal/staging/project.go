@@ -16,10 +16,8 @@ type Project struct {
 	Domain string
 	// Watch is whether pushes are looked for: a path is watched, a URL listed.
 	Watch bool
-	// Platform is what was asked for ("" means the server's), PlatformDecided
-	// what was chosen when the shared environment was first created.
-	Platform        string
-	PlatformDecided string
+	// Platform is what was asked for, "" for the server's.
+	Platform string
 	// ComposeFile is a path in the repository, "" for the usual names.
 	ComposeFile string
 	// AutoCreate is none or branch:GLOB ("" in records of before).

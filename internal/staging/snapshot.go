@@ -49,10 +49,4 @@ type SnapshotPart struct {
 	// Engine is the server build that may serve it ("postgres 15.18 …").
 	Engine    string `json:"engine"`
 	SizeBytes int64  `json:"size_bytes"`
-	// Path is where the golden copy lies, relative to the data directory.
-	Path string `json:"-"`
-	// User and Database are what the stack declared for the source; a clone
-	// under other names is renamed when it is made.
-	User     string `json:"-"`
-	Database string `json:"-"`
 }

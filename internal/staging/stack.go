@@ -71,7 +71,6 @@ type Service struct {
 	Replicas        int     `json:"replicas"`
 	Limits          Limits  `json:"limits,omitzero"`
 	WorkingDir      string  `json:"working_dir,omitempty"`
-	User            string  `json:"user,omitempty"`
 	Mounts          []Mount `json:"mounts,omitempty"`
 	// Files are written inside before the start, path to content.
 	Files map[string]string `json:"files,omitempty"`
@@ -104,26 +103,14 @@ type BuildStep struct {
 
 // Port is one port that a service listens on.
 type Port struct {
-	// Target is the port as Compose names it (the container's).
+	// Target is the TCP port as Compose names it (the container's).
 	Target int `json:"target"`
-	// Protocol is tcp or udp; only tcp is routed.
-	Protocol string `json:"protocol,omitempty"`
 }
 
-// Condition is what a dependency must have reached.
-type Condition string
-
-// The conditions of Compose's depends_on.
-const (
-	ConditionStarted   Condition = "service_started"
-	ConditionHealthy   Condition = "service_healthy"
-	ConditionCompleted Condition = "service_completed_successfully"
-)
-
-// Dependency is one depends_on entry, on a service or a datastore.
+// Dependency is one depends_on entry, on a service: it must be healthy before
+// the one that depends on it starts.
 type Dependency struct {
-	Name      string    `json:"name"`
-	Condition Condition `json:"condition"`
+	Name string `json:"name"`
 }
 
 // Health is how a service shows that it can serve. Path wins over Test; with
@@ -133,7 +120,7 @@ type Health struct {
 	Test Command `json:"test,omitzero"`
 	// Timeout bounds the whole wait after a start; 0 means 60 s.
 	Timeout time.Duration `json:"timeout,omitempty"`
-	// Interval is between two tries of Test; 0 means 1 s.
+	// Interval is the longest pause between two tries of Test; 0 means 1 s.
 	Interval time.Duration `json:"interval,omitempty"`
 	// Disabled is Compose's healthcheck.disable.
 	Disabled bool `json:"disabled,omitempty"`
@@ -184,17 +171,15 @@ type Datastore struct {
 	Image string `json:"image"`
 	// Version is the major version the image names ("15"), "" for any.
 	Version string `json:"version,omitempty"`
-	// User, Password and Database are as declared, defaults of the image
-	// filled in; PasswordDeclared tells whether the stack named one.
-	User             string `json:"user,omitempty"`
-	Password         string `json:"password,omitempty"`
-	PasswordDeclared bool   `json:"password_declared,omitempty"`
-	Database         string `json:"database,omitempty"`
+	// User and Database are as declared, defaults of the image filled in;
+	// Password is "" where the stack names none.
+	User     string `json:"user,omitempty"`
+	Password string `json:"password,omitempty"`
+	Database string `json:"database,omitempty"`
 	// Port is the server's usual one (5432), as values are written with it.
 	Port   int      `json:"port"`
 	Args   []string `json:"args,omitempty"`
 	Limits Limits   `json:"limits,omitzero"`
-	Cores  []string `json:"cores,omitempty"`
 	File   string   `json:"file,omitempty"`
 	Line   int      `json:"line,omitempty"`
 }

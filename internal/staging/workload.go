@@ -25,18 +25,14 @@ type WorkloadSpec struct {
 	Files  map[string]string `json:"-"`
 	Mounts []HostMount       `json:"mounts,omitempty"`
 	// Hosts are names that must resolve inside, to addresses.
-	Hosts map[string]string `json:"hosts,omitempty"`
-	// Listen are the endpoints (by resource name) it will listen on.
-	Listen []string `json:"listen,omitempty"`
-	Limits Limits   `json:"limits,omitzero"`
+	Hosts  map[string]string `json:"hosts,omitempty"`
+	Limits Limits            `json:"limits,omitzero"`
 	// Restart is whether a crash is answered by a new start with backoff.
 	Restart bool `json:"restart,omitempty"`
 	// Timeout ends a task or build that runs longer, 0 for none.
 	Timeout    time.Duration `json:"timeout,omitempty"`
 	StopSignal string        `json:"stop_signal,omitempty"`
 	StopGrace  time.Duration `json:"stop_grace,omitempty"`
-	// Writer is whether it writes data that a pause must hold still.
-	Writer bool `json:"writer,omitempty"`
 	// Labels are project, environment, branch and such, for logs and metrics.
 	Labels map[string]string `json:"labels,omitempty"`
 }

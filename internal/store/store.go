@@ -43,7 +43,6 @@ type Store struct {
 	Readers
 	writer  *sql.DB
 	readers *sql.DB
-	log     *slog.Logger
 
 	requests chan *request
 	stop     context.CancelFunc
@@ -78,7 +77,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
 	}
 	readers.SetMaxOpenConns(openReaders)
 	run, stop := context.WithCancel(context.Background())
-	s := &Store{Readers: Readers{statement.New(readers)}, writer: writer, readers: readers, log: log,
+	s := &Store{Readers: Readers{statement.New(readers)}, writer: writer, readers: readers,
 		requests: make(chan *request), stop: stop, done: make(chan struct{})}
 	go s.write(run)
 	return s, nil

@@ -175,7 +175,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 			return hex.EncodeToString(key.Derive("data " + owner + "/" + datastore)[:16])
 		}})
 	s.upkeep = s.newUpkeep(c)
-	s.control = control.New(control.Config{Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Disk: disk(c.Dir), Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders, Key: key, Site: s.site, Dir: c.Dir,
+	s.control = control.New(control.Config{Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Disk: disk(c.Dir), Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders, Key: key, Site: s.site,
 		Version: c.Version, Log: c.Log, Now: now})
 	mirrors.Describe = s.control.Repository
 	keeper := auth.NewKeeper(token, db, key.Derive("session"), now)

@@ -97,7 +97,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	}
 	u := url.URL{Scheme: d.kind, User: url.UserPassword(c.Store.User, c.Password), Host: net.JoinHostPort(at.Host, strconv.Itoa(at.Port)), Path: c.Dir}
 	return datastore.Serving{URL: u.String(), Variables: map[string]string{"DATABASE_URL": u.String()},
-		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Command: staging.Command{Args: []string{"serve", c.Dir}}, Restart: true, Writer: true}}, nil
+		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Command: staging.Command{Args: []string{"serve", c.Dir}}, Restart: true}}, nil
 }
 
 // Ready implements datastore.Driver.

@@ -37,10 +37,10 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	args := append([]string{filepath.Join(e.Bin, "postgres"), "-D", insideData}, declared(c.Store.Args)...)
 	args = append(args, "-c", "listen_addresses="+at.Host, "-c", "port="+port, "-c", "unix_socket_directories="+insideRun, "-c", "fsync=on", "-c", "full_page_writes=on")
 	return datastore.Serving{
-		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true, Writer: true,
+		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true,
 			Command: staging.Command{Args: args},
 			Mounts:  mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: 2 * time.Minute},
-		Socket: filepath.Join(c.Dir, "run"), URL: u.String(),
+		URL: u.String(),
 		Variables: map[string]string{"DATABASE_URL": u.String(), "PGHOST": at.Host, "PGPORT": port, "PGUSER": c.Store.User,
 			"PGPASSWORD": c.Password, "PGDATABASE": c.Store.Database},
 	}, nil

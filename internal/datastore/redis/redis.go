@@ -95,7 +95,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	address := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 	u := url.URL{Scheme: "redis", User: url.UserPassword("", c.Password), Host: address, Path: "/0"}
 	return datastore.Serving{
-		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true, Writer: true,
+		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true,
 			Command: staging.Command{Args: []string{filepath.Join(e.Bin, e.Program), "/run/redis.conf"}},
 			Files:   map[string]string{"/run/redis.conf": strings.Join(config, "\n") + "\n"}, Mounts: mounts,
 			Limits: c.Store.Limits, StopGrace: time.Minute},

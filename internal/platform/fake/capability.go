@@ -129,16 +129,3 @@ func (d *Driver) Prepare(ctx context.Context, r platform.Resource) error {
 	lost, err := d.w.Enter(ctx, fault.Call{Method: Prepare, Kind: string(r.Kind), Name: r.Name})
 	return errors.Join(lost, err)
 }
-
-// Usage implements platform.Meter.
-func (d *Driver) Usage(_ context.Context, owner string) (platform.Usage, error) {
-	d.w.mu.Lock()
-	defer d.w.mu.Unlock()
-	var u platform.Usage
-	for _, t := range d.w.things {
-		if t.resource.Owner == owner && t.seen.Run == staging.RunRunning {
-			u.Processes++
-		}
-	}
-	return u, nil
-}

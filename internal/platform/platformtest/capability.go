@@ -230,22 +230,6 @@ func (f *fixture) nap(name string, d time.Duration) {
 	f.exit(r, 0)
 }
 
-func usage(f *fixture) {
-	m := capability[platform.Meter](f, "usage")
-	f.enter()
-	r := f.workload("web", Program{Stay: true})
-	f.apply(r)
-	f.until(r, "running", running)
-	u, err := m.Usage(f.ctx, f.owner)
-	if err != nil || u.Processes == 0 {
-		f.Errorf("%+v, %v", u, err)
-	}
-	f.delete(r)
-	if u, err := m.Usage(f.ctx, f.owner); err != nil || u.Processes != 0 {
-		f.Errorf("nothing runs, and it uses %+v, %v", u, err)
-	}
-}
-
 func (f *fixture) build(name, key string, p Program) platform.Resource {
 	if f.Build == nil {
 		f.Skipf("%s builds in a way of its own", f.Traits().Name)

@@ -65,7 +65,6 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"pause", pause},
 		{"a workload is made ready", prepare},
 		{"what was made ready comes to nothing", preparedInVain},
-		{"usage", usage},
 		{"build", build},
 		{"a failed build", failedBuild},
 		{"bundle", bundle},
