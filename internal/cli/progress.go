@@ -22,6 +22,14 @@ const (
 	remind = 15 * time.Second
 )
 
+// What a terminal calls its colours (ECMA-48, SGR).
+const (
+	faint = 2
+	red   = 31
+	green = 32
+	cyan  = 36
+)
+
 var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
 // progress shows the steps of a deployment: each with its time when it has
@@ -30,6 +38,7 @@ var spinner = []rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 type progress struct {
 	w        io.Writer
 	terminal bool
+	color    bool
 	quiet    bool
 
 	mu      sync.Mutex
@@ -53,6 +62,7 @@ func (s *stdio) progress() *progress {
 	p := &progress{w: s.err, quiet: s.quiet, shown: map[string]bool{}, stop: make(chan struct{})}
 	if f, ok := s.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
 		p.terminal = true
+		p.color = os.Getenv("NO_COLOR") == "" // https://no-color.org
 	}
 	if p.quiet {
 		return p
@@ -70,6 +80,14 @@ func (s *stdio) progress() *progress {
 		}
 	})
 	return p
+}
+
+// paint is the text in a colour, where colours are wanted.
+func (p *progress) paint(color int, text string) string {
+	if !p.color || text == "" {
+		return text
+	}
+	return fmt.Sprintf("\x1b[%dm%s\x1b[0m", color, text)
 }
 
 // close leaves only what has ended on the screen.
@@ -140,11 +158,11 @@ func (p *progress) ended(step wire.Step) {
 		_, _ = fmt.Fprintf(p.w, "  %-12s %-7s %9s%s\n", step.Name, step.State, human.Took(step.DurationMS), detail)
 		return
 	}
-	mark := "\x1b[32m✓\x1b[0m"
+	mark := p.paint(green, "✓")
 	if step.State == string(staging.StepFailed) {
-		mark = "\x1b[31m✗\x1b[0m"
+		mark = p.paint(red, "✗")
 	}
-	_, _ = fmt.Fprintf(p.w, "%s %-12s %9s\x1b[2m%s\x1b[0m\n", mark, step.Name, human.Took(step.DurationMS), detail)
+	_, _ = fmt.Fprintf(p.w, "%s %-12s %9s%s\n", mark, step.Name, human.Took(step.DurationMS), p.paint(faint, detail))
 }
 
 // said shows each new thing that a running step says of itself, where no line
@@ -191,7 +209,7 @@ func (p *progress) draw() {
 	if width := p.width() - 3; len(line) > width {
 		line = line[:max(0, width)]
 	}
-	_, _ = fmt.Fprintf(p.w, "\x1b[36m%c\x1b[0m %s", spinner[p.frame%len(spinner)], string(line))
+	_, _ = fmt.Fprintf(p.w, "%s %s", p.paint(cyan, string(spinner[p.frame%len(spinner)])), string(line))
 	p.drawn = true
 }
 

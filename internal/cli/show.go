@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,7 @@ func (t *sheet) line(name, format string, args ...any) {
 		shown = ""
 	}
 	t.last = name
-	_, _ = fmt.Fprintf(t.s.out, "  %-11s "+format+"\n", append([]any{shown}, args...)...)
+	_, _ = fmt.Fprintln(t.s.out, strings.TrimRight(fmt.Sprintf("  %-11s "+format, append([]any{shown}, args...)...), " "))
 }
 
 // show is an environment for people: what it is and where, what it is made of,
@@ -122,9 +123,17 @@ func (s *stdio) showDeployment(t *sheet, d *wire.Deployment) {
 	if d == nil {
 		return
 	}
-	t.line("deployment", "%s %s in %s, %s, %s", d.ID, d.Outcome, human.Took(d.TotalMS), d.Cause, ago(d.StartedAt))
+	how := "in"
+	if d.Outcome == string(staging.OutcomeRunning) {
+		how = "for"
+	}
+	t.line("deployment", "%s %s %s %s, %s, %s", d.ID, d.Outcome, how, human.Took(d.TotalMS), d.Cause, ago(d.StartedAt))
 	for _, st := range d.Steps {
-		t.line("deployment", "  %-12s %-8s %9s  %s", st.Name, st.State, human.Took(st.DurationMS), st.Detail)
+		took := ""
+		if st.State == string(staging.StepDone) || st.State == string(staging.StepFailed) {
+			took = human.Took(st.DurationMS)
+		}
+		t.line("deployment", "  %-12s %-8s %9s  %s", st.Name, st.State, took, st.Detail)
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-// Span is a length of time.
+// Span is a length of time. What lacks less than a minute of an hour, or less
+// than half an hour of a day, counts as whole: three days are still three days
+// when the answer to "extend it by three days" is printed.
 func Span(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
@@ -15,9 +17,9 @@ func Span(d time.Duration) string {
 	case d < 2*time.Hour:
 		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
+		return fmt.Sprintf("%d h", int(d.Round(time.Minute).Hours()))
 	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return fmt.Sprintf("%d days", int(d.Round(time.Hour).Hours()/24))
 }
 
 // Took is how long something took, in milliseconds.
