@@ -105,6 +105,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "offshoot",
 		Short:         "A staging environment for every branch",
+		Example:       "  offshoot create    # of the branch that you are on: its own copy of everything, with data\n  offshoot ls\n  offshoot destroy .",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -162,6 +163,9 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 	for _, name := range documented {
 		root.AddCommand(notBuilt(name))
 	}
+	group(root)
+	explain(root)
+	io.completes(root)
 	return root
 }
 

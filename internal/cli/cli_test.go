@@ -22,10 +22,18 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"server --platform docker", 4, "", "error: the platform docker is not in this build"},
 		{"server --edge-listen 0.0.0.0:80", 4, "", "not in this build"},
 		{"ls --server http://127.0.0.1:1", 7, "", "error: the server at http://127.0.0.1:1 cannot be reached"},
-		{"destroy", 2, "", "error: accepts 1 arg"},
-		{"nonsense", 2, "", "error: unknown command"},
-		{"version extra", 2, "", "error: "},
+		{"destroy", 2, "", "error: ENV is missing\nhint: offshoot destroy ENV; for example: offshoot destroy feature/"},
+		{"scale .", 2, "", "error: SERVICE=N… is missing\n"},
+		{"exec . web", 2, "", "error: CMD… is missing\n"},
+		{"extend . 24h x", 2, "", "error: \"x\" is too much\nhint: offshoot extend ENV DURATION"},
+		{"nonsense", 2, "", "error: offshoot has no command \"nonsense\"\nhint: offshoot --help lists them"},
+		{"creat", 2, "", "hint: did you mean: offshoot create\n"},
+		{"list", 2, "", "hint: did you mean: offshoot ls"},
+		{"project ad", 2, "", "hint: did you mean: offshoot project add\n"},
+		{"version extra", 2, "", "error: \"extra\" is too much"},
 		{"--nonsense", 2, "", "error: unknown flag"},
+		{"ls --jsn", 2, "", "error: unknown flag: --jsn\nhint: did you mean: --json\n"},
+		{"ls --al", 2, "", "hint: did you mean: --all\n"},
 	} {
 		var out, errs bytes.Buffer
 		code := cli.Main(t.Context(), cli.Program{}, strings.Fields(tt.args), &out, &errs)

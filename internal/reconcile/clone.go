@@ -148,14 +148,18 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err != nil {
 		return err
 	}
-	made, err := driver.Make(ctx, c, a.progress(dep, op))
+	tell, told := a.progress(dep, op)
+	made, err := driver.Make(ctx, c, tell)
 	if err != nil {
 		return diskFull(err, filepath.Dir(c.Dir))
 	}
 	if made.Strategy != kept {
 		origin.Strategy, origin.SizeBytes = made.Strategy, made.Observation.SizeBytes
-		if !made.Empty {
+		switch {
+		case !made.Empty:
 			a.detail(dep.ID, op.Step, op.Service+": "+human.Size(made.Observation.SizeBytes)+" by "+made.Strategy)
+		case told():
+			a.detail(dep.ID, op.Step, op.Service+": began empty")
 		}
 	}
 	origin.Engine = made.Engine

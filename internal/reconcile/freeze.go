@@ -123,7 +123,8 @@ func (a *actor) copyAll(ctx context.Context, dep *staging.Deployment, sources []
 			paused = append(paused, s)
 			continue
 		}
-		if err := backup.Backup(ctx, s.clone, s.at, filepath.Join(to, s.name), a.progress(dep, plan.Op{Service: s.name, Step: staging.StepRelease})); err != nil {
+		tell, _ := a.progress(dep, plan.Op{Service: s.name, Step: staging.StepRelease})
+		if err := backup.Backup(ctx, s.clone, s.at, filepath.Join(to, s.name), tell); err != nil {
 			return time.Time{}, fmt.Errorf("copy %s: %w", s.name, err)
 		}
 	}

@@ -45,6 +45,9 @@ const (
 type Driver struct {
 	// Points lets calls go wrong.
 	fault.Points
+	// Slow is called with what tells of progress when a clone is made; nil for
+	// one that is made at once.
+	Slow func(datastore.Progress)
 	kind string
 	up   func(c datastore.Clone) bool
 }
@@ -78,6 +81,9 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 	}
 	if _, err := os.Lstat(c.Dir); !errors.Is(err, fs.ErrNotExist) {
 		return made, errors.Join(lost, err)
+	}
+	if d.Slow != nil {
+		d.Slow(progress)
 	}
 	if c.From != "" {
 		r, err := copytree.Copy(ctx, c.From, c.Dir, copytree.Options{Progress: progress.Of("copying")})
