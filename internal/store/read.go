@@ -24,7 +24,7 @@ func (s *Store) Read(ctx context.Context, do func(Readers) error) error {
 		return fmt.Errorf("read the store: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return do(Readers{statement.New(tx)})
+	return do(Readers{s.q.WithTx(tx)})
 }
 
 func decode[T any](document string) (T, error) {

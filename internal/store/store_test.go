@@ -349,6 +349,31 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
+// BenchmarkLook is what is read each time that an environment is looked at.
+func BenchmarkLook(b *testing.B) {
+	s, err := store.Open(ctx, filepath.Join(b.TempDir(), "store.db"), quiet)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if err := s.Write(ctx, func(tx *store.Tx) error {
+		return errors.Join(tx.PutProject(ctx, shop), tx.PutEnvironment(ctx, environment("env_a", "x")))
+	}); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := s.Read(ctx, func(r store.Readers) error {
+			_, err := r.Environment(ctx, "env_a")
+			_, err2 := r.Project(ctx, "shop")
+			_, err3 := r.Resources(ctx, "env_a")
+			_, err4 := r.Underway(ctx, "env_a")
+			return errors.Join(err, err2, err3, err4)
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestReadAnswersAsOfOneInstant(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "store.db"))
 	write(t, s, func(tx *store.Tx) error {

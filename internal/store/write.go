@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"offshoot/internal/staging"
-	"offshoot/internal/store/statement"
 )
 
 // maxGroup bounds the writes that share one commit.
@@ -106,7 +105,7 @@ func (s *Store) one(ctx context.Context, tx *sql.Tx, r *request, events *bool) (
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	t := &Tx{Readers: Readers{statement.New(tx)}}
+	t := &Tx{Readers: Readers{s.writes.WithTx(tx)}}
 	defer func() {
 		// A panic in one writer must not take the other writes, or the writer.
 		if p := recover(); p != nil {

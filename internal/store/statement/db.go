@@ -7,6 +7,7 @@ package statement
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 type DBTX interface {
@@ -20,12 +21,458 @@ func New(db DBTX) *Queries {
 	return &Queries{db: db}
 }
 
+func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
+	q := Queries{db: db}
+	var err error
+	if q.appendEventStmt, err = db.PrepareContext(ctx, appendEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query AppendEvent: %w", err)
+	}
+	if q.credentialStmt, err = db.PrepareContext(ctx, credential); err != nil {
+		return nil, fmt.Errorf("error preparing query Credential: %w", err)
+	}
+	if q.deleteCredentialStmt, err = db.PrepareContext(ctx, deleteCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCredential: %w", err)
+	}
+	if q.deleteDeploymentStmt, err = db.PrepareContext(ctx, deleteDeployment); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteDeployment: %w", err)
+	}
+	if q.deleteEnvironmentStmt, err = db.PrepareContext(ctx, deleteEnvironment); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteEnvironment: %w", err)
+	}
+	if q.deleteProjectStmt, err = db.PrepareContext(ctx, deleteProject); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProject: %w", err)
+	}
+	if q.deleteResourceStmt, err = db.PrepareContext(ctx, deleteResource); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteResource: %w", err)
+	}
+	if q.deleteSnapshotStmt, err = db.PrepareContext(ctx, deleteSnapshot); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSnapshot: %w", err)
+	}
+	if q.deleteTokenStmt, err = db.PrepareContext(ctx, deleteToken); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteToken: %w", err)
+	}
+	if q.deleteVariableStmt, err = db.PrepareContext(ctx, deleteVariable); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteVariable: %w", err)
+	}
+	if q.deploymentStmt, err = db.PrepareContext(ctx, deployment); err != nil {
+		return nil, fmt.Errorf("error preparing query Deployment: %w", err)
+	}
+	if q.deploymentsStmt, err = db.PrepareContext(ctx, deployments); err != nil {
+		return nil, fmt.Errorf("error preparing query Deployments: %w", err)
+	}
+	if q.environmentStmt, err = db.PrepareContext(ctx, environment); err != nil {
+		return nil, fmt.Errorf("error preparing query Environment: %w", err)
+	}
+	if q.environmentByBranchStmt, err = db.PrepareContext(ctx, environmentByBranch); err != nil {
+		return nil, fmt.Errorf("error preparing query EnvironmentByBranch: %w", err)
+	}
+	if q.environmentBySlugStmt, err = db.PrepareContext(ctx, environmentBySlug); err != nil {
+		return nil, fmt.Errorf("error preparing query EnvironmentBySlug: %w", err)
+	}
+	if q.environmentsStmt, err = db.PrepareContext(ctx, environments); err != nil {
+		return nil, fmt.Errorf("error preparing query Environments: %w", err)
+	}
+	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
+		return nil, fmt.Errorf("error preparing query Events: %w", err)
+	}
+	if q.lastEventStmt, err = db.PrepareContext(ctx, lastEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query LastEvent: %w", err)
+	}
+	if q.projectStmt, err = db.PrepareContext(ctx, project); err != nil {
+		return nil, fmt.Errorf("error preparing query Project: %w", err)
+	}
+	if q.projectsStmt, err = db.PrepareContext(ctx, projects); err != nil {
+		return nil, fmt.Errorf("error preparing query Projects: %w", err)
+	}
+	if q.pruneEventsStmt, err = db.PrepareContext(ctx, pruneEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneEvents: %w", err)
+	}
+	if q.putCredentialStmt, err = db.PrepareContext(ctx, putCredential); err != nil {
+		return nil, fmt.Errorf("error preparing query PutCredential: %w", err)
+	}
+	if q.putDeploymentStmt, err = db.PrepareContext(ctx, putDeployment); err != nil {
+		return nil, fmt.Errorf("error preparing query PutDeployment: %w", err)
+	}
+	if q.putEnvironmentStmt, err = db.PrepareContext(ctx, putEnvironment); err != nil {
+		return nil, fmt.Errorf("error preparing query PutEnvironment: %w", err)
+	}
+	if q.putProjectStmt, err = db.PrepareContext(ctx, putProject); err != nil {
+		return nil, fmt.Errorf("error preparing query PutProject: %w", err)
+	}
+	if q.putResourceStmt, err = db.PrepareContext(ctx, putResource); err != nil {
+		return nil, fmt.Errorf("error preparing query PutResource: %w", err)
+	}
+	if q.putSettingStmt, err = db.PrepareContext(ctx, putSetting); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSetting: %w", err)
+	}
+	if q.putSnapshotStmt, err = db.PrepareContext(ctx, putSnapshot); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSnapshot: %w", err)
+	}
+	if q.putTokenStmt, err = db.PrepareContext(ctx, putToken); err != nil {
+		return nil, fmt.Errorf("error preparing query PutToken: %w", err)
+	}
+	if q.putVariableStmt, err = db.PrepareContext(ctx, putVariable); err != nil {
+		return nil, fmt.Errorf("error preparing query PutVariable: %w", err)
+	}
+	if q.resourcesStmt, err = db.PrepareContext(ctx, resources); err != nil {
+		return nil, fmt.Errorf("error preparing query Resources: %w", err)
+	}
+	if q.resourcesByKindStmt, err = db.PrepareContext(ctx, resourcesByKind); err != nil {
+		return nil, fmt.Errorf("error preparing query ResourcesByKind: %w", err)
+	}
+	if q.settingStmt, err = db.PrepareContext(ctx, setting); err != nil {
+		return nil, fmt.Errorf("error preparing query Setting: %w", err)
+	}
+	if q.snapshotStmt, err = db.PrepareContext(ctx, snapshot); err != nil {
+		return nil, fmt.Errorf("error preparing query Snapshot: %w", err)
+	}
+	if q.snapshotsStmt, err = db.PrepareContext(ctx, snapshots); err != nil {
+		return nil, fmt.Errorf("error preparing query Snapshots: %w", err)
+	}
+	if q.tokenStmt, err = db.PrepareContext(ctx, token); err != nil {
+		return nil, fmt.Errorf("error preparing query Token: %w", err)
+	}
+	if q.tokenByHashStmt, err = db.PrepareContext(ctx, tokenByHash); err != nil {
+		return nil, fmt.Errorf("error preparing query TokenByHash: %w", err)
+	}
+	if q.tokensStmt, err = db.PrepareContext(ctx, tokens); err != nil {
+		return nil, fmt.Errorf("error preparing query Tokens: %w", err)
+	}
+	if q.underwayStmt, err = db.PrepareContext(ctx, underway); err != nil {
+		return nil, fmt.Errorf("error preparing query Underway: %w", err)
+	}
+	if q.variablesStmt, err = db.PrepareContext(ctx, variables); err != nil {
+		return nil, fmt.Errorf("error preparing query Variables: %w", err)
+	}
+	return &q, nil
+}
+
+func (q *Queries) Close() error {
+	var err error
+	if q.appendEventStmt != nil {
+		if cerr := q.appendEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing appendEventStmt: %w", cerr)
+		}
+	}
+	if q.credentialStmt != nil {
+		if cerr := q.credentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing credentialStmt: %w", cerr)
+		}
+	}
+	if q.deleteCredentialStmt != nil {
+		if cerr := q.deleteCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCredentialStmt: %w", cerr)
+		}
+	}
+	if q.deleteDeploymentStmt != nil {
+		if cerr := q.deleteDeploymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteDeploymentStmt: %w", cerr)
+		}
+	}
+	if q.deleteEnvironmentStmt != nil {
+		if cerr := q.deleteEnvironmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteEnvironmentStmt: %w", cerr)
+		}
+	}
+	if q.deleteProjectStmt != nil {
+		if cerr := q.deleteProjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProjectStmt: %w", cerr)
+		}
+	}
+	if q.deleteResourceStmt != nil {
+		if cerr := q.deleteResourceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteResourceStmt: %w", cerr)
+		}
+	}
+	if q.deleteSnapshotStmt != nil {
+		if cerr := q.deleteSnapshotStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSnapshotStmt: %w", cerr)
+		}
+	}
+	if q.deleteTokenStmt != nil {
+		if cerr := q.deleteTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTokenStmt: %w", cerr)
+		}
+	}
+	if q.deleteVariableStmt != nil {
+		if cerr := q.deleteVariableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteVariableStmt: %w", cerr)
+		}
+	}
+	if q.deploymentStmt != nil {
+		if cerr := q.deploymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deploymentStmt: %w", cerr)
+		}
+	}
+	if q.deploymentsStmt != nil {
+		if cerr := q.deploymentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deploymentsStmt: %w", cerr)
+		}
+	}
+	if q.environmentStmt != nil {
+		if cerr := q.environmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing environmentStmt: %w", cerr)
+		}
+	}
+	if q.environmentByBranchStmt != nil {
+		if cerr := q.environmentByBranchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing environmentByBranchStmt: %w", cerr)
+		}
+	}
+	if q.environmentBySlugStmt != nil {
+		if cerr := q.environmentBySlugStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing environmentBySlugStmt: %w", cerr)
+		}
+	}
+	if q.environmentsStmt != nil {
+		if cerr := q.environmentsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing environmentsStmt: %w", cerr)
+		}
+	}
+	if q.eventsStmt != nil {
+		if cerr := q.eventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
+		}
+	}
+	if q.lastEventStmt != nil {
+		if cerr := q.lastEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastEventStmt: %w", cerr)
+		}
+	}
+	if q.projectStmt != nil {
+		if cerr := q.projectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing projectStmt: %w", cerr)
+		}
+	}
+	if q.projectsStmt != nil {
+		if cerr := q.projectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing projectsStmt: %w", cerr)
+		}
+	}
+	if q.pruneEventsStmt != nil {
+		if cerr := q.pruneEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneEventsStmt: %w", cerr)
+		}
+	}
+	if q.putCredentialStmt != nil {
+		if cerr := q.putCredentialStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putCredentialStmt: %w", cerr)
+		}
+	}
+	if q.putDeploymentStmt != nil {
+		if cerr := q.putDeploymentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putDeploymentStmt: %w", cerr)
+		}
+	}
+	if q.putEnvironmentStmt != nil {
+		if cerr := q.putEnvironmentStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putEnvironmentStmt: %w", cerr)
+		}
+	}
+	if q.putProjectStmt != nil {
+		if cerr := q.putProjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putProjectStmt: %w", cerr)
+		}
+	}
+	if q.putResourceStmt != nil {
+		if cerr := q.putResourceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putResourceStmt: %w", cerr)
+		}
+	}
+	if q.putSettingStmt != nil {
+		if cerr := q.putSettingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSettingStmt: %w", cerr)
+		}
+	}
+	if q.putSnapshotStmt != nil {
+		if cerr := q.putSnapshotStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSnapshotStmt: %w", cerr)
+		}
+	}
+	if q.putTokenStmt != nil {
+		if cerr := q.putTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putTokenStmt: %w", cerr)
+		}
+	}
+	if q.putVariableStmt != nil {
+		if cerr := q.putVariableStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putVariableStmt: %w", cerr)
+		}
+	}
+	if q.resourcesStmt != nil {
+		if cerr := q.resourcesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resourcesStmt: %w", cerr)
+		}
+	}
+	if q.resourcesByKindStmt != nil {
+		if cerr := q.resourcesByKindStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resourcesByKindStmt: %w", cerr)
+		}
+	}
+	if q.settingStmt != nil {
+		if cerr := q.settingStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing settingStmt: %w", cerr)
+		}
+	}
+	if q.snapshotStmt != nil {
+		if cerr := q.snapshotStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing snapshotStmt: %w", cerr)
+		}
+	}
+	if q.snapshotsStmt != nil {
+		if cerr := q.snapshotsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing snapshotsStmt: %w", cerr)
+		}
+	}
+	if q.tokenStmt != nil {
+		if cerr := q.tokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tokenStmt: %w", cerr)
+		}
+	}
+	if q.tokenByHashStmt != nil {
+		if cerr := q.tokenByHashStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tokenByHashStmt: %w", cerr)
+		}
+	}
+	if q.tokensStmt != nil {
+		if cerr := q.tokensStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tokensStmt: %w", cerr)
+		}
+	}
+	if q.underwayStmt != nil {
+		if cerr := q.underwayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing underwayStmt: %w", cerr)
+		}
+	}
+	if q.variablesStmt != nil {
+		if cerr := q.variablesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing variablesStmt: %w", cerr)
+		}
+	}
+	return err
+}
+
+func (q *Queries) exec(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) (sql.Result, error) {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).ExecContext(ctx, args...)
+	case stmt != nil:
+		return stmt.ExecContext(ctx, args...)
+	default:
+		return q.db.ExecContext(ctx, query, args...)
+	}
+}
+
+func (q *Queries) query(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) (*sql.Rows, error) {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
+	case stmt != nil:
+		return stmt.QueryContext(ctx, args...)
+	default:
+		return q.db.QueryContext(ctx, query, args...)
+	}
+}
+
+func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) *sql.Row {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).QueryRowContext(ctx, args...)
+	case stmt != nil:
+		return stmt.QueryRowContext(ctx, args...)
+	default:
+		return q.db.QueryRowContext(ctx, query, args...)
+	}
+}
+
 type Queries struct {
-	db DBTX
+	db                      DBTX
+	tx                      *sql.Tx
+	appendEventStmt         *sql.Stmt
+	credentialStmt          *sql.Stmt
+	deleteCredentialStmt    *sql.Stmt
+	deleteDeploymentStmt    *sql.Stmt
+	deleteEnvironmentStmt   *sql.Stmt
+	deleteProjectStmt       *sql.Stmt
+	deleteResourceStmt      *sql.Stmt
+	deleteSnapshotStmt      *sql.Stmt
+	deleteTokenStmt         *sql.Stmt
+	deleteVariableStmt      *sql.Stmt
+	deploymentStmt          *sql.Stmt
+	deploymentsStmt         *sql.Stmt
+	environmentStmt         *sql.Stmt
+	environmentByBranchStmt *sql.Stmt
+	environmentBySlugStmt   *sql.Stmt
+	environmentsStmt        *sql.Stmt
+	eventsStmt              *sql.Stmt
+	lastEventStmt           *sql.Stmt
+	projectStmt             *sql.Stmt
+	projectsStmt            *sql.Stmt
+	pruneEventsStmt         *sql.Stmt
+	putCredentialStmt       *sql.Stmt
+	putDeploymentStmt       *sql.Stmt
+	putEnvironmentStmt      *sql.Stmt
+	putProjectStmt          *sql.Stmt
+	putResourceStmt         *sql.Stmt
+	putSettingStmt          *sql.Stmt
+	putSnapshotStmt         *sql.Stmt
+	putTokenStmt            *sql.Stmt
+	putVariableStmt         *sql.Stmt
+	resourcesStmt           *sql.Stmt
+	resourcesByKindStmt     *sql.Stmt
+	settingStmt             *sql.Stmt
+	snapshotStmt            *sql.Stmt
+	snapshotsStmt           *sql.Stmt
+	tokenStmt               *sql.Stmt
+	tokenByHashStmt         *sql.Stmt
+	tokensStmt              *sql.Stmt
+	underwayStmt            *sql.Stmt
+	variablesStmt           *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db: tx,
+		db:                      tx,
+		tx:                      tx,
+		appendEventStmt:         q.appendEventStmt,
+		credentialStmt:          q.credentialStmt,
+		deleteCredentialStmt:    q.deleteCredentialStmt,
+		deleteDeploymentStmt:    q.deleteDeploymentStmt,
+		deleteEnvironmentStmt:   q.deleteEnvironmentStmt,
+		deleteProjectStmt:       q.deleteProjectStmt,
+		deleteResourceStmt:      q.deleteResourceStmt,
+		deleteSnapshotStmt:      q.deleteSnapshotStmt,
+		deleteTokenStmt:         q.deleteTokenStmt,
+		deleteVariableStmt:      q.deleteVariableStmt,
+		deploymentStmt:          q.deploymentStmt,
+		deploymentsStmt:         q.deploymentsStmt,
+		environmentStmt:         q.environmentStmt,
+		environmentByBranchStmt: q.environmentByBranchStmt,
+		environmentBySlugStmt:   q.environmentBySlugStmt,
+		environmentsStmt:        q.environmentsStmt,
+		eventsStmt:              q.eventsStmt,
+		lastEventStmt:           q.lastEventStmt,
+		projectStmt:             q.projectStmt,
+		projectsStmt:            q.projectsStmt,
+		pruneEventsStmt:         q.pruneEventsStmt,
+		putCredentialStmt:       q.putCredentialStmt,
+		putDeploymentStmt:       q.putDeploymentStmt,
+		putEnvironmentStmt:      q.putEnvironmentStmt,
+		putProjectStmt:          q.putProjectStmt,
+		putResourceStmt:         q.putResourceStmt,
+		putSettingStmt:          q.putSettingStmt,
+		putSnapshotStmt:         q.putSnapshotStmt,
+		putTokenStmt:            q.putTokenStmt,
+		putVariableStmt:         q.putVariableStmt,
+		resourcesStmt:           q.resourcesStmt,
+		resourcesByKindStmt:     q.resourcesByKindStmt,
+		settingStmt:             q.settingStmt,
+		snapshotStmt:            q.snapshotStmt,
+		snapshotsStmt:           q.snapshotsStmt,
+		tokenStmt:               q.tokenStmt,
+		tokenByHashStmt:         q.tokenByHashStmt,
+		tokensStmt:              q.tokensStmt,
+		underwayStmt:            q.underwayStmt,
+		variablesStmt:           q.variablesStmt,
 	}
 }

@@ -20,7 +20,7 @@ type AppendEventParams struct {
 }
 
 func (q *Queries) AppendEvent(ctx context.Context, arg AppendEventParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, appendEvent, arg.Project, arg.Environment, arg.Document)
+	row := q.queryRow(ctx, q.appendEventStmt, appendEvent, arg.Project, arg.Environment, arg.Document)
 	var seq int64
 	err := row.Scan(&seq)
 	return seq, err
@@ -36,7 +36,7 @@ type CredentialParams struct {
 }
 
 func (q *Queries) Credential(ctx context.Context, arg CredentialParams) ([]byte, error) {
-	row := q.db.QueryRowContext(ctx, credential, arg.Project, arg.Kind)
+	row := q.queryRow(ctx, q.credentialStmt, credential, arg.Project, arg.Kind)
 	var sealed []byte
 	err := row.Scan(&sealed)
 	return sealed, err
@@ -52,7 +52,7 @@ type DeleteCredentialParams struct {
 }
 
 func (q *Queries) DeleteCredential(ctx context.Context, arg DeleteCredentialParams) error {
-	_, err := q.db.ExecContext(ctx, deleteCredential, arg.Project, arg.Kind)
+	_, err := q.exec(ctx, q.deleteCredentialStmt, deleteCredential, arg.Project, arg.Kind)
 	return err
 }
 
@@ -61,7 +61,7 @@ DELETE FROM deployment WHERE id = ?
 `
 
 func (q *Queries) DeleteDeployment(ctx context.Context, id string) error {
-	_, err := q.db.ExecContext(ctx, deleteDeployment, id)
+	_, err := q.exec(ctx, q.deleteDeploymentStmt, deleteDeployment, id)
 	return err
 }
 
@@ -70,7 +70,7 @@ DELETE FROM environment WHERE id = ?
 `
 
 func (q *Queries) DeleteEnvironment(ctx context.Context, id string) error {
-	_, err := q.db.ExecContext(ctx, deleteEnvironment, id)
+	_, err := q.exec(ctx, q.deleteEnvironmentStmt, deleteEnvironment, id)
 	return err
 }
 
@@ -79,7 +79,7 @@ DELETE FROM project WHERE name = ?
 `
 
 func (q *Queries) DeleteProject(ctx context.Context, name string) error {
-	_, err := q.db.ExecContext(ctx, deleteProject, name)
+	_, err := q.exec(ctx, q.deleteProjectStmt, deleteProject, name)
 	return err
 }
 
@@ -88,7 +88,7 @@ DELETE FROM resource WHERE name = ?
 `
 
 func (q *Queries) DeleteResource(ctx context.Context, name string) error {
-	_, err := q.db.ExecContext(ctx, deleteResource, name)
+	_, err := q.exec(ctx, q.deleteResourceStmt, deleteResource, name)
 	return err
 }
 
@@ -97,7 +97,7 @@ DELETE FROM snapshot WHERE id = ?
 `
 
 func (q *Queries) DeleteSnapshot(ctx context.Context, id string) error {
-	_, err := q.db.ExecContext(ctx, deleteSnapshot, id)
+	_, err := q.exec(ctx, q.deleteSnapshotStmt, deleteSnapshot, id)
 	return err
 }
 
@@ -106,7 +106,7 @@ DELETE FROM token WHERE id = ?
 `
 
 func (q *Queries) DeleteToken(ctx context.Context, id string) error {
-	_, err := q.db.ExecContext(ctx, deleteToken, id)
+	_, err := q.exec(ctx, q.deleteTokenStmt, deleteToken, id)
 	return err
 }
 
@@ -121,7 +121,7 @@ type DeleteVariableParams struct {
 }
 
 func (q *Queries) DeleteVariable(ctx context.Context, arg DeleteVariableParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteVariable, arg.Project, arg.Key, arg.Scope)
+	result, err := q.exec(ctx, q.deleteVariableStmt, deleteVariable, arg.Project, arg.Key, arg.Scope)
 	if err != nil {
 		return 0, err
 	}
@@ -133,7 +133,7 @@ SELECT document FROM deployment WHERE id = ?
 `
 
 func (q *Queries) Deployment(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRowContext(ctx, deployment, id)
+	row := q.queryRow(ctx, q.deploymentStmt, deployment, id)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -149,7 +149,7 @@ type DeploymentsParams struct {
 }
 
 func (q *Queries) Deployments(ctx context.Context, arg DeploymentsParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, deployments, arg.Environment, arg.Limit)
+	rows, err := q.query(ctx, q.deploymentsStmt, deployments, arg.Environment, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ SELECT document FROM environment WHERE id = ?
 `
 
 func (q *Queries) Environment(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRowContext(ctx, environment, id)
+	row := q.queryRow(ctx, q.environmentStmt, environment, id)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -192,7 +192,7 @@ type EnvironmentByBranchParams struct {
 }
 
 func (q *Queries) EnvironmentByBranch(ctx context.Context, arg EnvironmentByBranchParams) (string, error) {
-	row := q.db.QueryRowContext(ctx, environmentByBranch, arg.Project, arg.Branch)
+	row := q.queryRow(ctx, q.environmentByBranchStmt, environmentByBranch, arg.Project, arg.Branch)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -208,7 +208,7 @@ type EnvironmentBySlugParams struct {
 }
 
 func (q *Queries) EnvironmentBySlug(ctx context.Context, arg EnvironmentBySlugParams) (string, error) {
-	row := q.db.QueryRowContext(ctx, environmentBySlug, arg.Project, arg.Slug)
+	row := q.queryRow(ctx, q.environmentBySlugStmt, environmentBySlug, arg.Project, arg.Slug)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -230,7 +230,7 @@ type EnvironmentsParams struct {
 }
 
 func (q *Queries) Environments(ctx context.Context, arg EnvironmentsParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, environments,
+	rows, err := q.query(ctx, q.environmentsStmt, environments,
 		arg.Project,
 		arg.Destroyed,
 		arg.After,
@@ -277,7 +277,7 @@ type EventsRow struct {
 }
 
 func (q *Queries) Events(ctx context.Context, arg EventsParams) ([]EventsRow, error) {
-	rows, err := q.db.QueryContext(ctx, events,
+	rows, err := q.query(ctx, q.eventsStmt, events,
 		arg.After,
 		arg.Project,
 		arg.Environment,
@@ -309,7 +309,7 @@ SELECT CAST(COALESCE(MAX(seq), 0) AS INTEGER) FROM event
 `
 
 func (q *Queries) LastEvent(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, lastEvent)
+	row := q.queryRow(ctx, q.lastEventStmt, lastEvent)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -320,7 +320,7 @@ SELECT document FROM project WHERE name = ?
 `
 
 func (q *Queries) Project(ctx context.Context, name string) (string, error) {
-	row := q.db.QueryRowContext(ctx, project, name)
+	row := q.queryRow(ctx, q.projectStmt, project, name)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -331,7 +331,7 @@ SELECT document FROM project ORDER BY name
 `
 
 func (q *Queries) Projects(ctx context.Context) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, projects)
+	rows, err := q.query(ctx, q.projectsStmt, projects)
 	if err != nil {
 		return nil, err
 	}
@@ -358,7 +358,7 @@ DELETE FROM event WHERE seq < ?
 `
 
 func (q *Queries) PruneEvents(ctx context.Context, seq int64) error {
-	_, err := q.db.ExecContext(ctx, pruneEvents, seq)
+	_, err := q.exec(ctx, q.pruneEventsStmt, pruneEvents, seq)
 	return err
 }
 
@@ -373,7 +373,7 @@ type PutCredentialParams struct {
 }
 
 func (q *Queries) PutCredential(ctx context.Context, arg PutCredentialParams) error {
-	_, err := q.db.ExecContext(ctx, putCredential, arg.Project, arg.Kind, arg.Sealed)
+	_, err := q.exec(ctx, q.putCredentialStmt, putCredential, arg.Project, arg.Kind, arg.Sealed)
 	return err
 }
 
@@ -392,7 +392,7 @@ type PutDeploymentParams struct {
 }
 
 func (q *Queries) PutDeployment(ctx context.Context, arg PutDeploymentParams) error {
-	_, err := q.db.ExecContext(ctx, putDeployment,
+	_, err := q.exec(ctx, q.putDeploymentStmt, putDeployment,
 		arg.ID,
 		arg.Environment,
 		arg.Generation,
@@ -421,7 +421,7 @@ type PutEnvironmentParams struct {
 }
 
 func (q *Queries) PutEnvironment(ctx context.Context, arg PutEnvironmentParams) error {
-	_, err := q.db.ExecContext(ctx, putEnvironment,
+	_, err := q.exec(ctx, q.putEnvironmentStmt, putEnvironment,
 		arg.ID,
 		arg.Project,
 		arg.Branch,
@@ -445,7 +445,7 @@ type PutProjectParams struct {
 }
 
 func (q *Queries) PutProject(ctx context.Context, arg PutProjectParams) error {
-	_, err := q.db.ExecContext(ctx, putProject, arg.Name, arg.Document)
+	_, err := q.exec(ctx, q.putProjectStmt, putProject, arg.Name, arg.Document)
 	return err
 }
 
@@ -463,7 +463,7 @@ type PutResourceParams struct {
 }
 
 func (q *Queries) PutResource(ctx context.Context, arg PutResourceParams) error {
-	_, err := q.db.ExecContext(ctx, putResource,
+	_, err := q.exec(ctx, q.putResourceStmt, putResource,
 		arg.Name,
 		arg.Kind,
 		arg.Owner,
@@ -483,7 +483,7 @@ type PutSettingParams struct {
 }
 
 func (q *Queries) PutSetting(ctx context.Context, arg PutSettingParams) error {
-	_, err := q.db.ExecContext(ctx, putSetting, arg.Key, arg.Value)
+	_, err := q.exec(ctx, q.putSettingStmt, putSetting, arg.Key, arg.Value)
 	return err
 }
 
@@ -500,7 +500,7 @@ type PutSnapshotParams struct {
 }
 
 func (q *Queries) PutSnapshot(ctx context.Context, arg PutSnapshotParams) error {
-	_, err := q.db.ExecContext(ctx, putSnapshot,
+	_, err := q.exec(ctx, q.putSnapshotStmt, putSnapshot,
 		arg.ID,
 		arg.Project,
 		arg.TakenAt,
@@ -520,7 +520,7 @@ type PutTokenParams struct {
 }
 
 func (q *Queries) PutToken(ctx context.Context, arg PutTokenParams) error {
-	_, err := q.db.ExecContext(ctx, putToken, arg.ID, arg.Hash, arg.Document)
+	_, err := q.exec(ctx, q.putTokenStmt, putToken, arg.ID, arg.Hash, arg.Document)
 	return err
 }
 
@@ -538,7 +538,7 @@ type PutVariableParams struct {
 }
 
 func (q *Queries) PutVariable(ctx context.Context, arg PutVariableParams) error {
-	_, err := q.db.ExecContext(ctx, putVariable,
+	_, err := q.exec(ctx, q.putVariableStmt, putVariable,
 		arg.Project,
 		arg.Key,
 		arg.Scope,
@@ -553,7 +553,7 @@ SELECT document FROM resource WHERE owner = ? ORDER BY name
 `
 
 func (q *Queries) Resources(ctx context.Context, owner string) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, resources, owner)
+	rows, err := q.query(ctx, q.resourcesStmt, resources, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -580,7 +580,7 @@ SELECT document FROM resource WHERE kind = ? ORDER BY name
 `
 
 func (q *Queries) ResourcesByKind(ctx context.Context, kind string) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, resourcesByKind, kind)
+	rows, err := q.query(ctx, q.resourcesByKindStmt, resourcesByKind, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -607,7 +607,7 @@ SELECT value FROM setting WHERE key = ?
 `
 
 func (q *Queries) Setting(ctx context.Context, key string) (string, error) {
-	row := q.db.QueryRowContext(ctx, setting, key)
+	row := q.queryRow(ctx, q.settingStmt, setting, key)
 	var value string
 	err := row.Scan(&value)
 	return value, err
@@ -618,7 +618,7 @@ SELECT document FROM snapshot WHERE id = ?
 `
 
 func (q *Queries) Snapshot(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRowContext(ctx, snapshot, id)
+	row := q.queryRow(ctx, q.snapshotStmt, snapshot, id)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -629,7 +629,7 @@ SELECT document FROM snapshot WHERE project = ? ORDER BY taken_at DESC, id
 `
 
 func (q *Queries) Snapshots(ctx context.Context, project string) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, snapshots, project)
+	rows, err := q.query(ctx, q.snapshotsStmt, snapshots, project)
 	if err != nil {
 		return nil, err
 	}
@@ -656,7 +656,7 @@ SELECT document FROM token WHERE id = ?
 `
 
 func (q *Queries) Token(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRowContext(ctx, token, id)
+	row := q.queryRow(ctx, q.tokenStmt, token, id)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -667,7 +667,7 @@ SELECT document FROM token WHERE hash = ?
 `
 
 func (q *Queries) TokenByHash(ctx context.Context, hash string) (string, error) {
-	row := q.db.QueryRowContext(ctx, tokenByHash, hash)
+	row := q.queryRow(ctx, q.tokenByHashStmt, tokenByHash, hash)
 	var document string
 	err := row.Scan(&document)
 	return document, err
@@ -678,7 +678,7 @@ SELECT document FROM token ORDER BY id
 `
 
 func (q *Queries) Tokens(ctx context.Context) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, tokens)
+	rows, err := q.query(ctx, q.tokensStmt, tokens)
 	if err != nil {
 		return nil, err
 	}
@@ -708,7 +708,7 @@ ORDER BY d.generation DESC, d.started_at DESC, d.id
 `
 
 func (q *Queries) Underway(ctx context.Context, environment string) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, underway, environment)
+	rows, err := q.query(ctx, q.underwayStmt, underway, environment)
 	if err != nil {
 		return nil, err
 	}
@@ -740,7 +740,7 @@ type VariablesRow struct {
 }
 
 func (q *Queries) Variables(ctx context.Context, project string) ([]VariablesRow, error) {
-	rows, err := q.db.QueryContext(ctx, variables, project)
+	rows, err := q.query(ctx, q.variablesStmt, variables, project)
 	if err != nil {
 		return nil, err
 	}
