@@ -1,8 +1,6 @@
 package api_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -10,13 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"offshoot/internal/api"
 	"offshoot/internal/auth"
@@ -84,172 +79,6 @@ func ask(t *testing.T, method, address, token, body string, headers ...string) a
 	return a
 }
 
-// document is what a client reads of the OpenAPI document.
-type document struct {
-	OpenAPI string `json:"openapi"`
-	Paths   map[string]map[string]struct {
-		OperationID string                `json:"operationId"`
-		Security    []map[string][]string `json:"security"`
-	} `json:"paths"`
-}
-
-func published(t *testing.T, s *httptest.Server) (document, string) {
-	t.Helper()
-	a := ask(t, "GET", s.URL+"/openapi.json", admin, "")
-	var d document
-	if err := json.Unmarshal([]byte(a.body), &d); err != nil || !strings.HasPrefix(d.OpenAPI, "3.1") {
-		t.Fatalf("openapi.json: %v, version %q", err, d.OpenAPI)
-	}
-	return d, a.body
-}
-
-// path fills a template in.
-func path(template, project, environment string) string {
-	return strings.NewReplacer("{p}", project, "{project}", project, "{id}", environment, "{name}", "x", "{forge}", "github").Replace(template)
-}
-
-func TestTheDocumentIsTheCode(t *testing.T) {
-	_, text := published(t, serve(t, newFake(), nil))
-	var pretty bytes.Buffer
-	if err := json.Indent(&pretty, []byte(text), "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	pretty.WriteByte('\n')
-	const kept = "../../docs/openapi.json"
-	if *update {
-		if err := os.WriteFile(kept, pretty.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(kept)
-	if diff := cmp.Diff(string(want), pretty.String()); err != nil || diff != "" {
-		t.Errorf("docs/openapi.json is not what the code serves (make generate): %v\n%s", err, diff)
-	}
-}
-
-func TestEveryDocumentedPathIsThere(t *testing.T) {
-	d, _ := published(t, serve(t, newFake(), nil))
-	for _, want := range []string{"GET /api/v1/projects", "POST /api/v1/projects", "GET /api/v1/projects/{p}", "PATCH /api/v1/projects/{p}", "DELETE /api/v1/projects/{p}",
-		"GET /api/v1/projects/{p}/environments", "POST /api/v1/projects/{p}/environments", "GET /api/v1/environments/{id}", "PATCH /api/v1/environments/{id}",
-		"DELETE /api/v1/environments/{id}", "POST /api/v1/environments/{id}/deploy", "POST /api/v1/environments/{id}/sleep", "POST /api/v1/environments/{id}/wake",
-		"POST /api/v1/environments/{id}/reset", "POST /api/v1/environments/{id}/undo", "POST /api/v1/environments/{id}/scale", "POST /api/v1/environments/{id}/extend", "POST /api/v1/environments/{id}/pin",
-		"POST /api/v1/environments/{id}/unpin", "POST /api/v1/environments/{id}/exec", "POST /api/v1/environments/{id}/freeze", "POST /api/v1/environments/{id}/share",
-		"GET /api/v1/environments/{id}/deployments", "GET /api/v1/environments/{id}/logs", "GET /api/v1/environments/{id}/resources", "GET /api/v1/environments/{id}/data",
-		"GET /api/v1/events", "GET /api/v1/projects/{p}/snapshots", "POST /api/v1/projects/{p}/snapshots", "GET /api/v1/status", "GET /healthz", "GET /readyz", "GET /metrics"} {
-		method, path, _ := strings.Cut(want, " ")
-		if _, ok := d.Paths[path][strings.ToLower(method)]; !ok {
-			t.Errorf("%s is not in the document", want)
-		}
-	}
-}
-
-// TestNoRouteWithoutAToken walks every route of the document, also with the
-// upgrade to a WebSocket.
-func TestNoRouteWithoutAToken(t *testing.T) {
-	f := newFake()
-	s := serve(t, f, nil)
-	expired := f.token("old", staging.RoleAdmin, "")
-	for hash, k := range f.tokens {
-		k.ExpiresAt = time.Now().Add(-time.Second)
-		f.tokens[hash] = k
-	}
-	d, _ := published(t, s)
-	upgrade := []string{"Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}
-	n := 0
-	for template, methods := range d.Paths {
-		for method := range methods {
-			open := template == "/healthz" || template == "/readyz"
-			for _, token := range []string{"", "wrong", expired, admin[:len(admin)-1]} {
-				for _, headers := range [][]string{nil, upgrade, {"Cookie", "offshoot=" + admin}} {
-					n++
-					if a := ask(t, strings.ToUpper(method), s.URL+path(template, "shop", "env_a"), token, "", headers...); (a.status == 401) == open {
-						t.Errorf("%s %s with token %q: %d", method, template, token, a.status)
-					}
-				}
-			}
-		}
-	}
-	if n < 300 {
-		t.Errorf("only %d requests were made", n)
-	}
-	if a := ask(t, "GET", s.URL+"/api/v1/no-such-thing", "", ""); a.status != 401 {
-		t.Errorf("a stranger learns which routes there are: %d", a.status)
-	}
-}
-
-func TestRolesAndProjects(t *testing.T) {
-	f := newFake()
-	s := serve(t, f, nil)
-	d, _ := published(t, s)
-	token := map[string]string{"foreign": f.token("foreign", staging.RoleAdmin, "blog")}
-	for _, role := range staging.AccessRoles() {
-		token[string(role)] = f.token(string(role), role, "")
-		token[string(role)+" of shop"] = f.token(string(role)+"-shop", role, "shop")
-	}
-	passed := func(who, method, template string) bool {
-		a := ask(t, strings.ToUpper(method), s.URL+path(template, "shop", "env_a"), token[who], "")
-		return a.status != 401 && a.status != 403 && !strings.Contains(a.problem.Detail, "not for this token")
-	}
-	looking := []string{"get"}
-	for template, methods := range d.Paths {
-		for method := range methods {
-			if template == "/healthz" || template == "/readyz" {
-				continue
-			}
-			if !passed("admin", method, template) {
-				t.Errorf("an administrator may not %s %s", method, template)
-			}
-			// Each role may do what the weaker ones may.
-			for i := 1; i < len(staging.AccessRoles()); i++ {
-				weak, strong := staging.AccessRoles()[i-1], staging.AccessRoles()[i]
-				if passed(string(weak), method, template) && !passed(string(strong), method, template) {
-					t.Errorf("%s may %s %s, but %s may not", weak, method, template, strong)
-				}
-			}
-			if !slices.Contains(looking, method) && template != "/api/v1/sign-in-links" && passed("viewer", method, template) {
-				t.Errorf("a viewer may %s %s", method, template)
-			}
-			names := strings.Contains(template, "{p}") || strings.Contains(template, "{id}")
-			if names && passed("foreign", method, template) {
-				t.Errorf("the administrator of another project may %s %s", method, template)
-			}
-			if !names && method != "get" && template != "/api/v1/sign-in-links" && passed("admin of shop", method, template) {
-				t.Errorf("the administrator of one project may %s %s", method, template)
-			}
-		}
-	}
-	for _, tt := range []struct {
-		who, method, path string
-		want              bool
-	}{
-		{"tester", "post", "/api/v1/environments/{id}/wake", true},
-		{"tester", "post", "/api/v1/environments/{id}/deploy", false},
-		{"developer", "post", "/api/v1/projects/{p}/environments", true},
-		{"developer", "patch", "/api/v1/projects/{p}/variables", false},
-		{"developer of shop", "get", "/api/v1/environments/{id}/exec", true},
-		{"viewer of shop", "get", "/api/v1/environments/{id}/exec", false},
-		{"admin of shop", "patch", "/api/v1/projects/{p}/variables", true},
-		{"admin of shop", "delete", "/api/v1/projects/{p}", false},
-	} {
-		if got := passed(tt.who, tt.method, tt.path); got != tt.want {
-			t.Errorf("%s: %s %s passes: %v", tt.who, tt.method, tt.path, got)
-		}
-	}
-	// Lists show a token's own project alone.
-	for path, want := range map[string]string{"/api/v1/projects": `"name":"shop"`, "/api/v1/environments": `"env_c"`} {
-		a := ask(t, "GET", s.URL+path, token["viewer of shop"], "")
-		if a.status != 200 || !strings.Contains(a.body, want) || strings.Contains(a.body, "blog") {
-			t.Errorf("%s for a viewer of shop: %d %s", path, a.status, a.body)
-		}
-		if a := ask(t, "GET", s.URL+path+"?project=blog", token["viewer of shop"], ""); a.status != 404 {
-			t.Errorf("%s of blog for a viewer of shop: %d %s", path, a.status, a.body)
-		}
-	}
-	if a := ask(t, "GET", s.URL+"/api/v1/resolve?name=env_b", token["viewer of shop"], ""); a.status != 404 {
-		t.Errorf("another project's environment resolves: %d %s", a.status, a.body)
-	}
-}
-
 func TestProblems(t *testing.T) {
 	s := serve(t, newFake(), nil)
 	create := "/api/v1/projects/shop/environments"
@@ -285,45 +114,6 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// endless is a body that counts what is read of it.
-type endless struct{ left, read int64 }
-
-func (e *endless) Read(p []byte) (int, error) {
-	if e.left == 0 {
-		return 0, io.EOF
-	}
-	n := min(e.left, int64(len(p)))
-	e.left, e.read = e.left-n, e.read+n
-	for i := range p[:n] {
-		p[i] = 'x'
-	}
-	return int(n), nil
-}
-
-func TestALargeBodyIsRefused(t *testing.T) {
-	s := serve(t, newFake(), nil)
-	for _, known := range []bool{true, false} {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/api/v1/projects/shop/environments", &endless{left: 100 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+admin)
-		r.Header.Set("Content-Type", "application/json")
-		if r.ContentLength = -1; known {
-			r.ContentLength = 100 << 20
-		}
-		resp, err := http.DefaultTransport.RoundTrip(r)
-		if err != nil {
-			t.Fatalf("length known %v: %v", known, err)
-		}
-		text, _ := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(text), `"code":"usage"`) {
-			t.Errorf("length known %v: %d %s", known, resp.StatusCode, text)
-		}
-	}
-}
-
 func TestListsHaveParts(t *testing.T) {
 	s := serve(t, newFake(), nil)
 	for path, want := range map[string]string{"/api/v1/projects": "name blog shop wiki", "/api/v1/environments": "id env_a env_b env_c"} {
@@ -348,77 +138,6 @@ func TestListsHaveParts(t *testing.T) {
 		if !slices.Equal(got, words[1:]) {
 			t.Errorf("%s in parts: %v", path, got)
 		}
-	}
-}
-
-func TestEventsStreamAndResume(t *testing.T) {
-	f := newFake()
-	closing, stop := context.WithCancel(t.Context())
-	s := serve(t, f, closing)
-	f.happen(staging.Event{Type: "a", Project: "shop"})
-	f.happen(staging.Event{Type: "b", Project: "blog"})
-	open := func(query string, headers ...string) *bufio.Reader {
-		r, err := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/api/v1/events"+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+admin)
-		r.Header.Set("Accept", "text/event-stream")
-		for i := 0; i+1 < len(headers); i += 2 {
-			r.Header.Set(headers[i], headers[i+1])
-		}
-		resp, err := http.DefaultTransport.RoundTrip(r)
-		if err != nil || resp.Header.Get("Content-Type") != "text/event-stream" {
-			t.Fatalf("%v %v", resp, err)
-		}
-		t.Cleanup(func() { _ = resp.Body.Close() })
-		return bufio.NewReader(resp.Body)
-	}
-	next := func(r *bufio.Reader) string {
-		t.Helper()
-		var lines []string
-		for {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				return err.Error()
-			}
-			if line = strings.TrimSpace(line); line == "" {
-				if len(lines) > 0 && strings.HasPrefix(lines[0], "id: ") {
-					return strings.Join(lines[:2], " ")
-				}
-				lines = nil
-				continue
-			}
-			lines = append(lines, line)
-		}
-	}
-	all, resumed, shop := open(""), open("?after=0", "Last-Event-ID", "1"), open("?project=shop&after=1")
-	for i, want := range []string{"id: 1 event: a", "id: 2 event: b"} {
-		if got := next(all); got != want {
-			t.Errorf("event %d: %s", i, got)
-		}
-	}
-	if got := next(resumed); got != "id: 2 event: b" {
-		t.Errorf("resumed: %s", got)
-	}
-	f.happen(staging.Event{Type: "c", Project: "shop"})
-	for _, r := range []*bufio.Reader{all, resumed, shop} {
-		if got := next(r); got != "id: 3 event: c" {
-			t.Errorf("live: %s", got)
-		}
-	}
-	a := ask(t, "GET", s.URL+"/api/v1/events?after=1&limit=1", admin, "")
-	if !strings.Contains(a.body, `"seq":2`) || !strings.Contains(a.body, `"next_cursor":"2"`) {
-		t.Errorf("JSON: %s", a.body)
-	}
-	waiting := make(chan answer, 1)
-	go func() { waiting <- ask(t, "GET", s.URL+"/api/v1/events?after=3&wait=60", admin, "") }()
-	stop()
-	if got := next(all); got != "EOF" {
-		t.Errorf("a stopping server leaves streams open: %s", got)
-	}
-	if a := <-waiting; !strings.Contains(a.body, `"items":[]`) {
-		t.Errorf("a stopping server leaves questions open: %s", a.body)
 	}
 }
 

@@ -2,28 +2,12 @@ package cli
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
-
-// waiting are the flags of commands that start work.
-type waiting struct {
-	no      bool
-	yes     bool
-	timeout time.Duration
-}
-
-func (s *stdio) waitFlags(c *cobra.Command) {
-	c.Flags().BoolVar(&s.wait.no, "no-wait", false, "return at once")
-	c.Flags().BoolVar(&s.wait.yes, "wait", true, "wait for the end (the default)")
-	c.Flags().DurationVar(&s.wait.timeout, "timeout", 10*time.Minute, "how long to wait; the work goes on after it")
-}
-
-func (s *stdio) waits() bool { return !s.wait.no && s.wait.yes }
 
 // pairs reads K=V arguments.
 func pairs(list []string) (map[string]string, error) {
@@ -102,56 +86,6 @@ func createCommand(io *stdio) *cobra.Command {
 	c.Flags().BoolVar(&lite, "lite", false, "share the data of shared staging")
 	c.Flags().BoolVar(&yes, "yes", false, "add the project where it is not known yet")
 	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "say what would happen, and change nothing")
-	io.waitFlags(c)
-	return c
-}
-
-func deployCommand(io *stdio) *cobra.Command {
-	var r wire.Deploy
-	var ifExists bool
-	var into string
-	var images []string
-	c := &cobra.Command{
-		Use:     "deploy [BRANCH]",
-		Short:   "Deploy the newest or given revision into an environment that exists",
-		Example: "  offshoot deploy\n  offshoot deploy feature/x --commit 1a2b3c4\n  offshoot deploy feature/x --into staging",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(images) > 0 {
-				return staging.NotBuilt("--image")
-			}
-			if into != "" && into != "staging" {
-				return staging.Errorf(staging.CodeUsage, "--into staging", "a branch can be put on shared staging only, not on %q", into)
-			}
-			ctx := c.Context()
-			client := io.client()
-			branch, err := branchOf(ctx, args)
-			if err != nil {
-				return err
-			}
-			name := branch
-			if into != "" {
-				name, r.Branch = into, branch
-			}
-			v, err := io.target(ctx, client, branch, into, ifExists || r.Commit != "")
-			if staging.CodeOf(err) == staging.CodeNotFound {
-				return io.nothingToDeployTo(ctx, client, name, ifExists)
-			}
-			if err == nil {
-				v, err = client.Act(ctx, v.ID, "deploy", r)
-			}
-			if err != nil {
-				return unpushed(ctx, client, v.Project, branch, err)
-			}
-			io.noteUnpushed(ctx, v, r.Commit)
-			return io.deployed(ctx, client, v)
-		},
-	}
-	c.Flags().StringVar(&r.Commit, "commit", "", "this revision instead of the branch's newest")
-	c.Flags().BoolVar(&r.Force, "force", false, "repeat what serves already")
-	c.Flags().BoolVar(&ifExists, "if-exists", false, "do nothing where there is no environment")
-	c.Flags().StringVar(&into, "into", "", "staging: put the branch on shared staging until its own branch is pushed")
-	c.Flags().StringArrayVar(&images, "image", nil, "an image SERVICE=REF")
 	io.waitFlags(c)
 	return c
 }

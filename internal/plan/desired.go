@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"offshoot/internal/staging"
 )
@@ -34,9 +33,6 @@ func DataSet(dep *staging.Deployment) int { return dep.Options.DataResets }
 func CloneName(dep *staging.Deployment, name string) string {
 	return Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, DataSet(dep)))
 }
-
-// KeepAside is how long data that was replaced is kept, for undo.
-const KeepAside = 24 * time.Hour
 
 func scope(env string) item {
 	return item{name: Name(env, staging.ResourceScope, "0"), kind: staging.ResourceScope}
@@ -224,4 +220,15 @@ func startOrder(stack *staging.Stack) []staging.Service {
 	sorted := slices.Clone(stack.Services)
 	slices.SortStableFunc(sorted, func(a, b staging.Service) int { return cmp.Compare(depth[a.Name], depth[b.Name]) })
 	return sorted
+}
+
+// sameData is whether a row is a server on the same directory.
+func sameData(name string, dep *staging.Deployment, d staging.Datastore) bool {
+	prefix := Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("data.%s.%d.", d.Name, DataSet(dep)))
+	return strings.HasPrefix(name, prefix)
+}
+
+// Serves is whether one of these ledger names is a server of that datastore.
+func Serves(names []string, dep *staging.Deployment, d staging.Datastore) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return sameData(name, dep, d) })
 }

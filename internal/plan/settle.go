@@ -1,9 +1,7 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -217,64 +215,4 @@ func (b *builder) answers(dep *staging.Deployment) bool {
 	return !slices.ContainsFunc(dep.Stack.Services, func(s staging.Service) bool {
 		return len(s.Ports) > 0 && slices.ContainsFunc(instances(dep, s), func(it item) bool { return !b.there(it.name) || !b.in.Ready[it.name] })
 	})
-}
-
-// setAside keeps data that dep no longer has: all of it after a reset, else
-// what its stack has ceased to declare.
-func (b *builder) setAside(dep, old *staging.Deployment, after []string) []string {
-	mine := b.keep(dep, true)
-	var moved []item
-	for _, it := range clones(old) {
-		if _, ok := b.rows[it.name]; ok && !mine[it.name] {
-			moved = append(moved, it)
-		}
-	}
-	switch {
-	case len(moved) == 0:
-		return after
-	case DataSet(old) != DataSet(dep):
-		after = b.stopServers(old, "its data is set aside", after)
-	case b.in.Bundles:
-		return after // the bundle holds the rest, which serves
-	}
-	var ids []string
-	for _, it := range moved {
-		before := after
-		if d, ok := old.Stack.Datastore(it.service); ok && !b.in.Bundles {
-			before = append(slices.Clone(after), b.drop(server(old, d).name, "its data is set aside", after)...)
-		}
-		ids = append(ids, b.add(Op{Action: SetAside, Kind: staging.ResourceClone, Resource: it.name, Service: it.service,
-			Deployment: dep.ID, Cause: "replaced data is kept for a day"}, before)...)
-	}
-	return append(ids, after...)
-}
-
-// keepsAside is whether a row is data set aside that is not due yet.
-func (b *builder) keepsAside(r staging.Resource) bool {
-	return r.Kind == staging.ResourceAside && b.in.Now.Sub(r.CreatedAt) < KeepAside
-}
-
-// sameData is whether a row is a server on the same directory.
-func sameData(name string, dep *staging.Deployment, d staging.Datastore) bool {
-	prefix := Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("data.%s.%d.", d.Name, DataSet(dep)))
-	return strings.HasPrefix(name, prefix)
-}
-
-// Serves is whether one of these ledger names is a server of that datastore.
-func Serves(names []string, dep *staging.Deployment, d staging.Datastore) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return sameData(name, dep, d) })
-}
-
-// destroy lets everything go, the way in and what is still being made first;
-// only when no row is left are the inventories asked. It needs nothing but the
-// ledger and the stored stack.
-func (b *builder) destroy() {
-	b.plan.Phase = staging.PhaseDestroying
-	cause := b.in.Environment.DeleteCause
-	unfinished := b.dropAll(func(r staging.Resource) bool {
-		return r.Kind == staging.ResourceRoute || r.Kind == staging.ResourceBuild || r.Kind == staging.ResourceTask && !strings.Contains(r.Name, ".hook-")
-	}, cause)
-	said := b.farewell(unfinished)
-	gone := b.dropAll(func(staging.Resource) bool { return true }, cause, said)
-	b.add(Op{Action: Vanish, Cause: b.in.Environment.DeleteCause}, gone)
 }

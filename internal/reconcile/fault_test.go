@@ -2,6 +2,8 @@ package reconcile_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,19 +52,6 @@ func ways(t *testing.T, s scenario, effects ...fault.Effect) []one {
 		}
 	}
 	return all
-}
-
-// consistent holds that what serves is one revision with the data that it
-// knows, whichever it is.
-func (w *world) consistent() {
-	w.Helper()
-	e := w.env()
-	if e.Phase == staging.PhaseDestroyed || e.Deployed.Revision == "" {
-		return
-	}
-	if got := w.content(); got != e.Deployed.Revision[3:] {
-		w.Errorf("%s serves, and the data is %q", e.Deployed.Revision, got)
-	}
 }
 
 // TestOneCallGoesWrong lets each call to a driver fail once, before and after
@@ -193,3 +182,10 @@ func (w *world) blindFor(before []string, starts map[string]int) {
 		}
 	}
 }
+
+// faults are where calls of the world's fakes can be made to go wrong.
+func (w *world) faults() map[string]*fault.Points {
+	return map[string]*fault.Points{"platform": &w.platform.Points, "postgres": &w.data["postgres"].Points, "volume": &w.data["volume"].Points}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

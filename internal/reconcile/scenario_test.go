@@ -61,22 +61,6 @@ func scenarios() []scenario {
 	}
 }
 
-// serves holds which revision serves, "" for none, and the phase.
-func (w *world) serves(sha string, phase staging.Phase) {
-	w.Helper()
-	if e := w.env(); e.Deployed.Revision != sha || e.Phase != phase {
-		w.Errorf("%q serves, and it is %s (%s); want %q and %s; the deployment: %+v", e.Deployed.Revision, e.Phase, e.Reason, sha, phase, w.deployment(e.Current))
-	}
-}
-
-// holds holds what the data is.
-func (w *world) holds(text string) {
-	w.Helper()
-	if got := w.content(); got != text {
-		w.Errorf("the data is %q, want %q", got, text)
-	}
-}
-
 func TestNothingGoesWrong(t *testing.T) {
 	for _, grain := range []platform.Grain{platform.GrainWorkload, platform.GrainBundle} {
 		for _, s := range scenarios() {

@@ -58,3 +58,15 @@ func newStore(t *testing.T, dir string) *store.Store {
 	}
 	return s
 }
+
+// memoryDir is a folder in memory where there is one: these tests are about
+// order, not about disks.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "reconcile-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

@@ -11,15 +11,15 @@ import (
 	"offshoot/internal/wire"
 )
 
-// memory lets reconcile write without knowing the store's own transaction.
-type memory struct{ *store.Store }
+// ledger is the store as reconcile sees it.
+type ledger struct{ *store.Store }
 
-func (m memory) Read(ctx context.Context, do func(reconcile.Reader) error) error {
-	return m.Store.Read(ctx, func(r store.Readers) error { return do(r) })
+func (l ledger) Read(ctx context.Context, do func(reconcile.Reader) error) error {
+	return l.Store.Read(ctx, func(r store.Readers) error { return do(r) })
 }
 
-func (m memory) Write(ctx context.Context, do func(reconcile.Writer) error) error {
-	return m.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
+func (l ledger) Write(ctx context.Context, do func(reconcile.Writer) error) error {
+	return l.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
 }
 
 // feed gives the API its own words for what control is asked.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -143,5 +144,15 @@ func TestLogsOfWhatIsGoneAreKept(t *testing.T) {
 	}
 	if all, err := h.List(h.ctx, "env_a"); err != nil || len(all) != 1 || all[0].Kind != staging.ResourceScope {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestManyLinesArriveWhole(t *testing.T) {
+	h := newHost(t)
+	const lines = 200_000
+	r := task("flood", fmt.Sprintf("seq 1 %d", lines))
+	if _, out := h.run(r); strings.Count(out, "\n") != lines {
+		ls, _ := exec.Command("find", h.dir, "-path", "*log*", "-ls").Output()
+		t.Errorf("%d of %d lines\n%s", strings.Count(out, "\n"), lines, ls)
 	}
 }

@@ -3,13 +3,9 @@
 package process
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,12 +21,6 @@ const (
 	// (subuid ranges begin at 100000 and grow by 65536).
 	firstUID = 1_900_000_000
 	maxUsers = 100_000
-	// Ports are below the kernel's usual ephemeral range, so that no outgoing
-	// connection takes one.
-	firstPort, lastPort = 20000, 32000
-
-	// partial ends the name of what is being made or removed.
-	partial = ".partial"
 )
 
 // users are the two ids of an environment: services and data servers cannot
@@ -38,10 +28,6 @@ const (
 type users struct {
 	Service int `json:"service"`
 	Data    int `json:"data"`
-}
-
-type endpoint struct {
-	Port int `json:"port"`
 }
 
 // The folders that an environment's instances share.
@@ -57,46 +43,6 @@ func (d *Driver) home(owner string) string { return filepath.Join(d.dir, owner) 
 // file is where a resource lies: DIR/OWNER/KIND/REST.
 func (d *Driver) file(ref platform.Ref) string {
 	return filepath.Join(d.dir, filepath.FromSlash(ref.Name))
-}
-
-// writeFile outlives a power cut, whole or not at all.
-func writeFile(path string, v any) error { return write(path, v, true) }
-
-// writeBrief is for what means nothing after this boot: a power cut may leave
-// it empty, which reads as if it were not there.
-func writeBrief(path string, v any) error { return write(path, v, false) }
-
-func write(path string, v any, durable bool) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path+partial, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil && durable {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+partial, path)
-}
-
-func readFile(path string, v any) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if len(bytes.Trim(text, "\x00")) == 0 {
-		return fmt.Errorf("%s is empty: %w", path, fs.ErrNotExist)
-	}
-	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
 }
 
 func (d *Driver) scopeFile(owner string) string { return filepath.Join(d.home(owner), "scope.json") }
@@ -233,93 +179,6 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 		return err
 	}
 	return d.userClaims.free(u.Service, d.scopeFile(ref.Owner))
-}
-
-func (d *Driver) applyEndpoint(r platform.Resource) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	file := d.file(platform.Ref{Name: r.Name})
-	if _, err := os.Lstat(file); err == nil {
-		return nil
-	}
-	taken, err := d.ports()
-	if err != nil {
-		return err
-	}
-	done := false
-	err = d.portClaims.locked(func(dir string) error {
-		first := firstOf(d.dir, lastPort-firstPort)
-		for i := range lastPort - firstPort {
-			port := firstPort + (first+i)%(lastPort-firstPort)
-			if taken[port] {
-				continue
-			}
-			ok, err := d.portClaims.take(dir, port, file)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				continue // not even tried: its owner may be about to listen
-			}
-			if !free(port) {
-				if err := d.portClaims.release(dir, port, file); err != nil {
-					return err
-				}
-				continue
-			}
-			done = true
-			return writeFile(file, endpoint{port})
-		}
-		return nil
-	})
-	if err != nil || done {
-		return err
-	}
-	return staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs", "no port from %d to %d is free", firstPort, lastPort)
-}
-
-func (d *Driver) ports() (map[int]bool, error) {
-	files, err := filepath.Glob(filepath.Join(d.dir, "*", string(staging.ResourceEndpoint), "*"))
-	if err != nil {
-		return nil, err
-	}
-	taken := map[int]bool{}
-	for _, f := range files {
-		var e endpoint
-		if err := readFile(f, &e); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		taken[e.Port] = true
-	}
-	return taken, nil
-}
-
-// free is whether nobody else on this host listens there now.
-func free(port int) bool {
-	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	return l.Close() == nil
-}
-
-func (d *Driver) observeEndpoint(ref platform.Ref) (staging.Observation, error) {
-	var e endpoint
-	if err := readFile(d.file(ref), &e); err != nil {
-		return staging.Observation{}, err
-	}
-	return staging.Observation{Presence: staging.Present, Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(e.Port))}, nil
-}
-
-func (d *Driver) deleteEndpoint(ref platform.Ref) error {
-	var e endpoint
-	if err := readFile(d.file(ref), &e); err != nil {
-		return err
-	}
-	if err := os.Remove(d.file(ref)); err != nil {
-		return err
-	}
-	return d.portClaims.free(e.Port, d.file(ref))
 }
 
 // Users are the ids of an owner's services and of its data servers: -1, which

@@ -6,12 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,141 +20,6 @@ import (
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
 )
-
-func TestMain(m *testing.M) {
-	shim.Main()
-	os.Exit(m.Run())
-}
-
-// required is whether CI says that a missing component is a failure.
-func required(name string) bool {
-	return slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), name)
-}
-
-type host struct {
-	*testing.T
-	*process.Driver
-	ctx context.Context
-	dir string
-}
-
-func newHost(t *testing.T) *host {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	dir, err := os.MkdirTemp("", "host-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o711); err != nil { // environments' users pass through it
-		t.Fatal(err)
-	}
-	h := &host{T: t, ctx: ctx, dir: dir}
-	h.Driver = h.server()
-	t.Cleanup(func() {
-		all, err := h.List(ctx, "")
-		if err != nil {
-			t.Error(err)
-		}
-		for _, o := range all {
-			if o.Kind == staging.ResourceScope {
-				if err := h.Delete(ctx, platform.Ref{Kind: o.Kind, Name: o.Name, Owner: o.Owner}); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		cancel()
-	})
-	h.apply(platform.Resource{Kind: staging.ResourceScope, Name: "env_a/scope/0"})
-	return h
-}
-
-func (h *host) server() *process.Driver {
-	d, err := process.New(process.Config{Dir: h.dir, Log: slog.New(slog.DiscardHandler), Shape: shape()})
-	if err != nil {
-		h.Fatal(err)
-	}
-	return d
-}
-
-func (h *host) apply(r platform.Resource) staging.Observation {
-	h.Helper()
-	r.Owner, _, _ = strings.Cut(r.Name, "/")
-	o, err := h.Apply(h.ctx, r)
-	if err != nil {
-		h.Fatal(err)
-	}
-	return o
-}
-
-func task(name, command string) platform.Resource {
-	return platform.Resource{Kind: staging.ResourceTask, Name: "env_a/task/" + name, SpecHash: command,
-		Workload: &staging.WorkloadSpec{Service: name, Env: map[string]string{mark: "1"}, Command: staging.Command{Shell: command}, StopGrace: 100 * time.Millisecond}}
-}
-
-func workload(name, command string) platform.Resource {
-	r := task(name, command)
-	r.Kind, r.Name = staging.ResourceWorkload, "env_a/workload/"+name
-	r.Workload.Restart = true
-	return r
-}
-
-func ref(r platform.Resource) platform.Ref {
-	return platform.Ref{Kind: r.Kind, Name: r.Name, Owner: "env_a"}
-}
-
-// until waits by events until the observation is as wanted.
-func (h *host) until(r platform.Resource, wanted func(staging.Observation) bool) staging.Observation {
-	h.Helper()
-	o, err := h.Observe(h.ctx, ref(r))
-	for err == nil && !wanted(o) {
-		if h.ctx.Err() != nil {
-			h.Fatalf("%s stays %+v", r.Name, o)
-		}
-		o, err = h.Wait(h.ctx, ref(r), o)
-	}
-	if err != nil {
-		h.Fatal(err)
-	}
-	return o
-}
-
-func exited(o staging.Observation) bool { return o.Run == staging.RunExited }
-
-func (h *host) logs(r platform.Resource) string {
-	h.Helper()
-	var b strings.Builder
-	err := h.Logs(h.ctx, platform.LogQuery{Owner: "env_a", Names: []string{r.Name}, Tail: -1}, func(l platform.LogLine) error {
-		if l.Stream != "offshoot" {
-			fmt.Fprintln(&b, string(l.Text))
-		}
-		return nil
-	})
-	if err != nil {
-		h.Fatal(err)
-	}
-	return b.String()
-}
-
-// says blocks until r has written that line.
-func (h *host) says(r platform.Resource, line string) {
-	h.Helper()
-	heard := errors.New("heard")
-	err := h.Logs(h.ctx, platform.LogQuery{Owner: "env_a", Names: []string{r.Name}, Tail: -1, Follow: true}, func(l platform.LogLine) error {
-		if string(l.Text) == line {
-			return heard
-		}
-		return nil
-	})
-	if !errors.Is(err, heard) {
-		h.Fatalf("waiting for %q: %v", line, err)
-	}
-}
-
-func (h *host) run(r platform.Resource) (staging.Observation, string) {
-	h.Helper()
-	h.apply(r)
-	return h.until(r, exited), h.logs(r)
-}
 
 func TestATaskRunsOnce(t *testing.T) {
 	h := newHost(t)
@@ -184,42 +46,6 @@ func TestATaskRunsOnce(t *testing.T) {
 	}
 	if _, err := h.Apply(h.ctx, platform.Resource{Kind: r.Kind, Name: r.Name, Owner: "env_a", SpecHash: "other", Workload: r.Workload}); err == nil {
 		t.Error("another specification under the same name was taken")
-	}
-}
-
-func TestTheViewIsClosed(t *testing.T) {
-	h := newHost(t)
-	if shape() == process.ShapePlain {
-		t.Skip("the shape plain has no view")
-	}
-	artifact := folder(t)
-	if err := os.WriteFile(filepath.Join(artifact, "code"), []byte("original"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	r := task("look", `id -un; echo changed > code; ls / | tr '\n' ' '; echo; ls -A /root 2>/dev/null; ls `+h.dir+` 2>&1; touch /usr/x 2>&1; touch /x 2>&1; getent hosts db; tty; echo $HOME; grep -c . /proc/self/mountinfo >/dev/null; grep CapBnd /proc/self/status`)
-	if err := os.Chmod(filepath.Join(artifact, "code"), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	r.Workload.Artifact, r.Workload.Hosts = artifact, map[string]string{"db": "127.0.0.1"}
-	_, out := h.run(r)
-	for _, want := range []string{"app\n", "No such file", "127.0.0.1", "/home/app"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("%q is not in the output:\n%s", want, out)
-		}
-	}
-	if os.Geteuid() == 0 && !strings.Contains(out, "CapBnd:\t0000000000000000") {
-		t.Errorf("capabilities are left:\n%s", out)
-	}
-	for _, hidden := range []string{"var", "srv", "sys", ".ssh", ".bashrc"} {
-		if strings.Contains(out, " "+hidden+" ") || strings.Contains(out, "\n"+hidden) {
-			t.Errorf("%s is visible:\n%s", hidden, out)
-		}
-	}
-	if n := strings.Count(out, "Read-only file system"); n != 2 {
-		t.Errorf("%d of / and /usr are read-only:\n%s", n, out)
-	}
-	if text, _ := os.ReadFile(filepath.Join(artifact, "code")); string(text) != "original" {
-		t.Errorf("the shared artifact became %q", text)
 	}
 }
 
@@ -394,77 +220,6 @@ func TestScriptWithoutAnInterpreter(t *testing.T) {
 	}
 }
 
-func TestEndpointsAndUsersAreGivenOnce(t *testing.T) {
-	h := newHost(t)
-	h.apply(platform.Resource{Kind: staging.ResourceScope, Name: "env_b/scope/0"})
-	seen := map[string]string{}
-	names := []string{"env_a/endpoint/web", "env_a/endpoint/db", "env_b/endpoint/web"}
-	if os.Geteuid() == 0 {
-		names = append(names, "env_a/scope/0", "env_b/scope/0")
-	}
-	for _, name := range names {
-		_, rest, _ := strings.Cut(name, "/")
-		kind, _, _ := strings.Cut(rest, "/")
-		o := h.apply(platform.Resource{Kind: staging.ResourceKind(kind), Name: name})
-		key := o.Address + o.Ref
-		if other := seen[key]; other != "" || key == "" {
-			t.Errorf("%s and %s both have %q", name, other, key)
-		}
-		seen[key] = name
-		if again := h.apply(platform.Resource{Kind: staging.ResourceKind(kind), Name: name}); again.Address+again.Ref != key {
-			t.Errorf("%s changed from %q to %+v", name, key, again)
-		}
-	}
-}
-
-func TestDeletingTheScopeLeavesNothing(t *testing.T) {
-	h := newHost(t)
-	owner := "env_left" + strconv.Itoa(os.Getpid())
-	scope := platform.Resource{Kind: staging.ResourceScope, Name: owner + "/scope/0"}
-	h.apply(scope)
-	r := workload("stay", `while :; do sleep 60; done`)
-	r.Name = owner + "/workload/stay"
-	h.apply(r)
-	h.apply(platform.Resource{Kind: staging.ResourceEndpoint, Name: owner + "/endpoint/web"})
-	for _, name := range []string{owner, "env_a"} {
-		if err := h.Delete(h.ctx, platform.Ref{Kind: scope.Kind, Name: name + "/scope/0", Owner: name}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if all, err := h.List(h.ctx, ""); err != nil || len(all) != 0 {
-		t.Errorf("%+v, %v", all, err)
-	}
-	if out, err := exec.Command("find", h.dir+"/env", "-mindepth", "1").Output(); err != nil || len(out) > 0 {
-		t.Errorf("files left: %s %v", out, err)
-	}
-	if left := processesOf(t); len(left) > 0 {
-		t.Errorf("processes left: %v", left)
-	}
-	if out, _ := exec.Command("find", "/sys/fs/cgroup", "-name", owner).Output(); len(out) > 0 {
-		t.Errorf("cgroups left: %s", out)
-	}
-	claims := "/run/offshoot"
-	if os.Geteuid() != 0 {
-		claims = fmt.Sprintf("/tmp/offshoot-%d", os.Geteuid())
-	}
-	if out, _ := exec.Command("grep", "-rl", h.dir, claims).Output(); len(out) > 0 {
-		t.Errorf("claims left: %s", out)
-	}
-	if out, _ := os.ReadFile("/proc/self/mountinfo"); strings.Contains(string(out), h.dir) {
-		t.Errorf("mounts left: %s", out)
-	}
-}
-
-func TestManyLinesArriveWhole(t *testing.T) {
-	h := newHost(t)
-	const lines = 200_000
-	r := task("flood", fmt.Sprintf("seq 1 %d", lines))
-	if _, out := h.run(r); strings.Count(out, "\n") != lines {
-		ls, _ := exec.Command("find", h.dir, "-path", "*log*", "-ls").Output()
-		t.Errorf("%d of %d lines\n%s", strings.Count(out, "\n"), lines, ls)
-	}
-}
-
 func TestAnImpatientDeleteKillsNothing(t *testing.T) {
 	h := newHost(t)
 	r := workload("slow", `n=0; trap 'echo asked; n=$((n+1)); [ $n = 2 ] && exit 0' TERM; echo up; while :; do sleep 1; done`)
@@ -511,20 +266,5 @@ func TestWhatNeverBeganIsBegun(t *testing.T) {
 	h.apply(r)
 	if o := h.until(r, exited); o.Ref == first.Ref || o.ExitCode == nil || *o.ExitCode != 0 {
 		t.Errorf("%+v", o)
-	}
-}
-
-// TestAFolderThatAnEarlierVersionDidNotMake holds that what workloads share is
-// made when it is needed.
-func TestAFolderThatAnEarlierVersionDidNotMake(t *testing.T) {
-	h := newHost(t)
-	for _, name := range []string{"tmp", "home"} {
-		if err := os.Remove(filepath.Join(h.dir, "env", "env_a", name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	r := task("write", `echo x > /tmp/x && cat /tmp/x && echo y > ~/y && cat ~/y`)
-	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode != 0 || out != "x\ny\n" {
-		t.Errorf("%+v\n%s", o, out)
 	}
 }

@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"offshoot/internal/platform/process"
+)
+
+func condition(name string) (bool, error) {
+	switch name {
+	case "fetch":
+		return fetches()
+	case "root":
+		return os.Geteuid() == 0, nil
+	case "ruby":
+		_, err := exec.LookPath("bundle")
+		if err != nil && required("ruby") {
+			return false, fmt.Errorf("ruby is missing: %w", err)
+		}
+		return err == nil, nil
+	case "plain": // nothing is shown at another place than it lies
+		return os.Getenv(shapeVariable) == string(process.ShapePlain), nil
+	}
+	return false, fmt.Errorf("no condition %q is known", name)
+}
+
+// require skips where a real component is missing, and fails where CI says
+// that it must be there.
+func require(t *testing.T) {
+	missing := ""
+	switch {
+	case found("/usr/lib/postgresql/*/bin/postgres") == "":
+		missing = "postgres"
+	default:
+		if _, err := exec.LookPath("redis-server"); err != nil {
+			missing = "redis"
+		}
+	}
+	if missing == "" {
+		return
+	}
+	if required(missing) {
+		t.Fatalf("%s is missing", missing)
+	}
+	t.Skipf("%s is missing", missing)
+}
+
+func required(name string) bool {
+	return slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), name)
+}
+
+func found(pattern string) string {
+	matches, _ := filepath.Glob(pattern)
+	if len(matches) == 0 {
+		return ""
+	}
+	return matches[0]
+}

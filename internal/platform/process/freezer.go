@@ -1,0 +1,53 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// freeze is how a group is stopped: by one file, seen done in another.
+type freeze struct{ write, seen, on, off, isOn, isOff string }
+
+// freezer is that of a group, v1's or v2's.
+func freezer(group string) (freeze, bool) {
+	v1, v2 := filepath.Join(group, "freezer.state"), filepath.Join(group, "cgroup.freeze")
+	if _, err := os.Stat(v1); err == nil {
+		return freeze{v1, v1, "FROZEN", "THAWED", "FROZEN", "THAWED"}, true
+	}
+	if _, err := os.Stat(v2); err == nil {
+		return freeze{v2, filepath.Join(group, "cgroup.events"), "1", "0", "frozen 1", "frozen 0"}, true
+	}
+	return freeze{}, false
+}
+
+func (f freeze) set(ctx context.Context, frozen bool) error {
+	value, want := f.off, f.isOff
+	if frozen {
+		value, want = f.on, f.isOn
+	}
+	if err := os.WriteFile(f.write, []byte(value), 0); err != nil {
+		return err
+	}
+	pause := 100 * time.Microsecond
+	for {
+		text, err := os.ReadFile(f.seen)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(text), want) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("not %s: %w", want, ctx.Err())
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 10*time.Millisecond)
+	}
+}

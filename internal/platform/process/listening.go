@@ -1,0 +1,30 @@
+//go:build linux
+
+package process
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/shim"
+)
+
+// Listening implements platform.Lookout.
+func (d *Driver) Listening(_ context.Context, ref platform.Ref) ([]string, error) {
+	if err := d.check(ref); err != nil {
+		return nil, err
+	}
+	conn, err := shim.Dial(d.file(ref), shim.Request{Op: shim.Listening})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(hangUpWait))
+	_, reply, err := (&call{conn: conn}).next()
+	if err == nil && reply.Error != "" {
+		err = errors.New(reply.Error)
+	}
+	return reply.Listening, err
+}

@@ -1,0 +1,44 @@
+package upkeep
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"offshoot/internal/staging"
+)
+
+func TestIdleEnvironmentsSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add("env_a", nil)
+		w.add("env_degraded", func(e *staging.Environment) { e.Phase = staging.PhaseDegraded })
+		w.add("env_deploying", func(e *staging.Environment) { e.Phase = staging.PhaseDeploying })
+		w.add("env_never", nil)
+		w.stacks["env_never"] = &staging.Stack{Sleep: staging.Sleep{Never: true}}
+		w.add("env_soon", nil)
+		w.stacks["env_soon"] = &staging.Stack{Sleep: staging.Sleep{After: 10 * time.Minute}}
+		w.add("env_socket", nil)
+		w.open["env_socket"] = 1
+		w.add("env_shared", func(e *staging.Environment) { e.Kind = staging.KindShared })
+		w.add("env_woken", func(e *staging.Environment) { e.AwakeSince = time.Now().Add(20 * time.Minute) })
+		w.started(t)
+		pass(9 * time.Minute)
+		if len(w.asleep()) != 0 {
+			t.Errorf("%v sleep", w.asleep())
+		}
+		pass(2 * time.Minute)
+		if fmt.Sprint(w.asleep()) != "[env_soon]" {
+			t.Errorf("%v sleep", w.asleep())
+		}
+		pass(20 * time.Minute)
+		if fmt.Sprint(w.asleep()) != "[env_soon env_a env_degraded]" {
+			t.Errorf("%v sleep", w.asleep())
+		}
+		pass(20 * time.Minute)
+		if fmt.Sprint(w.asleep()) != "[env_soon env_a env_degraded env_woken]" {
+			t.Errorf("%v sleep", w.asleep())
+		}
+	})
+}

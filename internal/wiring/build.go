@@ -1,0 +1,192 @@
+package wiring
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"offshoot/internal/api"
+	"offshoot/internal/auth"
+	"offshoot/internal/control"
+	"offshoot/internal/datastore"
+	"offshoot/internal/datastore/postgres"
+	"offshoot/internal/datastore/redis"
+	"offshoot/internal/datastore/volume"
+	"offshoot/internal/edge"
+	"offshoot/internal/engine"
+	"offshoot/internal/filewatch"
+	"offshoot/internal/platform/process"
+	"offshoot/internal/reconcile"
+	"offshoot/internal/seal"
+	"offshoot/internal/source"
+	"offshoot/internal/staging"
+	"offshoot/internal/storage"
+	"offshoot/internal/store"
+	"offshoot/internal/telemetry"
+	"offshoot/internal/upkeep"
+	"offshoot/internal/web"
+)
+
+// server is every part of a running server.
+type server struct {
+	store   *store.Store
+	engine  *reconcile.Engine
+	edge    *edge.Edge
+	links   *edge.Links
+	runtime *engine.Runtime
+	control *control.Service
+	upkeep  *upkeep.Service
+	api     http.Handler
+	// processes is the platform.
+	processes *process.Driver
+	// files is for all repositories that are watched.
+	files filewatch.Watcher
+	// clusters makes ahead what no environment shall wait for.
+	clusters *postgres.Driver
+	site     staging.Site
+	log      *slog.Logger
+	loaded   atomic.Bool
+	metrics  *telemetry.Metrics
+	// closing ends the API's streams.
+	closing context.CancelFunc
+	token   string
+}
+
+// build makes every part and lets it know the others that it needs. Nothing
+// runs yet.
+func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, error) {
+	key, err := masterKey(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	token, err := adminToken(filepath.Join(c.Dir, "admin-token"))
+	if err != nil {
+		return nil, err
+	}
+	mirrors, err := source.New(filepath.Join(c.Dir, "mirrors"), c.Log)
+	if err != nil {
+		return nil, err
+	}
+	platform, err := process.New(process.Config{Dir: c.Dir, Log: c.Log, Shape: process.Shape(os.Getenv("OFFSHOOT_PROCESS_SHAPE"))})
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, filepath.Join(c.Dir, database), c.Log)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{store: db, processes: platform, log: c.Log, site: site(c, edgeAddress), token: token}
+	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL), Own: own(platform)})
+	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
+	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
+	if err := s.runtime.Recover(); err != nil {
+		return nil, errors.Join(fmt.Errorf("what was half fetched: %w", err), db.Close())
+	}
+	golden := filepath.Join(c.Dir, "golden")
+	s.clusters = postgres.New(postgres.Config{Golden: golden, Empty: filepath.Join(golden, "empty"), Engines: s.runtime, Key: key.Derive("postgres"),
+		Room: func() bool { return disk(c.Dir).Scarce() == "" }})
+	folders := storage.New(c.Dir)
+	s.engine = s.newEngine(c, key, mirrors, folders)
+	s.upkeep = s.newUpkeep(c)
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders,
+		Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Disk: disk(c.Dir), Key: key, Site: s.site, Version: c.Version, Log: c.Log, Now: now})
+	mirrors.Describe = s.control.Repository
+	s.metrics = s.newMetrics(c)
+	var closing context.Context
+	closing, s.closing = context.WithCancel(context.Background())
+	s.api = s.newAPI(closing, c, auth.NewKeeper(token, db, key.Derive("session"), now))
+	return s, nil
+}
+
+// newEngine makes what brings environments to what is wanted of them. Control,
+// which it asks in turn, is made after it.
+func (s *server) newEngine(c ServerConfig, key *seal.Key, mirrors *source.Mirrors, folders *storage.Folders) *reconcile.Engine {
+	return reconcile.New(reconcile.Config{Store: ledger{s.store}, Platform: s.processes, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
+		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": s.clusters},
+		Read: s.read(mirrors), Slots: c.Slots, Scarce: disk(c.Dir).Scarce, Log: c.Log, Now: now,
+		LinkURL: func(ctx context.Context, e staging.Environment, l staging.Link) string {
+			return s.control.LinkURL(ctx, e, l)
+		},
+		Variables: func(ctx context.Context, p staging.Project, e staging.Environment) ([]staging.Variable, error) {
+			return s.control.Variables(ctx, p, e)
+		},
+		Ahead: func(ctx context.Context, project, data, revision string, migrations []string) *staging.Ahead {
+			return s.control.Ahead(ctx, project, data, revision, migrations)
+		},
+		Password: func(owner, datastore string) string {
+			return hex.EncodeToString(key.Derive("data " + owner + "/" + datastore)[:16])
+		}})
+}
+
+func (s *server) newMetrics(c ServerConfig) *telemetry.Metrics {
+	return telemetry.New(telemetry.Config{Status: s.control.Status, Deployments: s.control.Deployments, LastEvent: s.store.LastEvent, Log: c.Log, Now: now,
+		Edge: func() telemetry.Edge { return telemetry.Edge(s.edge.Stats()) },
+		Events: func(ctx context.Context, after int64, patience time.Duration) ([]staging.Event, error) {
+			return s.control.Events(ctx, store.EventFilter{After: after}, patience)
+		}})
+}
+
+// newAPI makes the API with the page; their streams end with closing.
+func (s *server) newAPI(closing context.Context, c ServerConfig, keeper *auth.Keeper) http.Handler {
+	page := web.New(web.Config{Views: s.control, Keeper: keeper, Subscribe: s.store.Subscribe, Closing: closing, Version: c.Version, Now: now})
+	return api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control},
+		Sweeper: s.control, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
+		Credentials: s.control, Tokens: s.control, Metrics: s.metrics, Keeper: keeper, Page: page,
+		Ready: s.ready, Closing: closing, Version: c.Version})
+}
+
+func site(c ServerConfig, edgeAddress net.Addr) staging.Site {
+	pattern := c.PublicURL
+	if pattern == "" {
+		_, port, _ := net.SplitHostPort(edgeAddress.String())
+		pattern = "http://{host}:" + port
+	}
+	return staging.Site{Domain: c.Domain, Pattern: pattern}
+}
+
+// own is whether a connection comes from an environment's own services: they
+// run as users of their own, where the host has such.
+func own(users reconcile.Users) func(environment, remote string) bool {
+	return func(environment, remote string) bool {
+		uid, ok := userBehind(remote)
+		if !ok || uid == os.Getuid() {
+			return false
+		}
+		service, data, err := users.Users(context.Background(), environment)
+		return err == nil && (uid == service || uid == data)
+	}
+}
+
+// publicScheme is what a pattern of URLs says that people reach the edge by.
+func publicScheme(pattern string) string {
+	scheme, _, _ := strings.Cut(pattern, "://")
+	return scheme
+}
+
+func (s *server) ready() error {
+	if !s.loaded.Load() {
+		return errors.New("the table of hosts is not loaded yet")
+	}
+	return nil
+}
+
+// wake is called for each request that waits; one wake at a time an
+// environment is enough.
+func (s *server) wake(environment string) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := s.control.Wake(ctx, environment); err != nil {
+			s.log.Warn("wake", "environment", environment, "error", err)
+		}
+	}()
+}

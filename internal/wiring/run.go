@@ -1,0 +1,76 @@
+package wiring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// stopLimit is how long a stopping server finishes what is under way.
+const stopLimit = 30 * time.Second
+
+func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListener net.Listener) error {
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	servers := []*http.Server{
+		{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
+		{Handler: s.edge, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, Protocols: protocols, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
+	}
+	servers[1].RegisterOnShutdown(s.edge.Stop)
+	failed := make(chan error, len(servers))
+	var all sync.WaitGroup
+	for i, l := range []net.Listener{apiListener, edgeListener} {
+		all.Go(func() {
+			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	working, stopWork := context.WithCancel(ctx)
+	defer stopWork()
+	if err := s.upkeep.Start(ctx); err != nil {
+		return err
+	}
+	all.Go(func() {
+		if err := s.clusters.Warm(working); err != nil && working.Err() == nil {
+			s.log.Warn("empty clusters", "error", err)
+		}
+	})
+	all.Go(func() { s.clusters.Keep(working) })
+	all.Go(func() { s.watchAll(working) })
+	all.Go(func() { s.watchWorkloads(working) })
+	all.Go(func() { s.metrics.Follow(working) })
+	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
+	if c.Ready != nil {
+		c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)
+	}
+	if err == nil {
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	stopWork()
+	s.closing()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	for _, server := range servers {
+		if server.Shutdown(stop) != nil {
+			_ = server.Close()
+		}
+	}
+	s.upkeep.Stop()
+	s.engine.Stop()
+	s.links.Stop()
+	all.Wait()
+	return err
+}
