@@ -53,12 +53,15 @@ type Config struct {
 	Space    Space
 	Upkeep   Upkeep
 	Breaker  upkeep.Breaker
-	Disk     upkeep.Disk
-	Key      *seal.Key
-	Site     staging.Site
-	Version  string
-	Log      *slog.Logger
-	Now      func() time.Time
+	// Active is when an environment was last used and it is not written down
+	// yet, zero for not since.
+	Active  func(environment string) time.Time
+	Disk    upkeep.Disk
+	Key     *seal.Key
+	Site    staging.Site
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // Service implements what the API needs. It is safe for concurrent use.

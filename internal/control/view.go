@@ -24,6 +24,9 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	if at := s.Active(env.ID); at.After(env.LastActivityAt) && env.DestroyedAt.IsZero() {
+		env.LastActivityAt = at
+	}
 	v := wire.Environment{ID: env.ID, Project: env.Project, Branch: env.Branch, Ref: env.Ref, Slug: env.Slug, Kind: string(env.Kind), Phase: string(env.Phase),
 		Reason: env.Reason, Awake: env.Awake, URL: s.Site.PrimaryURL(p, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
 		Generation: env.Generation, Pinned: env.Pinned, Size: env.Desired.Size, Platform: env.Platform, CreatedAt: env.CreatedAt, CreatedBy: env.CreatedBy,

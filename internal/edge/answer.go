@@ -18,7 +18,7 @@ var pageText string
 // a page to whoever looks for one.
 type answer struct {
 	status      int
-	code        string
+	code        staging.Code
 	title       string
 	detail      string
 	hint        string
@@ -30,13 +30,13 @@ type answer struct {
 }
 
 func unknown(w http.ResponseWriter, r *http.Request) {
-	answer{status: http.StatusNotFound, code: "not_found", title: "No environment answers here", detail: "no environment answers here",
+	answer{status: http.StatusNotFound, code: staging.CodeNotFound, title: "No environment answers here", detail: "no environment answers here",
 		hint: "look at `offshoot ls` for the host names"}.write(w, r)
 }
 
 // nothing answers for an environment that serves nothing yet, or no more.
 func nothing(gen *generation) answer {
-	a := answer{status: http.StatusServiceUnavailable, code: "unavailable", phase: gen.Phase, environment: gen.Environment, failure: gen.Failure,
+	a := answer{status: http.StatusServiceUnavailable, code: codeOf(gen.Failure), phase: gen.Phase, environment: gen.Environment, failure: gen.Failure,
 		title: "Nothing serves here yet", detail: "nothing serves here: the environment is " + string(gen.Phase), hint: "offshoot show " + gen.Environment + " tells more"}
 	switch gen.Phase {
 	case staging.PhaseQueued:
@@ -53,24 +53,33 @@ func nothing(gen *generation) answer {
 	return a
 }
 
+// codeOf is what programs are told of an environment that serves nothing: its
+// failure's class, or that nothing can be reached.
+func codeOf(f *staging.Failure) staging.Code {
+	if f != nil && f.Class != "" {
+		return staging.Code(f.Class)
+	}
+	return staging.CodeUnreachable
+}
+
 // asleep answers for an environment that does not wake.
 func asleep(environment string, f *staging.Failure) answer {
-	return answer{status: http.StatusServiceUnavailable, code: "unavailable", phase: staging.PhaseWaking, environment: environment, failure: f, retry: 10,
+	return answer{status: http.StatusServiceUnavailable, code: codeOf(f), phase: staging.PhaseWaking, environment: environment, failure: f, retry: 10,
 		title: "It does not wake up", detail: "the environment does not wake: " + f.Message, hint: f.Hint}
 }
 
 func waking(environment string) answer {
-	return answer{status: http.StatusServiceUnavailable, code: "timeout", phase: staging.PhaseWaking, environment: environment, retry: 2,
+	return answer{status: http.StatusServiceUnavailable, code: staging.CodeTimeout, phase: staging.PhaseWaking, environment: environment, retry: 2,
 		title: "Waking up", detail: "the environment is still waking", hint: "try again"}
 }
 
 func crowded(environment string) answer {
-	return answer{status: http.StatusTooManyRequests, code: "limit", phase: staging.PhaseAsleep, environment: environment, retry: 30,
+	return answer{status: http.StatusTooManyRequests, code: staging.CodeLimit, phase: staging.PhaseAsleep, environment: environment, retry: 30,
 		title: "Too many are waking", detail: "too many environments were woken from this address", hint: "try again in a while"}
 }
 
 func restarting(environment string) answer {
-	return answer{status: http.StatusServiceUnavailable, code: "unavailable", phase: staging.PhaseWaking, environment: environment, retry: 2,
+	return answer{status: http.StatusServiceUnavailable, code: staging.CodeUnreachable, phase: staging.PhaseWaking, environment: environment, retry: 2,
 		title: "The server restarts", detail: "the server is being restarted", hint: "try again"}
 }
 

@@ -203,6 +203,17 @@ func (e *Edge) Activity() map[string]time.Time {
 	return seen
 }
 
+// Active is when a person or test last used an environment since Activity was
+// last called, zero for not since.
+func (e *Edge) Active(environment string) time.Time {
+	if g := e.gate(environment); g != nil {
+		if at := g.active.Load(); at != 0 {
+			return time.UnixMicro(at).UTC()
+		}
+	}
+	return time.Time{}
+}
+
 // InFlight is the number of requests and sockets open now.
 func (e *Edge) InFlight(environment string) int {
 	if g := e.gate(environment); g != nil {

@@ -158,12 +158,12 @@ func (l *Links) elsewhere(w http.ResponseWriter, r *http.Request, address string
 		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(to) },
 		FlushInterval: -1,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			answer{status: http.StatusBadGateway, code: "unavailable", title: "No answer", detail: "the link's URL does not answer", hint: "is " + to.Host + " up?"}.write(w, r)
+			answer{status: http.StatusBadGateway, code: staging.CodeUnreachable, title: "No answer", detail: "the link's URL does not answer", hint: "is " + to.Host + " up?"}.write(w, r)
 		},
 	}).ServeHTTP(w, r)
 }
 
 func nowhere(reason string) answer {
-	return answer{status: http.StatusServiceUnavailable, code: string(staging.CodeNotFound), title: "A link that leads nowhere", detail: reason,
+	return answer{status: http.StatusServiceUnavailable, code: staging.CodeNotFound, title: "A link that leads nowhere", detail: reason,
 		hint: "offshoot link ENV NAME=ENV points it somewhere"}
 }

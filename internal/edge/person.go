@@ -6,26 +6,25 @@ import (
 )
 
 // machines are parts of what crawlers, link unfurlers, health checks and uptime
-// monitors call themselves, in lower case: they keep nothing alive. Browsers
-// driven by tests are not among them.
+// monitors call themselves, in lower case and with spaces for - and _: they keep
+// nothing alive. Browsers and programs driven by tests are not among them.
 var machines = []string{
-	"bot", "crawl", "spider", "slurp", "scrapy", "archive.org", "mediapartners", "feedfetcher", "google-read-aloud", // crawlers
-	"facebookexternalhit", "facebookcatalog", "unfurl", "slack-imgproxy", "whatsapp", "telegram", "skypeuripreview", "iframely", "embedly", "vkshare",
-	"pinterest", "bitlybot", "quora link preview", "link preview", "microsoft-teams", "mattermost", "zulip", "matrix", "synapse", "mastodon", // unfurlers
+	"bot", "crawl", "spider", "slurp", "scrapy", "archive.org", "ia archiver", "mediapartners", "feedfetcher", "google read aloud", "google inspectiontool",
+	"google safety", "linkcheck", "link check", // crawlers
+	"facebookexternalhit", "facebookcatalog", "unfurl", "slack imgproxy", "whatsapp", "telegrambot", "skypeuripreview", "iframely", "embedly", "vkshare",
+	"pinterest/0", "link preview", "notion", "trello", "ms office", "microsoft office", "microsoft teams", "mattermost", "zulip", "matrix", "synapse", "mastodon", // unfurlers
+	"github camo", "github hookshot", "gitlab/", // what forges fetch
 	"uptime", "pingdom", "statuscake", "site24x7", "datadog", "newrelicpinger", "updown.io", "hetrixtools", "nodeping", "freshping", "checkly",
-	"betterstack", "monitoring", "monitis", "gatus", "zabbix", "nagios", "icinga", "check_http", "blackbox", "prometheus", "grafana", "sentry/", // monitors
-	"kube-probe", "elb-healthchecker", "googlehc", "googlestackdriver", "consul health", "envoy/hc", "health check", "healthcheck", "haproxy", "traefik", // health checks
+	"betterstack", "monitoring", "monitis", "gatus", "zabbix", "nagios", "icinga", "check http", "blackbox", "prometheus", "sentry/", // monitors
+	"kube probe", "elb healthchecker", "googlehc", "googlestackdriver", "envoy/hc", "health check", "healthcheck", "traffic manager", "haproxy", "traefik", // health checks
 }
 
-// phones whose name happens to look like a machine's.
-var people = []string{"cubot"}
+// spelled makes one spelling of what machines call themselves.
+var spelled = strings.NewReplacer("-", " ", "_", " ", "cubot", "") // a phone whose name happens to look like a machine's
 
 // person is whether a request counts as activity.
 func person(r *http.Request) bool {
-	agent := strings.ToLower(r.UserAgent())
-	for _, p := range people {
-		agent = strings.ReplaceAll(agent, p, "")
-	}
+	agent := spelled.Replace(strings.ToLower(r.UserAgent()))
 	for _, m := range machines {
 		if strings.Contains(agent, m) {
 			return false

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"offshoot/internal/staging"
 )
 
 const (
@@ -143,7 +145,7 @@ func broken(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	service := flightOf(r).target.service
-	a := answer{status: http.StatusBadGateway, code: "unavailable", title: "The service does not answer",
+	a := answer{status: http.StatusBadGateway, code: staging.CodeUnreachable, title: "The service does not answer",
 		detail: "the service " + service + " does not answer", hint: "its last words: offshoot logs ENV " + service, environment: flightOf(r).gate.environment}
 	if !undialled(err) {
 		a.detail = "the service " + service + " broke off before it had answered"

@@ -51,6 +51,10 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Edge) serve(w http.ResponseWriter, r *http.Request, g *gate, gen *generation, host string) {
 	defer g.leave(gen)
 	t := gen.targets[host]
+	counted := e.counts(g, r)
+	if counted {
+		g.touch()
+	}
 	switch {
 	case t == nil:
 		unknown(w, r)
@@ -59,14 +63,10 @@ func (e *Edge) serve(w http.ResponseWriter, r *http.Request, g *gate, gen *gener
 		nothing(gen).write(w, r)
 		return
 	case r.Method == http.MethodConnect:
-		answer{status: http.StatusMethodNotAllowed, code: "refused", title: "No tunnels here", detail: "the edge opens no tunnels", hint: "offshoot tunnel ENV DATASTORE"}.write(w, r)
+		answer{status: http.StatusMethodNotAllowed, code: staging.CodeRefused, title: "No tunnels here", detail: "the edge opens no tunnels", hint: "offshoot tunnel ENV DATASTORE"}.write(w, r)
 		return
 	}
-	f := &flight{gate: g, generation: gen, target: t, counted: e.counts(g, r)}
-	if f.counted {
-		g.touch()
-	}
-	e.proxy.serve(w, r, f)
+	e.proxy.serve(w, r, &flight{gate: g, generation: gen, target: t, counted: counted})
 }
 
 // counts is whether a request is activity. Who is behind it is only looked for

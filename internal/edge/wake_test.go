@@ -208,6 +208,15 @@ func TestACrawlerIsNobody(t *testing.T) {
 		{"kube-probe/1.31", "", false},
 		{"ELB-HealthChecker/2.0", "", false},
 		{"Blackbox Exporter/0.25.0", "", false},
+		{"Amazon-Route53-Health-Check-Service (ref 1; report http://amzn.to/1)", "", false},
+		{"Mozilla/4.0 (compatible; ms-office; MSOffice 16)", "", false},
+		{"Microsoft Office Existence Discovery", "", false},
+		{"github-camo (876de43e)", "", false},
+		{"ia_archiver", "", false},
+		{"Mozilla/5.0 (compatible; Google-InspectionTool/1.0;)", "", false},
+		{"Mozilla/5.0 (Linux; Android 14) Chrome/131.0 Mobile Safari/537.36 Telegram-Android/11.1", "", true},
+		{"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) [Pinterest/iOS]", "", true},
+		{"Grafana k6/1.0.0", "", true},
 		{"GoogleStackdriverMonitoring-UptimeChecks(https://cloud.google.com/monitoring)", "", false},
 	} {
 		e := made(t, nil)
@@ -218,6 +227,9 @@ func TestACrawlerIsNobody(t *testing.T) {
 		}
 		if code, _ := get(t, e, host, header...); code != 200 {
 			t.Errorf("%s: %d", x.agent, code)
+		}
+		if counted := !e.Active("env_a").IsZero(); counted != x.counts {
+			t.Errorf("%q %s is seen: %t", x.agent, x.purpose, counted)
 		}
 		if _, counted := e.Activity()["env_a"]; counted != x.counts {
 			t.Errorf("%q %s counts: %t", x.agent, x.purpose, counted)

@@ -98,7 +98,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s.engine = s.newEngine(c, key, mirrors, folders)
 	s.upkeep = s.newUpkeep(c)
 	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders,
-		Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Disk: disk(c.Dir), Key: key, Site: s.site, Version: c.Version, Log: c.Log, Now: now})
+		Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Active: s.edge.Active, Disk: disk(c.Dir), Key: key, Site: s.site, Version: c.Version, Log: c.Log, Now: now})
 	mirrors.Describe = s.control.Repository
 	s.metrics = s.newMetrics(c)
 	var closing context.Context
