@@ -49,7 +49,8 @@ func (s *Service) idle(ctx context.Context) (time.Time, error) {
 	return next, errors.Join(append(failed, s.Work.Look(ctx, awake))...)
 }
 
-// idleAt is when an environment has been idle for its time, zero for never.
+// idleAt is when an environment has been idle for its time, zero for never. Time
+// that the server was down does not count: nobody could have used it.
 func (s *Service) idleAt(ctx context.Context, p staging.Project, e staging.Environment) (time.Time, error) {
 	stack, err := s.Store.Stack(ctx, e)
 	if err != nil {
@@ -59,5 +60,7 @@ func (s *Service) idleAt(ctx context.Context, p staging.Project, e staging.Envir
 	if after == 0 {
 		return time.Time{}, nil
 	}
-	return idleSince(e).Add(after), nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.down.after(idleSince(e), after), nil
 }

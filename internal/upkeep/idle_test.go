@@ -9,6 +9,26 @@ import (
 	"offshoot/internal/staging"
 )
 
+func TestTimeThatTheServerWasDownIsNotIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.add("env_a", nil)
+		s := w.started(t)
+		pass(20 * time.Minute)
+		s.Stop()
+		pass(5 * time.Hour)
+		w.started(t)
+		pass(9 * time.Minute)
+		if len(w.asleep()) != 0 {
+			t.Error("it sleeps as soon as the server is back")
+		}
+		pass(2 * time.Minute)
+		if len(w.asleep()) != 1 {
+			t.Error("it does not sleep")
+		}
+	})
+}
+
 func TestIdleEnvironmentsSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
