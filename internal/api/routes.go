@@ -111,6 +111,6 @@ func actions(api huma.API, c Config) {
 		Identified
 		Body wire.Extend
 	}) (*struct{ Body wire.Environment }, error) {
-		return reply(c.Environments.Act(ctx, actor(ctx), in.ID, "extend", in.Body.Seconds))
+		return reply(c.Environments.Act(ctx, actor(ctx), in.ID, "extend", in.Body.DurationSeconds))
 	})
 }

@@ -60,7 +60,7 @@ func actCommands(io *stdio) []*cobra.Command {
 			client := io.client()
 			v, err := io.environment(c.Context(), client, args[0])
 			if err == nil {
-				v, err = client.Act(c.Context(), v.ID, "extend", wire.Extend{Seconds: int64(d.Seconds())})
+				v, err = client.Act(c.Context(), v.ID, "extend", wire.Extend{DurationSeconds: int64(d.Seconds())})
 			}
 			if err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"offshoot/internal/staging"
@@ -18,6 +19,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err != nil {
 		return wire.Environment{}, noProject(err)
 	}
+	r.Branch = strings.TrimPrefix(r.Branch, branchPrefix)
 	if err := checkCreate(p, r); err != nil {
 		return wire.Environment{}, err
 	}

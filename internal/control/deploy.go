@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
@@ -74,6 +75,7 @@ func (s *Service) Deploy(ctx context.Context, actor, id string, r wire.Deploy) (
 		return wire.Environment{}, err
 	}
 	branch := env.Branch
+	r.Branch = strings.TrimPrefix(r.Branch, branchPrefix)
 	if r.Branch != "" && r.Branch != branch {
 		if env.Kind != staging.KindShared {
 			return wire.Environment{}, staging.Refused("only shared staging takes another branch", "%s is not the shared environment", env.Slug)

@@ -38,7 +38,7 @@ func (s *Service) AddProject(ctx context.Context, actor string, r wire.AddProjec
 	if _, err := s.Store.Project(ctx, r.Name); err == nil {
 		return wire.Project{}, exists(r.Name)
 	}
-	p := staging.Project{Name: r.Name, Repo: r.Repo, DefaultBranch: r.DefaultBranch, StagingBranch: r.StagingBranch, Domain: r.Domain,
+	p := staging.Project{Name: r.Name, Repo: r.Repo, DefaultBranch: strings.TrimPrefix(r.DefaultBranch, branchPrefix), StagingBranch: strings.TrimPrefix(r.StagingBranch, branchPrefix), Domain: r.Domain,
 		ComposeFile: r.ComposeFile, Platform: r.Platform, Watch: !r.NoWatch, AutoCreate: cmp.Or(r.AutoCreate, "none"), CreatedAt: s.Now(), FetchedAt: s.Now()}
 	if err := s.fetch(ctx, p); source.WantsCredential(err) {
 		p.FetchedAt = time.Time{} // it can be set only once the project exists

@@ -45,7 +45,7 @@ func (m *Mirrors) Head(ctx context.Context, project, branch string) (string, err
 	if err != nil {
 		return "", err
 	}
-	if sha, ok := heads[strings.TrimPrefix(branch, "refs/heads/")]; ok {
+	if sha, ok := heads[branch]; ok {
 		return sha, nil
 	}
 	if len(heads) == 0 {

@@ -167,7 +167,7 @@ type Deploy struct {
 
 // Extend asks for more time.
 type Extend struct {
-	Seconds int64 `json:"seconds"`
+	DurationSeconds int64 `json:"duration_s"`
 }
 
 // Variables asks to set and unset variables.
