@@ -98,6 +98,11 @@ func (c *Client) Run(ctx context.Context, id string, r wire.Run) (v wire.RunResu
 	return v, c.call(ctx, http.MethodPost, "/environments/"+url.PathEscape(id)+"/exec", nil, r, &v)
 }
 
+// RunJob runs a cron job to its end.
+func (c *Client) RunJob(ctx context.Context, id, job string) (v wire.RunResult, err error) {
+	return v, c.call(ctx, http.MethodPost, "/environments/"+url.PathEscape(id)+"/cron", nil, wire.RunJob{Job: job}, &v)
+}
+
 func send(ctx context.Context, conn *websocket.Conn, stdin io.Reader) {
 	buffer := make([]byte, 32<<10)
 	for {

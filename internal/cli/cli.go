@@ -17,8 +17,8 @@ import (
 
 // Program is what the commands cannot do themselves.
 type Program struct {
-	// Serve runs a server until ctx ends.
-	Serve func(ctx context.Context, o ServerOptions, stdout io.Writer) error
+	// Serve runs a server until ctx ends; ready is told its URLs once it answers.
+	Serve func(ctx context.Context, o ServerOptions, ready func(api, edge string)) error
 	// InitPool makes a pool of that many bytes in a server's data folder, and
 	// answers a report of it.
 	InitPool func(ctx context.Context, dir string, size int64, tell func(string)) (any, error)
@@ -123,6 +123,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		aliasesCommand(io),
 		checkCommand(p, io),
 		createCommand(io),
+		completionCommand(io),
 		cronCommand(io),
 		dataCommand(io),
 		storageCommand(p, io),

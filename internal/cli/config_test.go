@@ -3,7 +3,6 @@ package cli_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,10 +36,23 @@ func TestTheServersFile(t *testing.T) {
 		t.Setenv("OFFSHOOT_DOMAIN", tt.env)
 		var out, errs bytes.Buffer
 		domain := ""
-		p := cli.Program{Serve: func(_ context.Context, o cli.ServerOptions, _ io.Writer) error { domain = o.Domain; return nil }}
+		p := cli.Program{Serve: func(_ context.Context, o cli.ServerOptions, _ func(api, edge string)) error {
+			domain = o.Domain
+			return nil
+		}}
 		code := cli.Main(t.Context(), p, append([]string{"server", "--config", path}, strings.Fields(tt.flags)...), &out, &errs)
 		if code != tt.code || !strings.Contains(domain+errs.String(), tt.said) {
 			t.Errorf("%s: %d %q %s", tt.name, code, domain, &errs)
+		}
+	}
+	for flag, want := range map[string]string{"": "offshoot ready api=http://a edge=http://e\n", "--json": "{\n  \"api\": \"http://a\",\n  \"edge\": \"http://e\",\n  \"ready\": true\n}\n"} {
+		var out, errs bytes.Buffer
+		p := cli.Program{Serve: func(_ context.Context, _ cli.ServerOptions, ready func(api, edge string)) error {
+			ready("http://a", "http://e")
+			return nil
+		}}
+		if code := cli.Main(t.Context(), p, append([]string{"server"}, strings.Fields(flag)...), &out, &errs); code != 0 || out.String() != want {
+			t.Errorf("server %s: %d %q %s", flag, code, &out, &errs)
 		}
 	}
 	var out, errs bytes.Buffer

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"net"
 	"os/signal"
 	"regexp"
@@ -50,7 +51,13 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 			}
 			ctx, stop := signal.NotifyContext(c.Context(), syscall.SIGTERM)
 			defer stop()
-			return p.Serve(ctx, o, io.out)
+			return p.Serve(ctx, o, func(api, edge string) {
+				if io.json {
+					io.object(map[string]any{"ready": true, "api": api, "edge": edge})
+					return
+				}
+				_, _ = fmt.Fprintf(io.out, "offshoot ready api=%s edge=%s\n", api, edge) // nobody reads: it serves all the same
+			})
 		},
 	}
 	c.Flags().StringVar(&o.Dir, "data-dir", dataDir(), "where everything is kept")

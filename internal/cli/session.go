@@ -68,7 +68,7 @@ func sessionCommands(io *stdio) []*cobra.Command {
 // attach runs a session with this terminal, and answers the command's own exit
 // code.
 func (s *stdio) attach(ctx context.Context, name string, want wire.Session) error {
-	if s.json && len(want.Command) == 0 && want.Client == "" {
+	if s.json && len(want.Command) == 0 && want.Client == "" && want.Job == "" {
 		return staging.Errorf(staging.CodeUsage, "offshoot console ENV --json -- CMD", "--json needs a command")
 	}
 	client := s.client()
@@ -99,18 +99,10 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 	return nil
 }
 
-// runOnce runs a command without a terminal and prints how it ended as one
-// object.
+// runOnce runs a command or job without a terminal and prints how it ended as
+// one object.
 func (s *stdio) runOnce(ctx context.Context, c *apiclient.Client, id string, want wire.Session) error {
-	r := wire.Run{Service: want.Service, Beside: want.Beside, Client: want.Client, Data: want.Data, Command: want.Command}
-	if !s.terminal() {
-		text, err := io.ReadAll(io.LimitReader(s.in, maxSecret))
-		if err != nil {
-			return err
-		}
-		r.Stdin = string(text)
-	}
-	v, err := c.Run(ctx, id, r)
+	v, err := s.ranOnce(ctx, c, id, want)
 	if err != nil {
 		return err
 	}
@@ -119,6 +111,21 @@ func (s *stdio) runOnce(ctx context.Context, c *apiclient.Client, id string, wan
 		return &reported{v.ExitCode}
 	}
 	return nil
+}
+
+func (s *stdio) ranOnce(ctx context.Context, c *apiclient.Client, id string, want wire.Session) (wire.RunResult, error) {
+	if want.Job != "" {
+		return c.RunJob(ctx, id, want.Job)
+	}
+	r := wire.Run{Service: want.Service, Beside: want.Beside, Client: want.Client, Data: want.Data, Command: want.Command}
+	if !s.terminal() {
+		text, err := io.ReadAll(io.LimitReader(s.in, maxSecret))
+		if err != nil {
+			return wire.RunResult{}, err
+		}
+		r.Stdin = string(text)
+	}
+	return c.Run(ctx, id, r)
 }
 
 // raw hands this terminal over to the session, where there is one; restore

@@ -3,7 +3,6 @@ package wiring
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -49,15 +48,11 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	all.Go(func() { s.watchAll(working) })
 	all.Go(func() { s.watchWorkloads(working) })
 	all.Go(func() { s.metrics.Follow(working) })
-	_, err := fmt.Fprintf(c.Stdout, "offshoot ready api=http://%s edge=http://%s\n", apiListener.Addr(), edgeListener.Addr())
-	if c.Ready != nil {
-		c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)
-	}
-	if err == nil {
-		select {
-		case <-ctx.Done():
-		case err = <-failed:
-		}
+	c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
 	}
 	stopWork()
 	s.closing()

@@ -5,7 +5,6 @@ package wiring
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -26,7 +25,6 @@ type ServerConfig struct {
 	PublicURL string
 	Version   string
 	Log       *slog.Logger
-	Stdout    io.Writer
 	// Ready is called with the addresses and the administrator's token.
 	Ready  func(api, edge, token string)
 	Upkeep Upkeep

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+func completionCommand(s *stdio) *cobra.Command {
+	scripts := map[string]func(root *cobra.Command, w io.Writer) error{
+		"bash":       func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"zsh":        (*cobra.Command).GenZshCompletion,
+		"fish":       func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
+		"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
+	}
+	return &cobra.Command{
+		Use: "completion SHELL", Short: "Print the script that lets a shell complete commands: bash, zsh, fish or powershell",
+		Example:   "  source <(offshoot completion bash)\n  offshoot completion zsh > \"${fpath[1]}/_offshoot\"\n  offshoot completion fish | source",
+		ValidArgs: []string{"bash", "zsh", "fish", "powershell"}, Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		RunE: func(c *cobra.Command, args []string) error {
+			var script bytes.Buffer
+			if err := scripts[args[0]](c.Root(), &script); err != nil {
+				return err
+			}
+			if s.json {
+				s.object(map[string]any{"shell": args[0], "script": script.String()})
+				return nil
+			}
+			_, err := script.WriteTo(s.out)
+			return err
+		},
+	}
+}
