@@ -81,3 +81,34 @@ func TestImportsAreThoseOfTheTable(t *testing.T) {
 		}
 	}
 }
+
+// TestEachPackageIsExplained holds that whoever looks a package up finds in the
+// first table of docs/ARCHITECTURE.md what it is.
+func TestEachPackageIsExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## Where things are")
+	section, _, _ = strings.Cut(section, "## Who may import whom")
+	explained := map[string]bool{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 4 || strings.TrimSpace(cells[2]) == "" {
+			continue
+		}
+		dir := ""
+		for _, name := range strings.Split(cells[1], ",") { // datastore/postgres, redis
+			name = strings.TrimSpace(name)
+			explained[dir+name] = true
+			if at := strings.LastIndexByte(name, '/'); at >= 0 {
+				dir = name[:at+1]
+			}
+		}
+	}
+	for name := range table(t) {
+		if !explained[name] {
+			t.Errorf("docs/ARCHITECTURE.md does not say what %s is", name)
+		}
+	}
+}
