@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/engine"
 	"offshoot/internal/engine/fetch"
 	"offshoot/internal/platform/process/shim"
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 // internet skips what needs them, unless they are required.
 func fetches() (bool, error) {
 	err := reachable()
-	if err != nil && slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), "fetch") {
+	if err != nil && componenttest.Required("fetch") {
 		return false, fmt.Errorf("fetch is missing: %w", err)
 	}
 	return err == nil, nil

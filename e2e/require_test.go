@@ -5,10 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/platform/process"
 )
 
@@ -20,7 +19,7 @@ func condition(name string) (bool, error) {
 		return os.Geteuid() == 0, nil
 	case "ruby":
 		_, err := exec.LookPath("bundle")
-		if err != nil && required("ruby") {
+		if err != nil && componenttest.Required("ruby") {
 			return false, fmt.Errorf("ruby is missing: %w", err)
 		}
 		return err == nil, nil
@@ -42,17 +41,9 @@ func require(t *testing.T) {
 			missing = "redis"
 		}
 	}
-	if missing == "" {
-		return
+	if missing != "" {
+		componenttest.Missing(t, missing, "the programs run on it")
 	}
-	if required(missing) {
-		t.Fatalf("%s is missing", missing)
-	}
-	t.Skipf("%s is missing", missing)
-}
-
-func required(name string) bool {
-	return slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), name)
 }
 
 func found(pattern string) string {

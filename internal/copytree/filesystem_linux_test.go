@@ -8,29 +8,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"offshoot/internal/componenttest"
 )
 
 // mounted is a real file system of that kind in a file, or a skip that says
 // what is missing.
 func mounted(t *testing.T, kind string, size int64) string {
 	t.Helper()
-	missing := func(why string) {
-		t.Helper()
-		if slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), kind) {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
 	if os.Geteuid() != 0 {
-		missing("mounting needs root")
+		componenttest.Missing(t, kind, "mounting needs root")
 	}
 	if _, err := exec.LookPath("mkfs." + kind); err != nil {
-		missing("mkfs." + kind + " is not installed")
+		componenttest.Missing(t, kind, "mkfs."+kind+" is not installed")
 	}
 	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
@@ -41,7 +35,7 @@ func mounted(t *testing.T, kind string, size int64) string {
 	}
 	for _, args := range [][]string{{"mkfs." + kind, "-q", image}, {"mount", "-o", "loop", image, dir}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			missing(strings.Join(args[:1], " ") + ": " + string(out))
+			componenttest.Missing(t, kind, strings.Join(args[:1], " ")+": "+string(out))
 		}
 	}
 	t.Cleanup(func() {

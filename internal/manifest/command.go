@@ -40,7 +40,7 @@ func (r *reader) command(s types.ServiceConfig, x serviceExtension, v *staging.S
 			return
 		}
 	}
-	if !r.o.Images && s.Build == nil && !mountsCode(s) {
+	if s.Build == nil && !mountsCode(s) {
 		return // an image of elsewhere, whose command is its own
 	}
 	v.Command = r.withEntrypoint(s, img)

@@ -26,7 +26,7 @@ func (r *reader) finish() {
 	}
 	r.names()
 	for _, v := range slices.Concat(s.Services, s.OneShots) {
-		if v.Command.Empty() && !r.o.Images {
+		if v.Command.Empty() {
 			r.cannotRun(v)
 		}
 	}

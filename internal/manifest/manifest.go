@@ -29,8 +29,6 @@ type Options struct {
 	Variables map[string]string
 	// Secrets are names whose values are put in only when a workload starts.
 	Secrets []string
-	// Images is whether the platform runs images.
-	Images bool
 	// Tracked tells whether Git tracks a path or something below it; nil means
 	// that what exists is tracked.
 	Tracked func(path string) bool

@@ -238,9 +238,7 @@ func (r *reader) health(s types.ServiceConfig, x serviceExtension, v *staging.Se
 		} else if len(h.Test) > 1 && h.Test[0] == "CMD-SHELL" {
 			v.Health.Test = staging.Command{Shell: h.Test[1]}
 		}
-		if !r.o.Images {
-			v.Health.Test = r.allotted(v.Health.Test, v.Ports)
-		}
+		v.Health.Test = r.allotted(v.Health.Test, v.Ports)
 		// Compose looks once an interval for as long as it runs; a deployment
 		// wants to know now, and not to give up before Compose would.
 		interval, retries := 30*time.Second, uint64(3)

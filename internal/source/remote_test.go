@@ -14,16 +14,15 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/source"
 )
 
-// require skips where a program is missing, and fails where CI says that it
-// must be there.
+// require is where a program lies that a test needs.
 func require(t *testing.T, name string, paths ...string) string {
 	t.Helper()
 	for _, path := range append(paths, name) {
@@ -31,10 +30,7 @@ func require(t *testing.T, name string, paths ...string) string {
 			return found
 		}
 	}
-	if slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), name) {
-		t.Fatalf("%s is missing", name)
-	}
-	t.Skipf("%s is missing", name)
+	componenttest.Missing(t, name, "there is no such program")
 	return ""
 }
 

@@ -70,16 +70,6 @@ func Open(ctx context.Context, dir string) error {
 	return link(dir)
 }
 
-func mountPool(ctx context.Context, image, at string) error {
-	if mounted, err := isMount(at); err != nil || mounted {
-		return err
-	}
-	if err := os.MkdirAll(at, 0o711); err != nil {
-		return err
-	}
-	return run(ctx, mountLimit, "mount", "-t", "xfs", "-o", "loop,noatime,nosuid,nodev", "--", image, at)
-}
-
 // link puts links to the pool where its folders were, and removes those: they
 // were copied whole before the image got its name.
 func link(dir string) error {
@@ -196,121 +186,6 @@ func discard(ctx context.Context, image, at string) error {
 		}
 	}
 	return nil
-}
-
-// MayInit refuses what cannot be, before anything is touched or locked.
-func MayInit(dir string, size int64) error {
-	if size < MinPool {
-		return staging.Errorf(staging.CodeUsage, "for example --size 300G", "a pool has at least %d MB", MinPool>>20)
-	}
-	if _, err := os.Lstat(filepath.Join(dir, poolImage)); err == nil {
-		return staging.Refused("it is used already; doctor shows how data is copied", "%s has a pool", dir)
-	}
-	if os.Geteuid() != 0 {
-		return staging.Refused(fmt.Sprintf("as an administrator: sudo offshoot storage init --data-dir %s --size %dM", dir, size>>20), "making and mounting a file system needs root")
-	}
-	if strategy, err := copytree.Probe(dir); err != nil {
-		return err
-	} else if strategy != copytree.Plain {
-		return staging.Refused("nothing is to be done", "%s is on a file system that copies by reference (%s)", dir, strategy)
-	}
-	for program, pkg := range map[string]string{"mkfs.xfs": "xfsprogs", "mount": "mount", "cp": "coreutils"} {
-		if _, err := exec.LookPath(program); err != nil {
-			return staging.Refused("install "+pkg, "this host has no %s", program)
-		}
-	}
-	return nil
-}
-
-// enough refuses a pool that the disk could not hold beside what is moved.
-func enough(dir string, size, used int64) error {
-	var disk unix.Statfs_t
-	if err := unix.Statfs(dir, &disk); err != nil {
-		return err
-	}
-	free := int64(disk.Bavail) * int64(disk.Bsize)
-	if size > free {
-		return staging.Errorf(staging.CodeLimit, fmt.Sprintf("--size %dG, or free some space", free>>30), "%s has %d GB free, the pool is to have %d GB", dir, free>>30, size>>30)
-	}
-	if used > size/10*9 {
-		return staging.Errorf(staging.CodeLimit, "choose a larger --size", "the data takes %d MB, which a pool of %d MB does not hold", used>>20, size>>20)
-	}
-	return nil
-}
-
-// inUse is a process that sees something below dir through a mount of its own,
-// or stands there; "" for none.
-func inUse(dir string) (string, error) {
-	dir, err := filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	own, err := mounts("self")
-	if err != nil {
-		return "", err
-	}
-	on := mount{}
-	for _, m := range own { // the last of those that are nearest hides the others
-		if (m.point == "/" || dir == m.point || strings.HasPrefix(dir, m.point+"/")) && len(m.point) >= len(on.point) {
-			on = m
-		}
-	}
-	inside := filepath.Join(on.root, strings.TrimPrefix(dir, on.point)) + "/"
-	processes, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return "", err
-	}
-	for _, p := range processes {
-		pid := filepath.Base(p)
-		cwd, err := os.Readlink(filepath.Join(p, "cwd"))
-		if err == nil && strings.HasPrefix(cwd, dir+"/") {
-			return pid, nil
-		}
-		list, _ := mounts(pid) // it may be gone
-		if slices.ContainsFunc(list, func(m mount) bool { return m.device == on.device && strings.HasPrefix(m.root, inside) }) {
-			return pid, nil
-		}
-	}
-	return "", nil
-}
-
-// isMount is whether something is mounted at exactly that path.
-func isMount(path string) (bool, error) {
-	real, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	list, err := mounts("self")
-	return slices.ContainsFunc(list, func(m mount) bool { return m.point == real }), err
-}
-
-// mount is one line of a process's mountinfo (proc(5)): which folder of which
-// file system is where.
-type mount struct{ device, root, point string }
-
-func mounts(pid string) ([]mount, error) {
-	text, err := os.ReadFile(filepath.Join("/proc", pid, "mountinfo"))
-	if err != nil {
-		return nil, err
-	}
-	var list []mount
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 4 {
-			list = append(list, mount{device: f[2], root: unescape(f[3]), point: unescape(f[4])})
-		}
-	}
-	return list, nil
-}
-
-// unescape reads a path as proc(5) writes it.
-func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
 }
 
 func run(ctx context.Context, limit time.Duration, name string, args ...string) error {

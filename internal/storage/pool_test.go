@@ -5,10 +5,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/copytree"
 	"offshoot/internal/staging"
 )
@@ -20,10 +20,7 @@ func needs(t *testing.T) {
 	if os.Geteuid() == 0 && missing == nil {
 		return
 	}
-	if slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), "xfs") {
-		t.Fatal("root or mkfs.xfs is missing")
-	}
-	t.Skip("making a pool needs root and mkfs.xfs")
+	componenttest.Missing(t, "xfs", "making a pool needs root and mkfs.xfs")
 }
 
 // filled is a data directory with something in it, on a file system that

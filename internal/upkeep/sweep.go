@@ -113,9 +113,7 @@ func (s *Service) judgeAll(ctx context.Context, project string) (Report, map[str
 	if err != nil {
 		return Report{}, nil, err
 	}
-	s.mu.Lock()
-	down := s.down
-	s.mu.Unlock()
+	down := s.outages()
 	report := Report{At: s.Now(), Items: []Verdict{}}
 	if report.Halted, err = s.halted(ctx); err != nil {
 		return Report{}, nil, err
@@ -169,9 +167,7 @@ func (s *Service) carryOut(ctx context.Context, report *Report, v *Verdict, proj
 
 // warn says that an environment is about to end.
 func (s *Service) warn(ctx context.Context, v *Verdict, p staging.Project) error {
-	s.mu.Lock()
-	down := s.down
-	s.mu.Unlock()
+	down := s.outages()
 	return s.Store.Write(ctx, func(w Writer) error {
 		e, err := w.Environment(ctx, v.Environment.ID)
 		if err != nil {

@@ -240,8 +240,12 @@ func (s *Service) flush(ctx context.Context) (time.Time, error) {
 // Expires is when an environment will be swept if nobody uses it, zero for
 // never.
 func (s *Service) Expires(p staging.Project, e staging.Environment) time.Time {
+	return lifeOf(s.Defaults, p, e, s.outages()).endAt
+}
+
+// outages are when the server was away.
+func (s *Service) outages() outages {
 	s.mu.Lock()
-	down := s.down
-	s.mu.Unlock()
-	return lifeOf(s.Defaults, p, e, down).endAt
+	defer s.mu.Unlock()
+	return s.down
 }

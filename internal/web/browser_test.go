@@ -21,6 +21,7 @@ import (
 
 	"offshoot/internal/api"
 	"offshoot/internal/auth"
+	"offshoot/internal/componenttest"
 	"offshoot/internal/staging"
 	"offshoot/internal/web"
 	"offshoot/internal/wire"
@@ -125,10 +126,7 @@ func serve(t *testing.T) (*views, string) {
 func browser(t *testing.T) context.Context {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), "chromium") {
-			t.Fatal("chromium is missing")
-		}
-		t.Skip("chromium is missing")
+		componenttest.Missing(t, "chromium", err.Error())
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile(t)),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(2*time.Minute))

@@ -5,13 +5,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	client "github.com/redis/go-redis/v9"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/datastore"
 	"offshoot/internal/datastore/datastoretest"
 	"offshoot/internal/datastore/postgres"
@@ -31,14 +30,14 @@ func TestMain(m *testing.M) {
 // TestDatastores asks every datastore with its real server, run as a process.
 func TestDatastores(t *testing.T) {
 	if os.Geteuid() != 0 {
-		missing(t, "root", "needs root")
+		componenttest.Missing(t, "root", "its servers run as other users")
 	}
 	empty := t.TempDir() // initdb takes seconds: once for all
 	engines := engine.NewRuntime(t.TempDir())
 	t.Cleanup(engines.Close)
 	for _, kind := range []string{"postgres", "redis"} {
 		if _, err := engines.Find(t.Context(), kind, ""); err != nil {
-			missing(t, kind, err.Error())
+			componenttest.Missing(t, kind, err.Error())
 		}
 	}
 	for _, c := range []struct {
@@ -66,15 +65,6 @@ func TestDatastores(t *testing.T) {
 			})
 		})
 	}
-}
-
-// missing skips, or fails where CI says that a component must be there.
-func missing(t *testing.T, component, reason string) {
-	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), component) {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
 }
 
 func ask(ctx context.Context, s datastore.Serving, do func(*pgx.Conn) error) error {

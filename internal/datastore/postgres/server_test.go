@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/datastore"
 	"offshoot/internal/engine"
 	"offshoot/internal/staging"
@@ -28,10 +29,7 @@ func rig(t *testing.T) (*Driver, datastore.Clone) {
 	engines := engine.NewRuntime(t.TempDir())
 	e, err := engines.Find(t.Context(), "postgres", "")
 	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), "postgres") {
-			t.Fatal(err)
-		}
-		t.Skip(err)
+		componenttest.Missing(t, "postgres", err.Error())
 	}
 	root := openDir(t)
 	c := datastore.Clone{Name: "env_a/clone/db.0", Owner: "env_a", Dir: filepath.Join(root, "a"), Password: "p'\\q",

@@ -220,12 +220,7 @@ func TestPruneKeepsWhatIsUsed(t *testing.T) {
 
 func TestABuildThatEatsMemoryIsTold(t *testing.T) {
 	h := newHost(t)
-	if lacks := strings.Join(h.Traits().Lacks, ";"); strings.Contains(lacks, "memory") {
-		if required("cgroup") && os.Geteuid() == 0 { // who is not root has no limits
-			t.Fatal(lacks)
-		}
-		t.Skip(lacks)
-	}
+	h.limitsMemory()
 	r := build(t, "eat", "main", "a", `x=0123456789; while :; do x=$x$x; done`)
 	r.Build.Limits.Memory = 32 << 20
 	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode == 0 || !strings.Contains(o.Reason, "out of memory (limit 32 MB)") {

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/platform/process/shim"
@@ -22,11 +22,6 @@ import (
 func TestMain(m *testing.M) {
 	shim.Main()
 	os.Exit(m.Run())
-}
-
-// required is whether CI says that a missing component is a failure.
-func required(name string) bool {
-	return slices.Contains(strings.Split(os.Getenv("OFFSHOOT_TEST_REQUIRE"), ","), name)
 }
 
 type host struct {
@@ -152,4 +147,17 @@ func (h *host) run(r platform.Resource) (staging.Observation, string) {
 	h.Helper()
 	h.apply(r)
 	return h.until(r, exited), h.logs(r)
+}
+
+// limitsMemory ends a test where this host lets no memory be limited.
+func (h *host) limitsMemory() {
+	h.Helper()
+	lacks := strings.Join(h.Traits().Lacks, ";")
+	switch {
+	case !strings.Contains(lacks, "memory"):
+	case os.Geteuid() != 0:
+		h.Skip("who is not root has no limits: " + lacks)
+	default:
+		componenttest.Missing(h.T, "cgroup", lacks)
+	}
 }

@@ -159,12 +159,7 @@ func TestTimeLimit(t *testing.T) {
 
 func TestMemoryLimit(t *testing.T) {
 	h := newHost(t)
-	if lacks := strings.Join(h.Traits().Lacks, ";"); strings.Contains(lacks, "memory") {
-		if required("cgroup") && os.Geteuid() == 0 { // who is not root has no limits
-			t.Fatal(lacks)
-		}
-		t.Skip(lacks)
-	}
+	h.limitsMemory()
 	r := task("eat", `x=0123456789; while :; do x=$x$x; done`)
 	r.Workload.Limits = staging.Limits{Memory: 32 << 20}
 	if o, _ := h.run(r); o.ExitCode == nil || *o.ExitCode != 137 {
