@@ -184,7 +184,8 @@ func (a *actor) occupied(op plan.Op) bool {
 	return false
 }
 
-// wait blocks until something ends, changes, or may be tried again.
+// wait blocks until something ends, changes, or may be tried again. What has
+// ended meanwhile is looked at once, not once each.
 func (a *actor) wait(next time.Duration) {
 	var timer <-chan time.Time
 	if next > 0 {
@@ -198,6 +199,7 @@ func (a *actor) wait(next time.Duration) {
 	select {
 	case r := <-a.done:
 		a.ended(r)
+		a.others()
 	case <-a.kick:
 		a.mu.Lock()
 		a.again = false
@@ -205,6 +207,18 @@ func (a *actor) wait(next time.Duration) {
 		clear(a.retry) // a person or event may have changed what failed
 	case <-timer:
 	case <-a.ctx.Done():
+	}
+}
+
+// others takes note of what else has ended.
+func (a *actor) others() {
+	for range len(a.running) {
+		select {
+		case r := <-a.done:
+			a.ended(r)
+		default:
+			return
+		}
 	}
 }
 
