@@ -54,27 +54,49 @@ var SystemFolders = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"
 // devices are those of the host's /dev that harm nobody.
 var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
 
+// scene is a view in the making: its root is the descriptor of its own tmpfs.
+type scene struct {
+	View
+	root int
+}
+
+// rootOptions are those of the tmpfs that holds links and mount points.
+const rootOptions = "mode=755,size=1m"
+
 // enter makes the view and makes it the root. The calling process must be
 // alone in a mount namespace of its own.
 func (v View) enter() error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("private mounts: %w", err)
 	}
-	if err := unix.Mount("tmpfs", v.Root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=1m"); err != nil {
+	if err := unix.Mount("tmpfs", v.Root, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, rootOptions); err != nil {
 		return fmt.Errorf("root: %w", err)
 	}
-	for _, step := range []func() error{v.system, v.devices, v.mounts, v.files} {
-		if err := step(); err != nil {
-			return err
-		}
+	if err := v.build(); err != nil {
+		return err
 	}
-	if err := unix.Mount("", v.Root, "", unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size=1m"); err != nil {
+	if err := unix.Mount("", v.Root, "", unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, rootOptions); err != nil {
 		return fmt.Errorf("root read-only: %w", err)
 	}
 	return v.pivot()
 }
 
-func (v View) system() error {
+func (v View) build() error {
+	root, err := unix.Open(v.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(root) }()
+	s := scene{v, root}
+	for _, step := range []func() error{s.system, s.devices, s.mounts, v.files} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s scene) system() error {
 	for _, dir := range SystemFolders {
 		info, err := os.Lstat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -88,135 +110,121 @@ func (v View) system() error {
 			if err != nil {
 				return err
 			}
-			if err := os.Symlink(target, filepath.Join(v.Root, dir)); err != nil {
+			if err := s.link(target, dir); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := v.bind(Mount{Source: dir, Target: dir, ReadOnly: true}); err != nil {
+		if err := s.place(Mount{Source: dir, Target: dir, ReadOnly: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (v View) devices() error {
-	proc := filepath.Join(v.Root, "proc")
-	if err := os.MkdirAll(proc, 0o755); err != nil {
+func (s scene) devices() error {
+	if err := s.mount("/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	if err := unix.Mount("proc", proc, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("/proc: %w", err)
-	}
 	for _, name := range devices {
-		if err := v.bind(Mount{Source: "/dev/" + name, Target: "/dev/" + name}); err != nil {
+		if err := s.place(Mount{Source: "/dev/" + name, Target: "/dev/" + name}); err != nil {
 			return err
 		}
 	}
 	for name, target := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0",
 		"stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
-		if err := os.Symlink(target, filepath.Join(v.Root, "dev", name)); err != nil {
+		if err := s.link(target, "/dev/"+name); err != nil {
 			return err
 		}
 	}
-	if err := v.terminals(); err != nil {
-		return fmt.Errorf("/dev/pts: %w", err)
+	// Terminals are the view's own, so that a terminal's name is right inside.
+	if err := s.mount("/dev/pts", "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"); err != nil {
+		return err
+	}
+	if err := s.link("pts/ptmx", "/dev/ptmx"); err != nil {
+		return err
 	}
 	for _, dir := range []string{"/tmp", "/dev/shm", "/run"} {
-		if err := v.bind(Mount{Tmpfs: true, Target: dir}); err != nil {
+		if err := s.place(Mount{Tmpfs: true, Target: dir}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// terminals are the view's own, so that a terminal's name is right inside.
-func (v View) terminals() error {
-	dir := filepath.Join(v.Root, "dev/pts")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := unix.Mount("devpts", dir, "devpts", unix.MS_NOSUID|unix.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620"); err != nil {
-		return err
-	}
-	return os.Symlink("pts/ptmx", filepath.Join(v.Root, "dev/ptmx"))
-}
+// link makes a symbolic link on the view's own tmpfs.
+func (s scene) link(target, at string) error { return unix.Symlinkat(target, s.root, inside(at)) }
 
 // sources holds no programs: images of languages have their code there, and so
 // may a service.
 const sources = "/usr/src"
 
-func (v View) mounts() error {
-	if slices.ContainsFunc(v.Mounts, func(m Mount) bool { return strings.HasPrefix(m.Target, sources+"/") }) {
-		if err := v.bind(Mount{Tmpfs: true, Target: sources}); err != nil {
+func (s scene) mounts() error {
+	if slices.ContainsFunc(s.Mounts, func(m Mount) bool { return strings.HasPrefix(m.Target, sources+"/") }) {
+		if err := s.place(Mount{Tmpfs: true, Target: sources}); err != nil {
 			return err
 		}
 	}
-	for _, m := range v.Mounts {
-		if err := v.bind(m); err != nil {
+	for _, m := range s.Mounts {
+		if err := s.place(m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bind puts one mount in place. Source and target of a checkout are looked up
+// place puts one mount in place. Source and target of a checkout are looked up
 // with the view as root, so that no link in it leads to the host.
-func (v View) bind(m Mount) error {
-	if m.Checkout {
-		return v.again(m)
-	}
-	at, err := v.point(m)
-	if err != nil {
-		return fmt.Errorf("mount point %s: %w", m.Target, err)
-	}
-	defer func() { _ = unix.Close(at) }()
-	target := fdPath(at)
+func (s scene) place(m Mount) error {
 	switch {
+	case m.Checkout:
+		return s.again(m)
 	case m.Tmpfs:
-		err = unix.Mount("tmpfs", target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
+		return s.mount(m.Target, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777")
 	case m.Upper != "":
-		err = v.layer(target, m)
-	default:
-		err = unix.Mount(m.Source, target, "", unix.MS_BIND|unix.MS_REC, "")
+		return s.layer(m)
 	}
+	return s.bind(unix.AT_FDCWD, m)
+}
+
+// bind shows what is at m's source, or at a descriptor where m has none.
+// Setuid, and writing where that is not meant, are taken from it before anybody
+// can see it.
+func (s scene) bind(at int, m Mount) error {
+	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_RECURSIVE)
+	if m.Source == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	tree, err := unix.OpenTree(at, m.Source, flags)
 	if err != nil {
 		return fmt.Errorf("mount %s: %w", m.Target, err)
 	}
-	if m.Tmpfs || m.Upper != "" {
-		return nil
-	}
-	return v.protect(m)
-}
-
-// protect takes setuid, and writing where that is not meant, from a mount.
-func (v View) protect(m Mount) error {
-	at, err := v.lookup(m.Target)
-	if err != nil {
-		return fmt.Errorf("protect %s: %w", m.Target, err)
-	}
-	defer func() { _ = unix.Close(at) }()
+	defer func() { _ = unix.Close(tree) }()
 	attr := &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID}
 	if m.ReadOnly {
 		attr.Attr_set |= unix.MOUNT_ATTR_RDONLY
 	}
-	if err := unix.MountSetattr(at, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
+	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, attr); err != nil {
 		return fmt.Errorf("protect %s: %w", m.Target, err)
 	}
-	return nil
+	return s.within(m.Target, tree, func(to int) error {
+		return unix.MoveMount(tree, "", to, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	})
+}
+
+// mount puts a file system of the view's own in place.
+func (s scene) mount(target, kind string, flags uintptr, options string) error {
+	return s.within(target, s.root, func(to int) error { return unix.Mount(kind, fdPath(to), kind, flags, options) })
 }
 
 // layer mounts an overlay. Before Linux 5.10 none is volatile.
-func (v View) layer(target string, m Mount) error {
-	mount := func(options string) error {
-		return unix.Mount("overlay", target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, options)
-	}
+func (s scene) layer(m Mount) error {
 	if m.Volatile {
-		if err := mount(v.overlay(m) + ",volatile"); err == nil {
+		if err := s.mount(m.Target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, s.overlay(m)+",volatile"); err == nil {
 			return nil
 		}
 	}
-	return mount(v.overlay(m))
+	return s.mount(m.Target, "overlay", unix.MS_NOSUID|unix.MS_NODEV, s.overlay(m))
 }
 
 // overlay are the options of a layered mount. What it writes must be readable
@@ -236,9 +244,9 @@ const checkout = "/app"
 
 // again shows a part of the checkout at another place as well. Where that
 // place covers the part, the part is put back where builds have seen it.
-func (v View) again(m Mount) error {
+func (s scene) again(m Mount) error {
 	part := filepath.Join(checkout, filepath.Clean("/"+m.Source))
-	source, err := v.lookup(part)
+	source, err := s.lookup(part)
 	if err != nil {
 		return fmt.Errorf("mount %s of the checkout: %w", m.Source, err)
 	}
@@ -248,8 +256,7 @@ func (v View) again(m Mount) error {
 		targets = append(targets, part)
 	}
 	for _, target := range targets {
-		to := Mount{Source: fdPath(source), Target: target, ReadOnly: m.ReadOnly}
-		if err := v.bind(to); err != nil {
+		if err := s.bind(source, Mount{Target: target, ReadOnly: m.ReadOnly}); err != nil {
 			return err
 		}
 	}
@@ -258,53 +265,54 @@ func (v View) again(m Mount) error {
 
 func fdPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
+// inside is a path as seen from the root's descriptor.
+func inside(path string) string { return filepath.Join(".", filepath.Clean("/"+path)) }
+
 // lookup opens a path as the command would see it.
-func (v View) lookup(path string) (int, error) {
-	root, err := unix.Open(v.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer func() { _ = unix.Close(root) }()
-	return unix.Openat2(root, strings.TrimPrefix(filepath.Clean("/"+path), "/"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC,
+func (s scene) lookup(path string) (int, error) {
+	return unix.Openat2(s.root, inside(path), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
 }
 
-// point opens the target of a mount and makes it where it is missing: on the
-// view's own tmpfs, or on mounts that are already there, never through a link.
-func (v View) point(m Mount) (int, error) {
-	fd, err := v.lookup(m.Target)
-	if !errors.Is(err, unix.ENOENT) {
-		return fd, err
+// within opens the target of a mount for f. Where it is missing it is made, a
+// folder or a file as like is one.
+func (s scene) within(target string, like int, f func(at int) error) error {
+	at, err := s.point(target, like)
+	if err != nil {
+		return fmt.Errorf("mount point %s: %w", target, err)
 	}
-	root, err := os.OpenRoot(v.Root)
+	defer func() { _ = unix.Close(at) }()
+	if err := f(at); err != nil {
+		return fmt.Errorf("mount %s: %w", target, err)
+	}
+	return nil
+}
+
+// point makes a mount point on the view's own tmpfs, or on mounts that are
+// already there, never through a link that leaves the view.
+func (s scene) point(target string, like int) (int, error) {
+	at, err := s.lookup(target)
+	if !errors.Is(err, unix.ENOENT) {
+		return at, err
+	}
+	var info unix.Stat_t
+	if err := unix.Fstat(like, &info); err != nil {
+		return -1, err
+	}
+	parent, err := s.point(filepath.Dir(filepath.Clean("/"+target)), s.root)
 	if err != nil {
 		return -1, err
 	}
-	defer func() { _ = root.Close() }()
-	target := strings.TrimPrefix(filepath.Clean("/"+m.Target), "/")
-	folder := m.Tmpfs || m.Upper != ""
-	if !folder {
-		info, err := os.Stat(m.Source)
-		if err != nil {
-			return -1, err
-		}
-		folder = info.IsDir()
+	defer func() { _ = unix.Close(parent) }()
+	if info.Mode&unix.S_IFMT == unix.S_IFDIR {
+		err = unix.Mkdirat(parent, filepath.Base(target), 0o755)
+	} else {
+		err = unix.Mknodat(parent, filepath.Base(target), unix.S_IFREG|0o644, 0)
 	}
-	if !folder {
-		if err := root.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return -1, err
-		}
-		f, err := root.OpenFile(target, os.O_CREATE|os.O_RDONLY, 0o644)
-		if err != nil {
-			return -1, err
-		}
-		if err := f.Close(); err != nil {
-			return -1, err
-		}
-	} else if err := root.MkdirAll(target, 0o755); err != nil {
+	if err != nil {
 		return -1, err
 	}
-	return v.lookup(m.Target)
+	return s.lookup(target)
 }
 
 // files are written without following links that leave the view.
