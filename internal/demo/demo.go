@@ -40,6 +40,8 @@ const (
 	// firstTime bounds everything, the downloads and the first build too.
 	firstTime = 20 * time.Minute
 	cleanUp   = 2 * time.Minute
+	// remind is how often what takes long is said to go on.
+	remind = 10 * time.Second
 )
 
 // Cache is the demo's folder below the user's cache.
@@ -137,7 +139,7 @@ func until(ctx context.Context, c *apiclient.Client, v wire.Environment, err err
 			break
 		}
 		var events wire.List[staging.Event]
-		if events, err = c.Events(ctx, after, v.ID, 20*time.Second); err == nil {
+		if events, err = c.Events(ctx, after, v.ID, remind); err == nil {
 			if n := len(events.Items); n > 0 {
 				after = events.Items[n-1].Seq
 			}

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,15 +66,31 @@ func makeRepository(ctx context.Context, examples, repo string) error {
 	if err := git(ctx, repo, at, "checkout", "-q", "-b", feature); err != nil {
 		return err
 	}
-	return git(ctx, repo, at, append([]string{"am", "-q"}, patches...)...)
+	if err := git(ctx, repo, at, append([]string{"am", "-q"}, patches...)...); err != nil {
+		return err
+	}
+	return lendName(ctx, repo)
+}
+
+const keeper, address = "Fieldhouse", "shop@fieldhouse.example"
+
+// lendName lets who has not told Git a name commit to the repository all the
+// same: on a new machine that is the first thing a person tries.
+func lendName(ctx context.Context, repo string) error {
+	cmd := exec.CommandContext(ctx, "git", "config", "user.email")
+	cmd.Dir = repo
+	if cmd.Run() == nil {
+		return nil
+	}
+	return errors.Join(git(ctx, repo, opened, "config", "user.name", keeper), git(ctx, repo, opened, "config", "user.email", address))
 }
 
 func git(ctx context.Context, dir string, at time.Time, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
 	date := at.Format(time.RFC3339)
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Fieldhouse", "GIT_AUTHOR_EMAIL=shop@fieldhouse.example",
-		"GIT_COMMITTER_NAME=Fieldhouse", "GIT_COMMITTER_EMAIL=shop@fieldhouse.example", "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME="+keeper, "GIT_AUTHOR_EMAIL="+address,
+		"GIT_COMMITTER_NAME="+keeper, "GIT_COMMITTER_EMAIL="+address, "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(string(out)))
 	}

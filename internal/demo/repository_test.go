@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -43,5 +44,26 @@ func TestTheShopsRepositoryIsTheSameEachTime(t *testing.T) {
 	}
 	if changed := asked(t, first, "diff", "--name-only", "main", feature, "--", "migrations"); changed != "migrations/003_badges.sql" {
 		t.Errorf("the branch's migrations: %q", changed)
+	}
+}
+
+// Who has never told Git a name can type what the demo proposes, and who has
+// commits under that.
+func TestACommitNeedsNoNameOfOnesOwn(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "gitconfig")
+	if err := os.WriteFile(own, []byte("[user]\n\tname = Ada\n\temail = ada@example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	for config, author := range map[string]string{"/dev/null": keeper, own: "Ada"} {
+		t.Setenv("GIT_CONFIG_GLOBAL", config)
+		repo := filepath.Join(t.TempDir(), "repository")
+		if err := makeRepository(t.Context(), filepath.Join("..", "..", "examples"), repo); err != nil {
+			t.Fatal(err)
+		}
+		asked(t, repo, "commit", "--allow-empty", "-m", "Say it better")
+		if got := asked(t, repo, "log", "-1", "--format=%an"); got != author {
+			t.Errorf("with %s the author is %s, want %s", config, got, author)
+		}
 	}
 }

@@ -92,7 +92,7 @@ func (s show) fetching() func(wire.RuntimeProgress) {
 // create makes an environment and tells of its steps until it is there.
 func (s show) create(ctx context.Context, branch string) (wire.Environment, error) {
 	v, err := s.client.Create(ctx, project, wire.CreateEnvironment{Branch: branch})
-	shown := map[string]bool{}
+	shown, since := map[string]bool{}, map[string]time.Time{}
 	tell := func(text string) {
 		if !shown[text] {
 			shown[text] = true
@@ -107,8 +107,11 @@ func (s show) create(ctx context.Context, branch string) (wire.Environment, erro
 			switch {
 			case step.State == string(staging.StepRunning) && step.Detail != "":
 				tell(fmt.Sprintf("%-9s %s", step.Name, step.Detail))
-			case step.State == string(staging.StepRunning):
+			case step.State == string(staging.StepRunning) && since[step.Name].IsZero():
+				since[step.Name] = time.Now()
 				tell(fmt.Sprintf("%-9s …", step.Name))
+			case step.State == string(staging.StepRunning) && time.Since(since[step.Name]) >= remind:
+				tell(fmt.Sprintf("%-9s … %d s", step.Name, int(time.Since(since[step.Name]).Seconds())))
 			case step.State == string(staging.StepDone) || step.State == string(staging.StepFailed):
 				tell(fmt.Sprintf("%-9s %-7s %6d ms", step.Name, step.State, step.DurationMS))
 			}

@@ -37,8 +37,9 @@ func lock(dir string) (func(), error) {
 		return nil, fmt.Errorf("lock the data folder: %w", err)
 	}
 	if !ok {
-		return nil, staging.Errorf(staging.CodeInternal, "stop it first, or use another --data-dir",
-			"another server uses %s (process %s)", dir, strings.TrimSpace(string(pid)))
+		first := strings.TrimSpace(string(pid))
+		return nil, staging.Errorf(staging.CodeInternal, "end it first, with Ctrl-C where it runs or kill "+first+"; or give this one a data folder of its own",
+			"another server uses %s (process %s)", dir, first)
 	}
 	if err := os.WriteFile(path+".pid", []byte(fmt.Sprintln(os.Getpid())), 0o600); err != nil {
 		return nil, errors.Join(err, l.Unlock())
