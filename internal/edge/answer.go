@@ -30,14 +30,14 @@ type answer struct {
 }
 
 func unknown(w http.ResponseWriter, r *http.Request) {
-	answer{status: http.StatusNotFound, code: staging.CodeNotFound, title: "No environment answers here", detail: "no environment answers here",
-		hint: "look at `offshoot ls` for the host names"}.write(w, r)
+	answer{status: http.StatusNotFound, code: staging.CodeNotFound, title: "No environment answers here", detail: "no environment has this name, or it is gone",
+		hint: "`offshoot ls` lists those that are there"}.write(w, r)
 }
 
 // nothing answers for an environment that serves nothing yet, or no more.
 func nothing(gen *generation) answer {
 	a := answer{status: http.StatusServiceUnavailable, code: codeOf(gen.Failure), phase: gen.Phase, environment: gen.Environment, failure: gen.Failure,
-		title: "Nothing serves here yet", detail: "nothing serves here: the environment is " + string(gen.Phase), hint: "offshoot show " + gen.Environment + " tells more"}
+		title: "Nothing serves here yet", detail: "nothing serves here: the environment is " + string(gen.Phase), hint: "`offshoot show " + gen.Environment + "` tells more"}
 	switch gen.Phase {
 	case staging.PhaseQueued:
 		a.title, a.retry = "Waiting for its turn", 5
@@ -112,7 +112,20 @@ func (a answer) write(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(p) // the client is gone if this fails
 }
 
-var pageTemplate = template.Must(template.New("page").Parse(pageText))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"sentence": sentence, "parts": parts, "odd": func(i int) bool { return i%2 == 1 }}).Parse(pageText))
+
+// sentence is a text of the command line's as a page shows it: with a capital,
+// unless it begins with what is typed or the name of a thing.
+func sentence(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	if word == "" || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "" || word == "offshoot" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// parts are a text cut at its backquotes: every second one is to be typed.
+func parts(text string) []string { return strings.Split(text, "`") }
 
 // page shows an answer to a person. It loads itself again where that helps.
 func (a answer) page(w http.ResponseWriter, r *http.Request) {

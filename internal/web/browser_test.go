@@ -94,6 +94,8 @@ func example(now time.Time) []wire.Environment {
 	failed.Deployment = &wire.Deployment{ID: "dep_1", Outcome: "failed", Cause: "push", Revision: commit, StartedAt: now.Add(-31 * time.Minute), TotalMS: 3120, Steps: []wire.Step{
 		{Name: "checkout", State: "done", DurationMS: 21}, {Name: "manifest", State: "done", DurationMS: 9}, {Name: "build", State: "done", DurationMS: 1840, Detail: "built from cache: go.mod"},
 		{Name: "data", State: "done", DurationMS: 96, Detail: "cloned 100 MB by reflink"}, {Name: "release", State: "failed", DurationMS: 1130}, {Name: "start", State: "skipped"}, {Name: "health", State: "pending"}, {Name: "route", State: "pending"}}}
+	failed.Services[1] = wire.Service{Name: "worker", State: "crashing", Replicas: 1, LogTail: []string{"Traceback (most recent call last):", "KeyError: 'QUEUE_'" + strings.Repeat("very_long_", 20)}}
+	failed.Data[0].Ahead = &staging.Ahead{Revision: older, Commits: 3}
 	asleep := base("env_d", "shop", "fix/typo", "typo", "asleep", 640)
 	queued := base("env_e", "billing", "feature/invoices", "invoices", "queued", 0)
 	queued.Reason, queued.Revision.Deployed = "place 2: waits for memory", nil
@@ -233,7 +235,7 @@ func TestInABrowser(t *testing.T) {
 					t.Errorf("%s: the list has no %q", name, want)
 				}
 			}
-			for _, want := range []string{"mend the release task", "-- migrating", "offshoot logs", "cloned 100 MB by reflink", "1.1 s", "Ada Moss", "serves"} {
+			for _, want := range []string{"mend the release task", "-- migrating", "offshoot logs", "cloned 100 MB by reflink", "1.1 s", "Ada Moss", "serves", "KeyError: 'QUEUE_'", "3 commits ahead of the branch"} {
 				if !strings.Contains(sheet, want) {
 					t.Errorf("%s: the environment's page has no %q", name, want)
 				}
@@ -242,6 +244,22 @@ func TestInABrowser(t *testing.T) {
 				t.Errorf("%s: the page is wider than the window, by %d and %d", name, over, overSheet)
 			}
 		}
+	}
+	if err := chromedp.Run(ctx, chromedp.Navigate(base+"/"), chromedp.WaitVisible(".row.asleep")); err != nil {
+		t.Fatal(err)
+	}
+	var few string
+	if err := chromedp.Run(ctx, chromedp.Click(`//a[text()="1 degraded"]`), chromedp.WaitVisible(`.tag[aria-current]`), chromedp.Text("main", &few)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(few, "feature/checkout-in-one-step") || strings.Contains(few, "feature/new_cool_page") || !strings.Contains(few, "2 ready") {
+		t.Errorf("only what is degraded:\n%s", few)
+	}
+	if err := chromedp.Run(ctx, chromedp.Click(`.tag[aria-current]`), chromedp.WaitVisible(".row.asleep"), chromedp.Navigate(base+"/?phase=failed"), chromedp.Text("main", &few)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(few, "Nothing is failed now") {
+		t.Errorf("only what is failed:\n%s", few)
 	}
 	if err := chromedp.Run(ctx, chromedp.Navigate(base+"/"), chromedp.WaitVisible(".row.asleep")); err != nil {
 		t.Fatal(err)

@@ -27,15 +27,21 @@ type listed struct {
 	Counts []count
 	Total  int
 	More   bool
+	// Only is the phase that is looked for, "" for all.
+	Only string
 }
 
+// count is how many are in a phase; its link shows only those, or all again.
 type count struct {
 	Phase string
 	N     int
+	Only  bool
+	Link  string
 }
 
 func (p *Page) list(w http.ResponseWriter, r *http.Request) {
-	items, err := p.c.Views.Environments(r.Context(), r.URL.Query().Get("project"), false, "", mostShown+1)
+	project, only := r.URL.Query().Get("project"), r.URL.Query().Get("phase")
+	items, err := p.c.Views.Environments(r.Context(), project, false, "", mostShown+1)
 	if err != nil {
 		p.Problem(w, r, problemOf(err))
 		return
@@ -49,14 +55,28 @@ func (p *Page) list(w http.ResponseWriter, r *http.Request) {
 	counts := map[string]int{}
 	for _, e := range items {
 		counts[e.Phase]++
+		if only != "" && e.Phase != only {
+			continue
+		}
 		if n := len(l.Groups); n == 0 || l.Groups[n-1].Project != e.Project {
 			l.Groups = append(l.Groups, group{Project: e.Project})
 		}
 		g := &l.Groups[len(l.Groups)-1]
 		g.Items = append(g.Items, e)
 	}
+	if only != "" {
+		l.Only = only
+		counts[only] += 0 // none left is an answer too
+	}
 	for phase, n := range counts {
-		l.Counts = append(l.Counts, count{phase, n})
+		q := url.Values{}
+		if project != "" {
+			q.Set("project", project)
+		}
+		if phase != only {
+			q.Set("phase", phase)
+		}
+		l.Counts = append(l.Counts, count{phase, n, phase == only, "/?" + q.Encode()})
 	}
 	slices.SortFunc(l.Counts, func(a, b count) int { return cmp.Or(b.N-a.N, cmp.Compare(a.Phase, b.Phase)) })
 	p.render(w, r, http.StatusOK, "list.html", frame{Title: "Environments", Live: true, Body: l})
