@@ -34,7 +34,7 @@ func dataCommand(io *stdio) *cobra.Command {
 				}
 			}
 			if d.Undo != nil {
-				_, _ = fmt.Fprintf(io.out, "replaced at %s: `offshoot data undo %s` brings that back until %s\n", d.Undo.SetAsideAt.Format(time.RFC3339), v.Slug,
+				_, _ = fmt.Fprintf(io.out, "replaced %s: `offshoot data undo %s` brings that back until %s\n", ago(d.Undo.SetAsideAt), v.Slug,
 					d.Undo.Until.Format(time.RFC3339))
 			}
 			return nil
@@ -79,8 +79,7 @@ func dataLine(d wire.Data) string {
 	from := "began empty"
 	switch {
 	case d.Snapshot != nil:
-		from = fmt.Sprintf("from %s, taken %s (%s ago), by %s", *d.Snapshot, d.SnapshotTakenAt.Format(time.RFC3339),
-			time.Duration(*d.AgeSeconds)*time.Second, d.Strategy)
+		from = fmt.Sprintf("from %s, taken %s, by %s", *d.Snapshot, ago(*d.SnapshotTakenAt), d.Strategy)
 	case d.Seeded:
 		from = "began empty, seeded"
 	case d.Strategy != "empty":

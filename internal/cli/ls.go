@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,12 +83,11 @@ func (s *stdio) table(list []wire.Environment) error {
 		_, err := fmt.Fprintln(s.err, "no environments: offshoot create makes one of the branch that you are on")
 		return err
 	}
-	t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "PROJECT\tBRANCH\tPHASE\tREVISION\tACTIVE\tDATA\tEXPIRES\tURL")
+	rows := [][]string{{"PROJECT", "BRANCH", "PHASE", "REVISION", "ACTIVE", "DATA", "EXPIRES", "URL"}}
 	for _, e := range list {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", e.Project, e.Branch, e.Phase, human.Revision(e.Revision.Desired), ago(e.LastActivityAt), dataAge(e), expiry(e), e.URL)
+		rows = append(rows, []string{e.Project, e.Branch, e.Phase, human.Revision(e.Revision.Desired), ago(e.LastActivityAt), dataAge(e), expiry(e), e.URL})
 	}
-	return t.Flush()
+	return s.columns(rows, "REVISION", "DATA", "EXPIRES", "ACTIVE", "PROJECT")
 }
 
 // dataAge is how old the oldest data is that an environment began with.

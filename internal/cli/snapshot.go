@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"offshoot/internal/apiclient"
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -72,8 +73,11 @@ func snapshotCommand(io *stdio) *cobra.Command {
 			io.object(v)
 			return nil
 		}
+		if len(v.Items) == 0 {
+			_, _ = fmt.Fprintln(io.err, "no snapshots: offshoot snapshot create takes one of shared staging")
+		}
 		for _, s := range v.Items {
-			_, _ = fmt.Fprintf(io.out, "%s  %-9s %s  %d MB  used by %d\n", s.ID, s.State, s.TakenAt.Format(time.RFC3339), s.SizeBytes>>20, len(s.UsedBy))
+			_, _ = fmt.Fprintf(io.out, "%s  %-9s %-11s %8s  used by %d\n", s.ID, s.State, ago(s.TakenAt), human.Size(s.SizeBytes), len(s.UsedBy))
 		}
 		return nil
 	}}
@@ -86,7 +90,7 @@ func snapshotCommand(io *stdio) *cobra.Command {
 			io.object(v)
 			return nil
 		}
-		_, _ = fmt.Fprintf(io.out, "%s  %s, taken %s of %s at %.10s\n", v.ID, v.State, v.TakenAt.Format(time.RFC3339), v.Source, v.Revision)
+		_, _ = fmt.Fprintf(io.out, "%s  %s, taken %s (%s) of %s at %.10s\n", v.ID, v.State, ago(v.TakenAt), v.TakenAt.Format(time.RFC3339), v.Source, v.Revision)
 		for _, p := range v.Parts {
 			_, _ = fmt.Fprintf(io.out, "  %s (%s): %s, %d MB\n", p.Name, p.Kind, first(p.Engine, "being copied"), p.SizeBytes>>20)
 		}

@@ -138,8 +138,9 @@ func TestABuildThatIsCancelledLeavesNothing(t *testing.T) {
 
 func TestALongBuildSaysThatItGoesOn(t *testing.T) {
 	h := newHost(t)
+	closed := closedFolder(t)
 	d, err := process.New(process.Config{Dir: h.dir, Log: slog.New(slog.DiscardHandler), Shape: shape(), Silence: 100 * time.Millisecond,
-		Path: "/usr/bin:/bin:/nonexistent:" + closedFolder(t)})
+		Path: "/usr/bin:/bin:/nonexistent:" + closed + ":" + closed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,6 +164,9 @@ func TestALongBuildSaysThatItGoesOn(t *testing.T) {
 	}
 	if shape() != process.ShapePlain && (!strings.Contains(remarks, "is skipped: ") || !strings.Contains(remarks, "is closed to other users")) {
 		t.Errorf("nothing is said of PATH:\n%s", remarks)
+	}
+	if n := strings.Count(remarks, "PATH entry "+closed+" is skipped"); n > 1 {
+		t.Errorf("an entry that PATH has twice is remarked %d times:\n%s", n, remarks)
 	}
 }
 

@@ -69,7 +69,10 @@ func findToolchains(list string, a abilities) toolchains {
 }
 
 func (t *toolchains) skip(dir, why string) {
-	t.skipped = append(t.skipped, "PATH entry "+dir+" is skipped: "+why+"; programs for builds belong in /usr/local or /opt")
+	remark := "PATH entry " + dir + " is skipped: " + why + "; programs for builds belong in /usr/local or /opt"
+	if !slices.Contains(t.skipped, remark) { // a PATH may name it twice
+		t.skipped = append(t.skipped, remark)
+	}
 }
 
 // manager is the folder of a version manager that a folder lies in.

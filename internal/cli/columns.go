@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// gap is between two columns.
+const gap = 2
+
+// columns writes rows below their heads, the first row. On a terminal that is
+// too narrow for them those columns go that are said to be dispensable, the
+// first of them first, and a last column for which there is no room stands on a
+// line of its own; elsewhere all are written, for programs.
+func (s *stdio) columns(rows [][]string, dispensable ...string) error {
+	width := 0
+	if f, ok := s.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		width, _, _ = term.GetSize(int(f.Fd())) // unknown is as wide as it likes
+	}
+	for _, text := range fitted(rows, width, dispensable) {
+		if _, err := fmt.Fprintln(s.out, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fitted are the lines of a table for a terminal of that width, 0 for any.
+func fitted(rows [][]string, width int, dispensable []string) []string {
+	total, widths := measured(rows)
+	for _, name := range dispensable {
+		at := slices.Index(rows[0], name)
+		if width == 0 || total <= width || at < 0 {
+			continue
+		}
+		less := make([][]string, len(rows))
+		for i, row := range rows {
+			less[i] = slices.Delete(slices.Clone(row), at, at+1)
+		}
+		rows = less
+		total, widths = measured(rows)
+	}
+	last := len(widths) - 1
+	apart := width > 0 && total > width
+	var lines []string
+	for _, row := range rows {
+		var b strings.Builder
+		for i, cell := range row[:last] {
+			b.WriteString(cell)
+			if !apart || i < last-1 {
+				b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gap))
+			}
+		}
+		if !apart {
+			lines = append(lines, strings.TrimRight(b.String()+row[last], " "))
+			continue
+		}
+		lines = append(lines, b.String(), "  "+row[last])
+	}
+	return lines
+}
+
+// measured is how wide each column is, and all of them.
+func measured(rows [][]string) (total int, widths []int) {
+	widths = make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, w := range widths {
+		total += w
+	}
+	return total + gap*(len(widths)-1), widths
+}
