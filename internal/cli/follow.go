@@ -158,41 +158,57 @@ func (s *stdio) until(ctx context.Context, c *apiclient.Client, id string, enoug
 }
 
 // looking looks at an environment after each of its events.
-func (s *stdio) looking(ctx context.Context, c *apiclient.Client, id string, enough func(wire.Environment) bool) (wire.Environment, error) {
+func (s *stdio) looking(ctx context.Context, c *apiclient.Client, id string, enough func(wire.Environment) bool) (v wire.Environment, err error) {
+	err = s.each(ctx, c, id, "offshoot wait "+id, func(ctx context.Context) (bool, error) {
+		now, err := c.Environment(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		v = now
+		return enough(v), nil
+	})
+	return v, err
+}
+
+// each looks again after each event of an environment, until it has seen
+// enough. A lost connection is tried again until the timeout; goesOn is the
+// command that watches the work then.
+func (s *stdio) each(ctx context.Context, c *apiclient.Client, environment, goesOn string, look func(context.Context) (enough bool, err error)) error {
 	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
 	defer cancel()
 	var after int64
 	pause := 100 * time.Millisecond
-	var v wire.Environment
 	for {
-		events, err := c.Events(waited, after, id, 0)
+		events, err := c.Events(waited, after, environment, 0)
 		for err == nil && len(events.Items) > 0 {
 			after = events.Items[len(events.Items)-1].Seq
-			events, err = c.Events(waited, after, id, 0)
+			events, err = c.Events(waited, after, environment, 0)
+		}
+		enough := false
+		if err == nil {
+			enough, err = look(waited)
+		}
+		if err == nil && enough {
+			return nil
 		}
 		if err == nil {
-			v, err = c.Environment(waited, id)
-		}
-		if err == nil && enough(v) {
-			return v, nil
-		}
-		if err == nil {
-			_, err = c.Events(waited, after, id, eventWait)
+			_, err = c.Events(waited, after, environment, eventWait)
 		}
 		switch {
 		case ctx.Err() != nil:
-			return v, ctx.Err()
+			return ctx.Err()
 		case errors.Is(waited.Err(), context.DeadlineExceeded):
-			return v, staging.Errorf(staging.CodeTimeout, "the work goes on: offshoot wait "+id, "not done within %s", s.wait.timeout)
+			return staging.Errorf(staging.CodeTimeout, "the work goes on: "+goesOn, "not done within %s", s.wait.timeout)
 		case staging.CodeOf(err) == staging.CodeUnreachable:
 			timer := time.NewTimer(pause)
 			select {
 			case <-timer.C:
 			case <-waited.Done():
 			}
+			timer.Stop()
 			pause = min(2*pause, 2*time.Second)
 		case err != nil:
-			return v, err
+			return err
 		}
 	}
 }

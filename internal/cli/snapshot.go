@@ -15,6 +15,11 @@ import (
 
 func snapshotCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{Use: "snapshot", Short: "Golden copies of data", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(snapshotCreate(io), snapshotLs(io), snapshotShow(io), snapshotRm(io), notBuilt("verify"))
+	return c
+}
+
+func snapshotCreate(io *stdio) *cobra.Command {
 	var from string
 	var r wire.TakeSnapshot
 	create := &cobra.Command{
@@ -59,7 +64,11 @@ func snapshotCommand(io *stdio) *cobra.Command {
 	create.Flags().StringVar(&from, "from", "", "an environment (default: the shared one)")
 	create.Flags().StringVar(&r.Data, "data", "", "only this datastore or volume; new environments use it by its id alone")
 	io.waitFlags(create)
-	ls := &cobra.Command{Use: "ls", Short: "List snapshots", Example: "  offshoot snapshot ls --json", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+	return create
+}
+
+func snapshotLs(io *stdio) *cobra.Command {
+	return &cobra.Command{Use: "ls", Short: "List snapshots", Example: "  offshoot snapshot ls --json", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		client := io.client()
 		project, err := io.needProject(c.Context(), client)
 		if err != nil {
@@ -81,7 +90,10 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		}
 		return nil
 	}}
-	show := &cobra.Command{Use: "show ID", Short: "Show a snapshot", Example: "  offshoot snapshot show snap_…", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+}
+
+func snapshotShow(io *stdio) *cobra.Command {
+	return &cobra.Command{Use: "show ID", Short: "Show a snapshot", Example: "  offshoot snapshot show snap_…", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		v, err := io.client().Snapshot(c.Context(), args[0])
 		if err != nil {
 			return err
@@ -96,7 +108,10 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		}
 		return nil
 	}}
-	rm := &cobra.Command{Use: "rm ID", Short: "Delete a snapshot that nothing uses", Example: "  offshoot snapshot rm snap_…", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+}
+
+func snapshotRm(io *stdio) *cobra.Command {
+	return &cobra.Command{Use: "rm ID", Short: "Delete a snapshot that nothing uses", Example: "  offshoot snapshot rm snap_…", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		if err := io.client().RemoveSnapshot(c.Context(), args[0]); err != nil {
 			return err
 		}
@@ -105,36 +120,21 @@ func snapshotCommand(io *stdio) *cobra.Command {
 		}
 		return nil
 	}}
-	c.AddCommand(create, ls, show, rm, notBuilt("verify"))
-	return c
 }
 
 // taken waits for a snapshot by its source's events.
 func (s *stdio) taken(ctx context.Context, c *apiclient.Client, v wire.Snapshot) (wire.Snapshot, error) {
-	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
-	defer cancel()
 	s.goesOn = "the work goes on: offshoot snapshot show " + v.ID + " watches it, offshoot snapshot rm " + v.ID + " takes it away when it is ready"
 	shown := s.progress()
 	defer shown.close()
-	var after int64
-	for v.State == string(staging.SnapshotTaking) || v.State == string(staging.SnapshotVerifying) {
+	err := s.each(ctx, c, v.Source, "offshoot snapshot show "+v.ID, func(ctx context.Context) (bool, error) {
+		now, err := c.Snapshot(ctx, v.ID)
+		if err != nil {
+			return false, err
+		}
+		v = now
 		shown.say("snapshot " + v.State)
-		events, err := c.Events(waited, after, v.Source, eventWait)
-		if err == nil {
-			if n := len(events.Items); n > 0 {
-				after = events.Items[n-1].Seq
-			}
-			v, err = c.Snapshot(waited, v.ID)
-		}
-		switch {
-		case err == nil:
-		case ctx.Err() != nil:
-			return v, ctx.Err()
-		case waited.Err() != nil:
-			return v, staging.Errorf(staging.CodeTimeout, "the work goes on: offshoot snapshot ls", "not done within %s", s.wait.timeout)
-		default:
-			return v, err
-		}
-	}
-	return v, nil
+		return v.State != string(staging.SnapshotTaking) && v.State != string(staging.SnapshotVerifying), nil
+	})
+	return v, err
 }

@@ -31,7 +31,6 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 	if err != nil {
 		return err
 	}
-	c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, p.Name), Owner: s.ID, Dir: dir, Store: store, Password: e.Password(s.ID, p.Name)}
 	verifier, ok := driver.(datastore.Verifier)
 	if !ok { // files: nothing can be asked
 		if p.SizeBytes, err = size(dir); err != nil {
@@ -39,60 +38,14 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 		}
 		return sealed(dir, 0)
 	}
-	scope := plan.Name(s.ID, staging.ResourceScope, "0")
-	endpoint := plan.Name(s.ID, staging.ResourceEndpoint, p.Name)
+	c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, p.Name), Owner: s.ID, Dir: dir, Store: store, Password: e.Password(s.ID, p.Name)}
 	server := plan.Name(s.ID, staging.ResourceWorkload, "data."+p.Name)
-	if err := e.Store.Write(ctx, func(w Writer) error {
-		for name, kind := range map[string]staging.ResourceKind{scope: staging.ResourceScope, endpoint: staging.ResourceEndpoint, server: staging.ResourceWorkload} {
-			if err := w.PutResource(ctx, staging.Resource{Name: name, Kind: kind, Driver: e.Platform.Traits().Name, Owner: s.ID, Project: s.Project,
-				State: staging.ResourceIntended, CreatedAt: e.Now()}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	for _, r := range []platform.Resource{{Kind: staging.ResourceScope, Name: scope, Owner: s.ID, Scope: &platform.Scope{Project: s.Project}},
-		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: s.ID, Endpoint: &platform.Endpoint{Service: p.Name}}} {
-		if _, err := e.Platform.Apply(ctx, r); err != nil {
-			return err
-		}
-	}
-	if u, ok := e.Platform.(Users); ok {
-		_, c.UID, err = u.Users(ctx, s.ID)
-		if err != nil {
-			return err
-		}
-		c.GID = c.UID
-		if err := handOver(dir, c.UID); err != nil {
-			return err
-		}
-	}
-	at, err := a.address(ctx, endpoint)
+	at, err := a.bench(ctx, s.Project, p.Name, server, &c)
 	if err != nil {
 		return err
 	}
-	serving, err := driver.Serve(ctx, c, at)
+	report, err := a.prove(ctx, driver, verifier, c, at, server)
 	if err != nil {
-		return err
-	}
-	ref := platform.Ref{Kind: staging.ResourceWorkload, Name: server, Owner: s.ID}
-	if _, err := e.Platform.Apply(ctx, platform.Resource{Kind: ref.Kind, Name: server, Owner: s.ID, SpecHash: hash(serving.Workload), Workload: &serving.Workload}); err != nil {
-		return err
-	}
-	op := plan.Op{Kind: ref.Kind, Resource: server}
-	if err := a.unlessItFails(ctx, op, func(ctx context.Context) error { return driver.Ready(ctx, c, at) }); err != nil {
-		return fmt.Errorf("the copy does not start: %w", err)
-	}
-	report, err := verifier.Verify(ctx, c, at)
-	if err != nil {
-		return err
-	}
-	if err := driver.Quiet(ctx, c, at); err != nil {
-		return err
-	}
-	if err := e.Platform.Delete(ctx, ref); err != nil {
 		return err
 	}
 	p.Engine, p.SizeBytes = report.Summary, report.SizeBytes
@@ -100,6 +53,65 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 		return err
 	}
 	return sealed(dir, 0o222)
+}
+
+// bench makes the place where a copy is proved - a scope and an address, each
+// with its row first - and gives the copy to the user that its server will be.
+func (a *actor) bench(ctx context.Context, project, name, server string, c *datastore.Clone) (datastore.Endpoint, error) {
+	scope, endpoint := plan.Name(a.id, staging.ResourceScope, "0"), plan.Name(a.id, staging.ResourceEndpoint, name)
+	if err := a.Store.Write(ctx, func(w Writer) error {
+		for name, kind := range map[string]staging.ResourceKind{scope: staging.ResourceScope, endpoint: staging.ResourceEndpoint, server: staging.ResourceWorkload} {
+			if err := w.PutResource(ctx, staging.Resource{Name: name, Kind: kind, Driver: a.Platform.Traits().Name, Owner: a.id, Project: project,
+				State: staging.ResourceIntended, CreatedAt: a.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		return datastore.Endpoint{}, err
+	}
+	for _, r := range []platform.Resource{{Kind: staging.ResourceScope, Name: scope, Owner: a.id, Scope: &platform.Scope{Project: project}},
+		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: a.id, Endpoint: &platform.Endpoint{Service: name}}} {
+		if _, err := a.Platform.Apply(ctx, r); err != nil {
+			return datastore.Endpoint{}, err
+		}
+	}
+	if u, ok := a.Platform.(Users); ok {
+		_, data, err := u.Users(ctx, a.id)
+		if err != nil {
+			return datastore.Endpoint{}, err
+		}
+		c.UID, c.GID = data, data
+		if err := handOver(c.Dir, data); err != nil {
+			return datastore.Endpoint{}, err
+		}
+	}
+	return a.address(ctx, endpoint)
+}
+
+// prove starts a server on a copy, which recovers, asks what it holds, and
+// stops it cleanly.
+func (a *actor) prove(ctx context.Context, driver datastore.Driver, verifier datastore.Verifier, c datastore.Clone, at datastore.Endpoint, server string) (datastore.Report, error) {
+	serving, err := driver.Serve(ctx, c, at)
+	if err != nil {
+		return datastore.Report{}, err
+	}
+	ref := platform.Ref{Kind: staging.ResourceWorkload, Name: server, Owner: a.id}
+	if _, err := a.Platform.Apply(ctx, platform.Resource{Kind: ref.Kind, Name: server, Owner: a.id, SpecHash: hash(serving.Workload), Workload: &serving.Workload}); err != nil {
+		return datastore.Report{}, err
+	}
+	op := plan.Op{Kind: ref.Kind, Resource: server}
+	if err := a.unlessItFails(ctx, op, func(ctx context.Context) error { return driver.Ready(ctx, c, at) }); err != nil {
+		return datastore.Report{}, fmt.Errorf("the copy does not start: %w", err)
+	}
+	report, err := verifier.Verify(ctx, c, at)
+	if err != nil {
+		return report, err
+	}
+	if err := driver.Quiet(ctx, c, at); err != nil {
+		return report, err
+	}
+	return report, a.Platform.Delete(ctx, ref)
 }
 
 // sealed makes a golden copy the server's own, without those rights: the user
