@@ -84,7 +84,7 @@ func (d *Driver) try(a abilities) (err error) {
 	}
 	probe := &Driver{dir: filepath.Join(dir, "env"), log: d.log, boot: d.boot, cgroups: d.cgroups, shim: d.shim, abilities: a, path: findToolchains("", a),
 		holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}}
-	const owner = "probe"
+	owner := filepath.Base(dir) // other servers on this host may be trying too
 	artifact := filepath.Join(dir, "artifact")
 	defer func() {
 		err = errors.Join(err, probe.deleteScope(context.WithoutCancel(ctx), platform.Ref{Owner: owner}), os.RemoveAll(dir))

@@ -3,10 +3,12 @@
 package process_test
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -91,4 +93,25 @@ func TestInEveryShape(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestServersBeginAtTheSameTime holds that what one server tries while it begins
+// is nothing to another that begins on the same host: each finds what the host
+// lets it do.
+func TestServersBeginAtTheSameTime(t *testing.T) {
+	want := newHost(t).Traits().Isolation
+	var all sync.WaitGroup
+	for range 3 { // of few, one often ends while another is about to begin
+		all.Go(func() {
+			for range 25 {
+				d, err := process.New(process.Config{Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Shape: shape()})
+				if err != nil {
+					t.Error(err)
+				} else if got := d.Traits().Isolation; got != want {
+					t.Errorf("one of many says %q, one alone %q", got, want)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
