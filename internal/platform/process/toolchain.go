@@ -52,7 +52,7 @@ func findToolchains(list string, a abilities) toolchains {
 				t.mounts = append(t.mounts, m)
 			}
 		case closed != "":
-			t.skip(dir, closed+" is closed to other users")
+			t.skip(dir, shim.HideHome(closed)+" is closed to other users")
 			continue
 		default:
 			t.skip(dir, "it is no folder of the system's programs")
@@ -69,7 +69,7 @@ func findToolchains(list string, a abilities) toolchains {
 }
 
 func (t *toolchains) skip(dir, why string) {
-	remark := "PATH entry " + dir + " is skipped: " + why + "; programs for builds belong in /usr/local or /opt"
+	remark := "PATH entry " + shim.HideHome(dir) + " is skipped: " + why + "; programs for builds belong in /usr/local or /opt"
 	if !slices.Contains(t.skipped, remark) { // a PATH may name it twice
 		t.skipped = append(t.skipped, remark)
 	}

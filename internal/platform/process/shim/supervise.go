@@ -305,7 +305,9 @@ func lookPath(command []string, dir string, env []string) (string, error) {
 			path = p
 		}
 	}
-	for _, folder := range strings.Split(path, ":") {
+	folders := strings.Split(path, ":")
+	for i, folder := range folders {
+		folders[i] = HideHome(folder)
 		if folder == "" {
 			folder = "."
 		}
@@ -317,5 +319,5 @@ func lookPath(command []string, dir string, env []string) (string, error) {
 			return candidate, nil
 		}
 	}
-	return "", fmt.Errorf("start %s: %w (PATH is %s)", name, exec.ErrNotFound, path)
+	return "", fmt.Errorf("start %s: %w (PATH is %s)", name, exec.ErrNotFound, strings.Join(folders, ":"))
 }
