@@ -41,11 +41,13 @@ func checkCommand(p Program, io *stdio) *cobra.Command {
 			if write && branch != "" {
 				return staging.Errorf(staging.CodeUsage, "switch to the branch, then offshoot check --write", "--write needs a folder, not a branch")
 			}
-			r, refusal := io.guarded(c.Context(), p.Judge, dir, o, len(args) == 0 || branch != "" || io.project != "")
+			here := len(args) == 0 || filepath.Clean(args[0]) == "."
+			meant := first(branch, currentBranch(c.Context()), "branch")
+			r, refusal := io.guarded(c.Context(), p.Judge, dir, meant, o, here || branch != "" || io.project != "")
 			if r == nil {
 				return refusal
 			}
-			report := io.report(c.Context(), r, first(branch, currentBranch(c.Context()), "branch"))
+			report := io.report(c.Context(), r, meant)
 			if io.json {
 				io.object(report)
 			} else {

@@ -15,22 +15,24 @@ type Judge func(key, value string, names, allow []string) error
 // askLimit bounds asking a server for what a command can do without.
 const askLimit = 2 * time.Second
 
-// guarded reads a stack as a deployment would, the guard with it. Which hosts
-// are allowed, and which variables are the project's own, a server knows: it is
-// asked only where something is refused, and where there is none nothing is
-// allowed. ask is whether the folder is that of a project it may know.
-func (s *stdio) guarded(ctx context.Context, judge Judge, dir string, o manifest.Options, ask bool) (*manifest.Result, error) {
+// guarded reads a stack as a deployment of a branch would, the guard with it.
+// Which hosts are allowed, and which variables are the project's own, a server
+// knows: it is asked only where something is refused or has no value, and where
+// there is none nothing is allowed or given. ask is whether the folder is that
+// of a project it may know.
+func (s *stdio) guarded(ctx context.Context, judge Judge, dir, branch string, o manifest.Options, ask bool) (*manifest.Result, error) {
 	var allow []string
 	o.Judge = func(key, value string, names []string) error { return judge(key, value, names, allow) }
 	r, refusal := manifest.Load(ctx, dir, o)
-	if !ask || staging.CodeOf(refusal) != staging.ClassCode(staging.ClassPolicy) || !s.asked(ctx, &o, &allow) {
+	unanswered := staging.CodeOf(refusal) == staging.ClassCode(staging.ClassPolicy) || r != nil && len(r.Unset) > 0
+	if !ask || !unanswered || !s.asked(ctx, branch, &o, &allow) {
 		return r, refusal
 	}
 	return manifest.Load(ctx, dir, o)
 }
 
-// asked adds what the checkout's project says on its server.
-func (s *stdio) asked(ctx context.Context, o *manifest.Options, allow *[]string) bool {
+// asked adds what the checkout's project says on its server for a branch.
+func (s *stdio) asked(ctx context.Context, branch string, o *manifest.Options, allow *[]string) bool {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	c := s.client()
@@ -46,10 +48,14 @@ func (s *stdio) asked(ctx context.Context, o *manifest.Options, allow *[]string)
 	if err != nil {
 		return false
 	}
+	scope := staging.ScopeBranch
+	if branch == p.StagingBranch {
+		scope = staging.ScopeShared
+	}
 	*allow, o.Variables = p.AllowHosts, map[string]string{}
 	for _, v := range variables.Items {
 		switch {
-		case v.File != "" || v.Scope != string(staging.ScopeAll):
+		case v.File != "" || v.Scope != string(staging.ScopeAll) && v.Scope != string(scope):
 		case v.Value == nil:
 			o.Secrets = append(o.Secrets, v.Key)
 		default:

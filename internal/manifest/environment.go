@@ -90,7 +90,7 @@ func (r *reader) lookup(values map[string]string, name string) (string, bool) {
 	if v, ok := values[name]; ok {
 		return v, true
 	}
-	if (ours(name) || usual[name] != "") && !r.defaulted[name] {
+	if (ours(name) || usual[name] != "" || r.storeURLs[name]) && !r.defaulted[name] {
 		return staging.Late(name), true
 	}
 	if r.demanded[name] {
@@ -106,15 +106,33 @@ func ours(name string) bool {
 
 // usual are the variables that the first datastore of a kind gives everything
 // else in the stack.
-var usual = map[string]string{"DATABASE_URL": "postgres", "REDIS_URL": "redis", "SOLR_URL": "solr"}
+var usual = map[string]string{
+	"DATABASE_URL": "postgres", "PGHOST": "postgres", "PGPORT": "postgres", "PGUSER": "postgres", "PGPASSWORD": "postgres", "PGDATABASE": "postgres",
+	"REDIS_URL": "redis", "SOLR_URL": "solr",
+}
 
 // given is whether a datastore of the stack gives such a variable.
 func (r *reader) given(name string) bool {
-	return slices.ContainsFunc(r.stack.Datastores, func(d staging.Datastore) bool { return d.Kind == usual[name] })
+	return slices.ContainsFunc(r.stack.Datastores, func(d staging.Datastore) bool {
+		return d.Kind == usual[name] || name == staging.Upper(d.Name)+"_URL"
+	})
+}
+
+// stores remembers the variables that the datastores of a document give by
+// name, before anything is put in for what the documents mention.
+func (r *reader) stores(d *document) {
+	services, _ := find(d.root, []string{"services"}, 0)
+	for _, name := range keysOf(services, 0) {
+		image, _ := find(services, []string{name, "image"}, 0)
+		if _, ok := datastoreKind(scalar(image)); ok {
+			r.storeURLs[staging.Upper(name)+"_URL"] = true
+		}
+	}
 }
 
 // mentioned remembers which variables of a document nobody gives a value.
 func (r *reader) mentioned(d *document, values map[string]string) {
+	r.stores(d)
 	type unset struct {
 		name string
 		line int
