@@ -23,7 +23,7 @@ func branchOf(ctx context.Context, args []string) (string, error) {
 		if branch := currentBranch(ctx); branch != "" {
 			return branch, nil
 		}
-		return "", staging.Errorf(staging.CodeUsage, "name a branch", "this folder is no checkout of a branch")
+		return "", onNoBranch(ctx, staging.CodeUsage)
 	}
 	if rest, ok := strings.CutPrefix(args[0], "pr:"); ok && strings.Trim(rest, "0123456789") == "" {
 		return "", staging.NotBuilt("naming a pull request (" + args[0] + ")")
@@ -100,11 +100,23 @@ func (c checkout) remote(ctx context.Context, repo string) string {
 	return "origin"
 }
 
-// noteUnpushed says that the checkout is ahead of what is deployed, which is
-// easily forgotten.
+// onNoBranch says why a folder has no current branch.
+func onNoBranch(ctx context.Context, code staging.Code) error {
+	if head := git(ctx, "rev-parse", "--verify", "--quiet", "HEAD"); head != "" {
+		return staging.Errorf(code, "git switch BRANCH, or name one", "this checkout is at %s, on no branch", human.Revision(head))
+	}
+	return staging.Errorf(code, "name a branch", "this folder is no checkout of a branch")
+}
+
+// noteUnpushed says that the checkout has what is not deployed, which is easily
+// forgotten: changes without a commit, commits without a push.
 func (s *stdio) noteUnpushed(ctx context.Context, v wire.Environment, commit string) {
 	if s.quiet || commit != "" || currentBranch(ctx) != v.Branch {
 		return
+	}
+	known := git(ctx, "rev-parse", "--verify", "--quiet", v.Revision.Desired+"^{commit}") != "" // else it is another repository's
+	if known && git(ctx, "status", "--porcelain", "--untracked-files=no") != "" {
+		_, _ = fmt.Fprintln(s.err, "note: changes that are not committed are not deployed")
 	}
 	if head := git(ctx, "rev-parse", "HEAD"); head != "" && head != v.Revision.Desired && git(ctx, "merge-base", v.Revision.Desired, head) == v.Revision.Desired {
 		_, _ = fmt.Fprintf(s.err, "note: this checkout is at %s, which is not pushed; %s is deployed\n", human.Revision(head), human.Revision(v.Revision.Desired))

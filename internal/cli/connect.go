@@ -165,7 +165,7 @@ func (s *stdio) environment(ctx context.Context, c *apiclient.Client, name strin
 	if name == "." || here && s.project == "" {
 		branch := currentBranch(ctx)
 		if branch == "" {
-			return wire.Environment{}, staging.NotFound("name a branch", "this folder is no checkout of a branch")
+			return wire.Environment{}, onNoBranch(ctx, staging.CodeNotFound)
 		}
 		if here {
 			return c.Resolve(ctx, project, branchPrefix+branch)
