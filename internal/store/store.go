@@ -43,8 +43,6 @@ type Store struct {
 	Readers
 	writer  *sql.DB
 	readers *sql.DB
-	// writes are the statements as the writer's connection knows them.
-	writes *statement.Queries
 
 	requests chan *request
 	stop     context.CancelFunc
@@ -80,12 +78,11 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
 	readers.SetMaxOpenConns(openReaders)
 	// Parsed once for each connection: most take longer to parse than to run.
 	reads, err := statement.Prepare(ctx, readers)
-	writes, err2 := statement.Prepare(ctx, writer)
-	if err := errors.Join(err, err2); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), readers.Close(), writer.Close())
 	}
 	run, stop := context.WithCancel(context.Background())
-	s := &Store{Readers: Readers{reads}, writer: writer, readers: readers, writes: writes,
+	s := &Store{Readers: Readers{reads}, writer: writer, readers: readers,
 		requests: make(chan *request), stop: stop, done: make(chan struct{})}
 	go s.write(run)
 	return s, nil

@@ -2,13 +2,16 @@ package store_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store"
@@ -137,5 +140,43 @@ func BenchmarkWrite(b *testing.B) {
 		if err := s.Write(ctx, func(tx *store.Tx) error { return tx.PutSetting(ctx, "k", "v") }); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestWhoGivesUpTakesNobodyAlong holds that a write whose context ends while it
+// is carried out spoils none of those that share its commit.
+func TestWhoGivesUpTakesNobodyAlong(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	large := strings.Repeat("x", 1<<20)
+	for round := range 60 {
+		held, release := make(chan struct{}), make(chan struct{})
+		var all sync.WaitGroup
+		all.Go(func() { // while it is written the others queue up
+			if err := s.Write(ctx, func(*store.Tx) error { close(held); <-release; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		<-held
+		gone, cancel := context.WithCancel(ctx)
+		all.Go(func() {
+			_ = s.Write(gone, func(tx *store.Tx) error {
+				time.AfterFunc(time.Duration(round)*50*time.Microsecond, cancel)
+				var err error
+				for i := 0; i < 8 && err == nil; i++ {
+					err = tx.PutSetting(gone, "large", large+fmt.Sprint(i))
+				}
+				return err
+			})
+		})
+		for i := range 3 {
+			all.Go(func() {
+				if err := s.Write(ctx, func(tx *store.Tx) error { return tx.PutSetting(ctx, fmt.Sprint(i), fmt.Sprint(round)) }); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		close(release)
+		all.Wait()
+		cancel()
 	}
 }
