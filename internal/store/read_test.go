@@ -41,8 +41,8 @@ func TestEveryEnvironmentIsSeenOnce(t *testing.T) {
 		}
 		return nil
 	})
-	for range s.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
-		t.Error("something is left")
+	for e, err := range s.EveryEnvironment(ctx, store.EnvironmentFilter{}) {
+		t.Errorf("%q is left, %v", e.ID, err)
 	}
 }
 
