@@ -25,7 +25,7 @@ type identity struct {
 // state there is of no use: a group of threads may show a dead leader while
 // others of it live.
 func identify(pid int) (start string, err error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	text, err := contents("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return "", err
 	}
@@ -39,9 +39,9 @@ func identify(pid int) (start string, err error) {
 }
 
 func (d *Driver) alive(id identity) bool {
-	w, ok := d.watch(id)
+	fd, ok := d.hold(id)
 	if ok {
-		w.close()
+		_ = unix.Close(fd)
 	}
 	return ok
 }
@@ -55,21 +55,29 @@ type watched struct {
 
 // watch answers false where the process is gone.
 func (d *Driver) watch(id identity) (watched, bool) {
-	if id.PID == 0 || id.Boot != d.boot {
-		return watched{}, false
-	}
-	fd, err := unix.PidfdOpen(id.PID, 0)
-	if err != nil {
+	fd, ok := d.hold(id)
+	if !ok {
 		return watched{}, false
 	}
 	_ = unix.SetNonblock(fd, true) // else the runtime would not wait for it
-	w := watched{fd, os.NewFile(uintptr(fd), "pidfd")}
+	return watched{fd, os.NewFile(uintptr(fd), "pidfd")}, true
+}
+
+// hold opens the pidfd of a process that runs.
+func (d *Driver) hold(id identity) (fd int, ok bool) {
+	if id.PID == 0 || id.Boot != d.boot {
+		return -1, false
+	}
+	fd, err := unix.PidfdOpen(id.PID, 0)
+	if err != nil {
+		return -1, false
+	}
 	start, err := identify(id.PID)
 	if err != nil || start != id.Start || gone(fd) {
-		w.close()
-		return watched{}, false
+		_ = unix.Close(fd)
+		return -1, false
 	}
-	return w, true
+	return fd, true
 }
 
 func (w watched) close() { _ = w.file.Close() }

@@ -10,7 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // partial ends the name of what is being made or removed.
@@ -42,8 +45,39 @@ func write(path string, v any, durable bool) error {
 	return os.Rename(path+partial, path)
 }
 
+// contents is a small file's, read without an os.File: that costs more than the
+// reading, and what runs is looked at often.
+func contents(path string) ([]byte, error) {
+	fail := func(op string, err error) ([]byte, error) { return nil, &fs.PathError{Op: op, Path: path, Err: err} }
+	fd, err := ignoringEINTR(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return fail("open", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	text := make([]byte, 0, 2048)
+	for {
+		text = slices.Grow(text, 512)
+		n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, text[len(text):cap(text)]) })
+		if err != nil {
+			return fail("read", err)
+		}
+		if n == 0 {
+			return text, nil
+		}
+		text = text[:len(text)+n]
+	}
+}
+
+func ignoringEINTR(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+	}
+}
+
 func readFile(path string, v any) error {
-	text, err := os.ReadFile(path)
+	text, err := contents(path)
 	if err != nil {
 		return err
 	}
