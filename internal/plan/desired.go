@@ -105,11 +105,12 @@ func clones(dep *staging.Deployment) []item {
 	return items
 }
 
-// server is the workload that serves a datastore. Its name changes with what
-// the stack declares, so that a changed server is another one.
+// server is the workload that serves a datastore. Its name changes with how the
+// stack has it served, so that a server which is to run otherwise is another one,
+// and with nothing else: an upgrade of this program, or another name for it in the
+// stack, restarts no server.
 func server(dep *staging.Deployment, d staging.Datastore) item {
-	d.File, d.Line = "", 0
-	text, _ := json.Marshal(d) // plain values only: cannot fail
+	text, _ := json.Marshal([]any{d.Kind, d.Image, d.Version, d.User, d.Password, d.Database, d.Args, d.Limits.CPUs, d.Limits.Memory, d.Limits.PIDs}) // cannot fail
 	sum := sha256.Sum256(text)
 	return item{name: Name(dep.Environment, staging.ResourceWorkload,
 		fmt.Sprintf("data.%s.%d.%s", d.Name, DataSet(dep), hex.EncodeToString(sum[:4]))),
