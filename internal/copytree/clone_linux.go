@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,11 +19,6 @@ func reflink(in, out *os.File) error {
 	return unix.IoctlFileClone(int(out.Fd()), int(in.Fd()))
 }
 
-func onBtrfs(path string) bool {
-	var s unix.Statfs_t
-	return unix.Statfs(path, &s) == nil && s.Type == unix.BTRFS_SUPER_MAGIC
-}
-
 func syncFilesystem(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
@@ -32,8 +28,23 @@ func syncFilesystem(path string) error {
 	return unix.Syncfs(int(dir.Fd()))
 }
 
-func openNoFollow(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+// openBeneath opens a file of a folder through no symbolic link: whoever writes
+// there while it is copied could put one in the place of any folder on the way.
+// Before Linux 5.6 only the last element is seen to.
+func openBeneath(dir *os.File, rel string) (*os.File, error) {
+	path := filepath.Join(dir.Name(), rel)
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	for {
+		fd, err := unix.Openat2(int(dir.Fd()), rel, &how)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), path), nil
+		case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
+			return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+		case !errors.Is(err, unix.EINTR):
+			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
 }
 
 func makePipe(path string) error { return unix.Mkfifo(path, 0o600) }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,18 +19,13 @@ const chunk = 8 << 20
 // reflink needs a system call on names elsewhere; files are read and written.
 func reflink(_, _ *os.File) error { return errors.ErrUnsupported }
 
-func onBtrfs(string) bool     { return false }
-func isSubvolume(string) bool { return false }
-
-func (r *run) snapshot() error { return errors.ErrUnsupported }
-
 func syncFilesystem(string) error {
 	unix.Sync()
 	return nil
 }
 
-func openNoFollow(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+func openBeneath(dir *os.File, rel string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir.Name(), rel), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 }
 
 func makePipe(path string) error { return unix.Mkfifo(path, 0o600) }

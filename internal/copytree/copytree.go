@@ -1,5 +1,5 @@
 // Package copytree copies a directory as cheaply as its file system can: by
-// btrfs snapshot, by reflink, or by reading and writing.
+// reflink, as XFS and btrfs do, or by reading and writing.
 //
 // The copy appears under its name only when it is whole: it is made beside it
 // under a temporary name, made durable where its blocks are new, and renamed.
@@ -21,7 +21,6 @@ type Strategy string
 
 // The strategies, best first.
 const (
-	Btrfs   Strategy = "btrfs"
 	Reflink Strategy = "reflink"
 	Plain   Strategy = "copy"
 )
@@ -94,18 +93,24 @@ func Copy(ctx context.Context, src, dst string, o Options) (Result, error) {
 	return result, nil
 }
 
-// CopyFile copies one regular file to a name that does not exist, with its
-// owner and mode, by reference where that is possible.
-func CopyFile(ctx context.Context, src, dst string) error {
-	info, err := os.Lstat(src)
+// CopyFile copies one regular file of the folder dir to a name that does not
+// exist, with its owner and mode, by reference where that is possible.
+func CopyFile(ctx context.Context, dir, rel, dst string) error {
+	info, err := os.Lstat(filepath.Join(dir, rel))
 	if err != nil {
 		return err
 	}
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("copy %s: not a regular file", src)
+		return fmt.Errorf("copy %s: not a regular file", rel)
 	}
-	r := newRun(ctx, src, dst, Reflink, Options{})
-	if err := r.regular(ctx, src, dst, info); err != nil {
+	from, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	r := newRun(ctx, dir, dst, Reflink, Options{})
+	r.from = from
+	if err := r.regular(ctx, rel, dst, info); err != nil {
 		return err
 	}
 	return r.finish(dst, info)
@@ -118,8 +123,8 @@ func Partial(dst string) string {
 
 // Publish renames what was made under a temporary name to dst. With sync its
 // blocks are written out first, so that a power cut after it finds dst whole.
-// Reflinks and snapshots need none: they are entries of the same journal as
-// the rename that follows them.
+// Reflinks need none: they are entries of the same journal as the rename that
+// follows them.
 func Publish(partial, dst string, sync bool) error {
 	if sync {
 		if err := syncFilesystem(partial); err != nil {
@@ -135,8 +140,8 @@ func Publish(partial, dst string, sync bool) error {
 	return nil
 }
 
-// Remove deletes a tree, also one with directories that are not writable, and
-// btrfs subvolumes. Removing what is absent is no error.
+// Remove deletes a tree, also one with directories that are not writable.
+// Removing what is absent is no error.
 func Remove(dir string) error {
 	err := os.RemoveAll(dir)
 	if err == nil {

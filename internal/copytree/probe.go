@@ -30,9 +30,6 @@ func Probe(dir string) (Strategy, error) {
 	if err := reflink(from, to); err != nil {
 		return Plain, nil //nolint:nilerr // that it cannot is the answer
 	}
-	if onBtrfs(dir) {
-		return Btrfs, nil
-	}
 	return Reflink, nil
 }
 
@@ -47,18 +44,12 @@ func Between(src, parent string) Strategy {
 	if errA != nil || errB != nil {
 		return Plain
 	}
-	if isSubvolume(src) && onBtrfs(parent) {
-		return Btrfs
-	}
-	if deviceOf(a) != deviceOf(b) && !(onBtrfs(src) && onBtrfs(parent)) {
+	if deviceOf(a) != deviceOf(b) {
 		return Plain
 	}
 	strategy, err := Probe(filepath.Clean(parent))
-	switch {
-	case err != nil:
+	if err != nil {
 		return Plain
-	case strategy == Btrfs:
-		return Reflink // src is an ordinary directory there
 	}
 	return strategy
 }

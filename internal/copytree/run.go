@@ -26,6 +26,8 @@ type run struct {
 	options  Options
 	root     bool
 	device   uint64
+	// from is the source, as it was when the copy began.
+	from *os.File
 
 	dirs  []entry
 	work  []entry
@@ -53,9 +55,12 @@ func newRun(ctx context.Context, src, dst string, strategy Strategy, o Options) 
 // tree lists the source, makes the directories, copies the files in parallel,
 // and sets the directories' modes and times last, deepest first.
 func (r *run) tree() error {
-	if r.strategy == Btrfs {
-		return r.snapshot()
+	from, err := os.Open(r.src)
+	if err != nil {
+		return err
 	}
+	defer func() { _ = from.Close() }()
+	r.from = from
 	if err := r.list(); err != nil {
 		return err
 	}
@@ -166,7 +171,7 @@ func (r *run) one(ctx context.Context, e entry) error {
 	mode := e.info.Mode()
 	switch {
 	case mode.IsRegular():
-		return r.regular(ctx, from, to, e.info)
+		return r.regular(ctx, e.rel, to, e.info)
 	case mode&fs.ModeSymlink != 0:
 		target, err := os.Readlink(from)
 		if err != nil {
@@ -184,8 +189,8 @@ func (r *run) one(ctx context.Context, e entry) error {
 
 // regular copies one file: its blocks by reference where that is the
 // strategy, else its data without its holes.
-func (r *run) regular(ctx context.Context, from, to string, info fs.FileInfo) error {
-	in, err := openNoFollow(from)
+func (r *run) regular(ctx context.Context, rel, to string, info fs.FileInfo) error {
+	in, err := openBeneath(r.from, rel)
 	if r.gone(err) {
 		return nil
 	}

@@ -42,7 +42,7 @@ type Clone struct {
 // Made says what was made.
 type Made struct {
 	Observation staging.Observation
-	// Strategy is how it was copied: reflink, btrfs, copy or empty.
+	// Strategy is how it was copied: reflink, copy or empty.
 	Strategy string
 	// Engine is the server build that serves it.
 	Engine string

@@ -107,7 +107,7 @@ type DataOrigin struct {
 	Kind string `json:"kind"`
 	// Engine is the server build that made and serves it.
 	Engine string `json:"engine"`
-	// Strategy is how it was copied: reflink, btrfs, copy or empty.
+	// Strategy is how it was copied: reflink, copy or empty.
 	Strategy        string    `json:"strategy"`
 	Snapshot        string    `json:"snapshot"`
 	SnapshotTakenAt time.Time `json:"snapshot_taken_at"`

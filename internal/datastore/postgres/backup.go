@@ -61,7 +61,7 @@ func (d *Driver) Backup(ctx context.Context, c datastore.Clone, at datastore.End
 	if first == nil {
 		return errors.New("the backup's label names no file of WAL")
 	}
-	if err := copyWAL(ctx, filepath.Join(c.Dir, "data", "pg_wal"), filepath.Join(dir, "data", "pg_wal"), first[1], last); err != nil {
+	if err := copyWAL(ctx, filepath.Join(c.Dir, "data"), filepath.Join(dir, "data", "pg_wal"), first[1], last); err != nil {
 		return err
 	}
 	return writeLabel(filepath.Join(dir, "data"), c, map[string]string{"backup_label": label, "tablespace_map": spaces})
@@ -113,9 +113,17 @@ func notInBackup(rel string, entry fs.DirEntry) bool {
 	return leftOut[inside] || strings.HasPrefix(entry.Name(), "pgsql_tmp")
 }
 
-// copyWAL copies the files of WAL from first to last, and the timelines'.
+// copyWAL copies the files of WAL of a data directory from first to last, and
+// the timelines'.
 func copyWAL(ctx context.Context, from, to, first, last string) error {
-	entries, err := os.ReadDir(from)
+	wal, err := openWithin(from, "pg_wal")
+	if err != nil {
+		return err
+	}
+	entries, err := fs.ReadDir(wal.FS(), ".")
+	if err = errors.Join(err, wal.Close()); err != nil {
+		return err
+	}
 	if err != nil {
 		return err
 	}
@@ -129,7 +137,7 @@ func copyWAL(ctx context.Context, from, to, first, last string) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := copytree.CopyFile(ctx, filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+		if err := copytree.CopyFile(ctx, from, filepath.Join("pg_wal", name), filepath.Join(to, name)); err != nil {
 			return err
 		}
 		delete(needed, name)

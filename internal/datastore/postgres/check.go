@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,16 +51,23 @@ func dataError(hint, format string, args ...any) error {
 	return staging.Errorf(staging.ClassCode(staging.ClassData), hint, format, args...)
 }
 
+// versionFile is what a cluster says of its version.
+var versionFile = regexp.MustCompile(`^\d{1,3}(\.\d{1,3})?$`)
+
 // sameMajor refuses a directory that another major version wrote.
 func sameMajor(data string, e datastore.Engine) error {
-	text, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	text, err := readWithin(data, "PG_VERSION")
 	if errors.Is(err, fs.ErrNotExist) {
 		return dataError("bring the files back, or offshoot data reset", "%s is no data directory of Postgres: it has no PG_VERSION", data)
 	}
 	if err != nil {
 		return fmt.Errorf("version of the data: %w", err)
 	}
-	if wrote := strings.TrimSpace(string(text)); wrote != e.Major {
+	wrote := strings.TrimSpace(string(text))
+	if !versionFile.MatchString(wrote) {
+		return dataError("bring the files back, or offshoot data reset", "%s is no data directory of Postgres: its PG_VERSION names none", data)
+	}
+	if wrote != e.Major {
 		return dataError("install Postgres "+wrote+", or start from another snapshot", "the data in %s was written by Postgres %s, its server here is %s", data, wrote, e.Version)
 	}
 	return nil

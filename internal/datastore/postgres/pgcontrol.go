@@ -4,8 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"regexp"
 )
 
@@ -31,7 +30,7 @@ type control struct {
 }
 
 func readControl(data string) (control, error) {
-	text, err := os.ReadFile(filepath.Join(data, "global", "pg_control"))
+	text, err := readWithin(data, "global/pg_control")
 	if err != nil {
 		return control{}, err
 	}
@@ -59,18 +58,22 @@ func trimWAL(data string) error {
 	if err != nil || !c.stopped {
 		return err
 	}
-	dir := filepath.Join(data, "pg_wal")
+	wal, err := openWithin(data, "pg_wal")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = wal.Close() }()
 	needed := segmentOf(c.timeline, c.redo)
-	if info, err := os.Stat(filepath.Join(dir, needed)); err != nil || info.Size() != walSegment {
+	if info, err := wal.Stat(needed); err != nil || info.Size() != walSegment {
 		return nil //nolint:nilerr // not laid out as ours: nothing is known of the rest
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := fs.ReadDir(wal.FS(), ".")
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
 		if segmentName.MatchString(e.Name()) && e.Name() != needed {
-			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			if err := wal.Remove(e.Name()); err != nil {
 				return err
 			}
 		}

@@ -19,6 +19,11 @@ const (
 	insideRun  = "/run/postgresql"
 )
 
+// stopGrace is how long a server may take to stop cleanly. One that a full disk
+// keeps from it is killed: what it has acknowledged is on the disk, and requests
+// may wait for its successor.
+const stopGrace = 20 * time.Second
+
 // Serve implements datastore.Driver. What a power cut must not break stands in
 // the command, where no ALTER SYSTEM reaches it.
 func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
@@ -39,7 +44,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	return datastore.Serving{
 		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true,
 			Command: staging.Command{Args: args},
-			Mounts:  mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: 2 * time.Minute},
+			Mounts:  mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: stopGrace},
 		URL: u.String(),
 		Variables: map[string]string{"DATABASE_URL": u.String(), "PGHOST": at.Host, "PGPORT": port, "PGUSER": c.Store.User,
 			"PGPASSWORD": c.Password, "PGDATABASE": c.Store.Database},

@@ -41,7 +41,14 @@ func (d *Driver) dial(ctx context.Context, c datastore.Clone, at datastore.Endpo
 	}
 	defer func() { _ = dir.Close() }()
 	var dialer net.Dialer
-	return dialer.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/.s.PGSQL.%d", dir.Fd(), at.Port))
+	conn, err := dialer.DialContext(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d/.s.PGSQL.%d", dir.Fd(), at.Port))
+	if err != nil {
+		return nil, err
+	}
+	if err := peer(conn, c.UID); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // Ready implements datastore.Driver. A session of ours to ask would cost the
@@ -65,18 +72,21 @@ func (d *Driver) Ready(ctx context.Context, c datastore.Clone, at datastore.Endp
 const statusLine = 8
 
 func says(c datastore.Clone, want string) error {
-	text, err := os.ReadFile(filepath.Join(c.Dir, "data", "postmaster.pid"))
+	text, err := readWithin(filepath.Join(c.Dir, "data"), "postmaster.pid")
 	if err != nil {
 		return err
 	}
-	status := "starting"
+	status := ""
 	if lines := strings.Split(string(text), "\n"); len(lines) >= statusLine {
 		status = strings.TrimSpace(lines[statusLine-1])
 	}
-	if status != want {
+	switch status {
+	case want:
+		return nil
+	case "stopping", "standby":
 		return fmt.Errorf("the server is %s", status)
 	}
-	return nil
+	return errors.New("the server is starting")
 }
 
 // Quiet implements datastore.Driver.

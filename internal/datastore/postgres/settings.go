@@ -82,7 +82,9 @@ func declared(args []string) []string {
 	return settings
 }
 
-// configure writes the settings that are ours.
+// configure writes the settings that are ours. Our own superuser comes in by the
+// socket alone: its password is the same in each cluster, and whoever answered at
+// one's socket could pass on what it is asked to another's port.
 func configure(data string, c datastore.Clone) error {
 	commit := "off" // at most the last second is lost by a power cut
 	if c.Shared {
@@ -90,7 +92,7 @@ func configure(data string, c datastore.Clone) error {
 	}
 	files := map[string]string{
 		"postgresql.conf":      ours + "synchronous_commit = " + commit + "\n",
-		"pg_hba.conf":          "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n",
+		"pg_hba.conf":          "local all all scram-sha-256\nhost all " + admin + " all reject\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n",
 		"pg_ident.conf":        "",
 		"postgresql.auto.conf": "",
 	}
