@@ -136,7 +136,11 @@ func (d *Driver) bringCached(ctx context.Context, b *staging.BuildSpec, known re
 // way leads through a link.
 func bring(ctx context.Context, artifact, work, rel string, uid int) (bool, error) {
 	from, to := filepath.Join(artifact, rel), filepath.Join(work, rel)
-	if real, err := filepath.EvalSymlinks(from); err != nil || real != from {
+	base, err := filepath.EvalSymlinks(artifact) // artifacts may lie in a pool
+	if err != nil {
+		return false, nil
+	}
+	if real, err := filepath.EvalSymlinks(from); err != nil || real != filepath.Join(base, rel) {
 		return false, nil
 	}
 	if info, err := os.Lstat(from); err != nil || !info.IsDir() {
