@@ -104,6 +104,12 @@ func explain(r Repository, err error) error {
 		return err
 	}
 	said := strings.ToLower(g.text)
+	if strings.Contains(said, "no space left") || strings.Contains(said, "quota exceeded") {
+		full := staging.Errorf(staging.ClassCode(staging.ClassCapacity), "free space on the server's data folder, then try again",
+			"the disk is full: nothing can be fetched from %s", r.Remote)
+		full.Err = err
+		return full
+	}
 	credential := "offshoot project credential set git -p " + r.Project + " reads one from stdin"
 	for _, rule := range []struct{ sign, message, hint string }{
 		{"authentication failed", "the repository refuses the credential", credential},
@@ -125,7 +131,6 @@ func explain(r Repository, err error) error {
 		{"does not exist", "there is no Git repository", "look at the project's --repo"},
 		{"not found", "there is no Git repository, or the credential may not see it", "look at the project's --repo and credential"},
 		{"transport", "the repository's address uses a transport that is not allowed", "use a path, https:// or ssh://"},
-		{"no space left", "the disk is full", "free space on the server's data folder"},
 	} {
 		if strings.Contains(said, rule.sign) {
 			e := staging.Errorf(staging.ClassCode(staging.ClassSource), rule.hint, "%s at %s", rule.message, r.Remote)
