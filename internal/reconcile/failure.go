@@ -61,6 +61,7 @@ func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
 	if f.LogTail == nil {
 		f.LogTail = []string{}
 	}
+	a.blameDisk(f, r.err)
 	a.advise(f, r)
 	a.adviseOnData(ctx, f, r.dep)
 	red := a.redactor(ctx)

@@ -55,7 +55,7 @@ func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
 		func() error { return removeGroups(known.Groups) },
 		func() error { return known.Paths.unlink() },
 		func() error { return d.discard(known) },
-		func() error { return d.shelve(ref, dir) },
+		func() error { return unlessFull(d.shelve(ref, dir)) },
 	} {
 		if err := step(); err != nil {
 			return fmt.Errorf("%s: %w", ref.Name, err)

@@ -35,6 +35,16 @@ const probeLimit = 20 * time.Second
 // settle finds the best shape that works here by starting something in it. A
 // wanted one is the only one tried.
 func (d *Driver) settle(wanted Shape) error {
+	if d.recall(wanted) {
+		return nil
+	}
+	if err := d.explore(wanted); err != nil {
+		return err
+	}
+	return d.remember(wanted)
+}
+
+func (d *Driver) explore(wanted Shape) error {
 	shapes := []Shape{ShapeRoot, ShapeUser, ShapePlain}
 	if wanted != "" {
 		if !slices.Contains(shapes, wanted) {

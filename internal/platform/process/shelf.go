@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/platform"
@@ -61,6 +62,15 @@ func (d *Driver) shelve(ref platform.Ref, dir string) error {
 		return err
 	}
 	return thin(filepath.Dir(to), known.Service)
+}
+
+// unlessFull lets what is deleted go without its log where the disk has no room
+// for that: deleting is what gives room.
+func unlessFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return nil
+	}
+	return err
 }
 
 // unshelve gives a new instance the log of the one that had its name.
