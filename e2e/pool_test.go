@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -15,14 +16,41 @@ func unmountPool(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(unmounted(ts.Getenv("OFFSHOOT_DATA_DIR")))
 }
 
-// smallDisk gives the data folder a disk of its own, of that size.
+// smallDisk gives the data folder a disk of its own, of that size and kind:
+// small-disk SIZE [KIND].
 func smallDisk(ts *testscript.TestScript, _ bool, args []string) {
-	data, image := ts.Getenv("OFFSHOOT_DATA_DIR"), ts.MkAbs("disk.image")
+	data, image, kind := ts.Getenv("OFFSHOOT_DATA_DIR"), ts.MkAbs("disk.image"), "ext4"
+	if len(args) > 1 {
+		kind = args[1]
+	}
 	ts.Check(os.MkdirAll(data, 0o711))
-	for _, args := range [][]string{{"truncate", "-s", args[0], image}, {"mkfs.ext4", "-q", image}, {"mount", "-o", "loop", image, data}} {
+	for _, args := range [][]string{{"truncate", "-s", args[0], image}, {"mkfs." + kind, "-q", image}, {"mount", "-o", "loop", image, data}} {
 		ts.Check(ts.Exec(args[0], args[1:]...))
 	}
 	ts.Check(os.Chmod(data, 0o711))
+}
+
+// TestDisks runs the scripts of testdata/disk on each kind of file system that
+// copies in a way of its own.
+func TestDisks(t *testing.T) {
+	for _, kind := range []string{"ext4", "xfs", "btrfs"} {
+		t.Run(kind, func(t *testing.T) {
+			if _, err := exec.LookPath("mkfs." + kind); err != nil || os.Geteuid() != 0 {
+				if required(kind) {
+					t.Fatalf("no disk can be made: %v", err)
+				}
+				t.Skipf("only root can mount a disk, and mkfs.%s makes it: %v", kind, err)
+			}
+			p := scripts(t)
+			p.Dir = "testdata/disk"
+			inner := p.Setup
+			p.Setup = func(e *testscript.Env) error {
+				e.Vars = append(e.Vars, "DISK="+kind, "STRATEGY="+map[string]string{"ext4": "copy", "xfs": "reflink", "btrfs": "reflink"}[kind])
+				return inner(e)
+			}
+			testscript.Run(t, p)
+		})
+	}
 }
 
 // unmounted takes away what a script has mounted in or at a data folder.
