@@ -54,7 +54,13 @@ func scaled(v wire.Environment, wanted map[string]int) bool {
 		return v.Phase != string(staging.PhaseDeploying) && v.Phase != string(staging.PhaseWaking)
 	}
 	for _, s := range v.Services {
-		if n, ok := wanted[s.Name]; ok && s.Running != n {
+		n, ok := wanted[s.Name]
+		if ok && s.Running != n {
+			return false
+		}
+		// What runs is not yet known to serve: that is no news of a service that
+		// has just been started.
+		if ok && n > 0 && s.State == string(staging.RunRunning) && v.Reason == "service "+s.Name+" is down" {
 			return false
 		}
 	}

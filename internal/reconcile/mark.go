@@ -43,7 +43,7 @@ func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op p
 		return err
 	}
 	if err != nil {
-		return staging.Errorf(staging.ClassCode(staging.ClassData), "free disk space, or see the server's log", "keep the data as it is before the release: %w", err)
+		return staging.Errorf(staging.ClassCode(staging.ClassData), "offshoot deploy --force tries again; the server's log says more", "keep the data as it is before the release: %w", err)
 	}
 	schemas := <-asked
 	return a.marked(ctx, v, dep, func(p *staging.Progress) {
