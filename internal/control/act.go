@@ -62,7 +62,7 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 // Wake wakes an environment that a request waits for. It never blocks long and
 // does nothing where it is awake.
 func (s *Service) Wake(ctx context.Context, id string) error {
-	err := s.Store.Write(ctx, func(t *store.Tx) error {
+	err := s.Store.WriteSoon(ctx, func(t *store.Tx) error {
 		env, err := t.Environment(ctx, id)
 		if err != nil || env.Awake || !env.DeleteRequestedAt.IsZero() {
 			return err

@@ -66,7 +66,7 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 		return err
 	}
 	row.State = staging.ResourcePresent
-	return a.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) })
+	return a.Store.WriteSoon(ctx, func(w Writer) error { return w.PutResource(ctx, row) })
 }
 
 // intention describes a resource, and the row that says that it is to be.

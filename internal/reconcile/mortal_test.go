@@ -33,6 +33,14 @@ func (m mortalStore) Read(ctx context.Context, do func(reconcile.Reader) error) 
 }
 
 func (m mortalStore) Write(ctx context.Context, do func(reconcile.Writer) error) error {
+	return m.write(func() error { return m.Store.Write(ctx, func(t *store.Tx) error { return do(t) }) })
+}
+
+func (m mortalStore) WriteSoon(ctx context.Context, do func(reconcile.Writer) error) error {
+	return m.write(func() error { return m.Store.WriteSoon(ctx, func(t *store.Tx) error { return do(t) }) })
+}
+
+func (m mortalStore) write(do func() error) error {
 	if err := m.life.check(); err != nil {
 		return err
 	}
@@ -41,7 +49,7 @@ func (m mortalStore) Write(ctx context.Context, do func(reconcile.Writer) error)
 		m.life.end()
 		return errDead
 	}
-	err := m.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
+	err := do()
 	if dies {
 		m.life.end()
 		return errDead

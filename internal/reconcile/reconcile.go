@@ -65,6 +65,8 @@ type Store interface {
 	// Read answers as of one instant.
 	Read(ctx context.Context, do func(Reader) error) error
 	Write(ctx context.Context, do func(Writer) error) error
+	// WriteSoon is for what is found out again should the power take it.
+	WriteSoon(ctx context.Context, do func(Writer) error) error
 }
 
 // Source checks revisions out.

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -43,6 +44,10 @@ type Store struct {
 	Readers
 	writer  *sql.DB
 	readers *sql.DB
+	path    string
+
+	waits     bool        // whether a commit of the writer's waits for the disk
+	unsettled atomic.Bool // whether the disk has yet to hear of one that did not
 
 	requests chan *request
 	stop     context.CancelFunc
@@ -82,7 +87,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), readers.Close(), writer.Close())
 	}
 	run, stop := context.WithCancel(context.Background())
-	s := &Store{Readers: Readers{reads}, writer: writer, readers: readers,
+	s := &Store{Readers: Readers{reads}, writer: writer, readers: readers, path: path, waits: true,
 		requests: make(chan *request), stop: stop, done: make(chan struct{})}
 	go s.write(run)
 	return s, nil

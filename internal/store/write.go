@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"time"
 
 	"offshoot/internal/staging"
 	"offshoot/internal/store/statement"
@@ -24,6 +27,7 @@ type Tx struct {
 
 type request struct {
 	ctx    context.Context
+	soon   bool
 	do     func(*Tx) error
 	result chan error
 	err    error
@@ -34,7 +38,18 @@ type request struct {
 // the data outlives a power cut; when ctx ends first the outcome is unknown
 // and do may still run. do must be quick and must not call the Store.
 func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
-	r := &request{ctx: ctx, do: do, result: make(chan error, 1)}
+	return s.ask(&request{ctx: ctx, do: do, result: make(chan error, 1)})
+}
+
+// WriteSoon is Write for what does no harm when the power takes it within the
+// next milliseconds: it does not wait for the disk. Whatever is written later
+// outlives a power cut only together with it.
+func (s *Store) WriteSoon(ctx context.Context, do func(*Tx) error) error {
+	return s.ask(&request{ctx: ctx, soon: true, do: do, result: make(chan error, 1)})
+}
+
+func (s *Store) ask(r *request) error {
+	ctx := r.ctx
 	select {
 	case s.requests <- r:
 	case <-s.done:
@@ -53,12 +68,18 @@ func (s *Store) Write(ctx context.Context, do func(*Tx) error) error {
 // write is the only writer.
 func (s *Store) write(ctx context.Context) {
 	defer close(s.done)
+	late := time.NewTimer(0)
+	defer late.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case first := <-s.requests:
-			s.group(s.waiting(first))
+			if s.group(s.waiting(first)) {
+				late.Reset(soonest)
+			}
+		case <-late.C:
+			s.settle()
 		}
 	}
 }
@@ -76,11 +97,44 @@ func (s *Store) waiting(first *request) []*request {
 	return group
 }
 
+// soonest is when what was written without waiting for the disk is sent there at
+// the latest, unless a write that waits does it before.
+const soonest = 5 * time.Millisecond
+
+// settle waits for the disk. The file has no locks of SQLite's on it, which
+// opening and closing it would take away (sqlite.org/howtocorrupt.html, 2.2).
+func (s *Store) settle() {
+	if !s.unsettled.Load() {
+		return
+	}
+	f, err := os.Open(s.path + "-wal")
+	if err == nil {
+		err = errors.Join(f.Sync(), f.Close())
+	}
+	// Where that fails the next write that waits takes it along, or fails too.
+	s.unsettled.Store(err != nil)
+}
+
+// wait says whether commits are to wait for the disk.
+func (s *Store) wait(ctx context.Context, disk bool) error {
+	if disk == s.waits {
+		return nil
+	}
+	level := map[bool]string{true: "FULL", false: "NORMAL"}[disk]
+	if _, err := s.writer.ExecContext(ctx, "PRAGMA synchronous="+level); err != nil {
+		return err
+	}
+	s.waits = disk
+	return nil
+}
+
 // group commits requests together; each has a savepoint of its own, so that
-// one that fails takes nothing with it.
-func (s *Store) group(group []*request) {
+// one that fails takes nothing with it. It answers whether the disk is still to
+// be waited for.
+func (s *Store) group(group []*request) (unsettled bool) {
 	ctx := context.Background()
-	tx, err := s.writer.BeginTx(ctx, nil)
+	soon := !slices.ContainsFunc(group, func(r *request) bool { return !r.soon })
+	tx, err := s.begin(ctx, !soon)
 	events := false
 	if err == nil {
 		for _, r := range group {
@@ -97,6 +151,17 @@ func (s *Store) group(group []*request) {
 	if err == nil && events {
 		s.feed.wake()
 	}
+	if err == nil {
+		s.unsettled.Store(soon) // one that waited took those before it along
+	}
+	return s.unsettled.Load()
+}
+
+func (s *Store) begin(ctx context.Context, durable bool) (*sql.Tx, error) {
+	if err := s.wait(ctx, durable); err != nil {
+		return nil, err
+	}
+	return s.writer.BeginTx(ctx, nil)
 }
 
 // uninterrupted is a transaction whose statements run to their end, whatever

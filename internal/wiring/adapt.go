@@ -22,6 +22,10 @@ func (l ledger) Write(ctx context.Context, do func(reconcile.Writer) error) erro
 	return l.Store.Write(ctx, func(t *store.Tx) error { return do(t) })
 }
 
+func (l ledger) WriteSoon(ctx context.Context, do func(reconcile.Writer) error) error {
+	return l.Store.WriteSoon(ctx, func(t *store.Tx) error { return do(t) })
+}
+
 // feed gives the API its own words for what control is asked.
 type feed struct{ *control.Service }
 
