@@ -76,7 +76,7 @@ func (s *Store) write(ctx context.Context) {
 			return
 		case first := <-s.requests:
 			if s.group(s.waiting(first)) {
-				late.Reset(soonest)
+				late.Reset(latest)
 			}
 		case <-late.C:
 			s.settle()
@@ -97,9 +97,9 @@ func (s *Store) waiting(first *request) []*request {
 	return group
 }
 
-// soonest is when what was written without waiting for the disk is sent there at
-// the latest, unless a write that waits does it before.
-const soonest = 5 * time.Millisecond
+// latest is when the disk is waited for after what was not: a write that waits
+// has often taken it along by then.
+const latest = 5 * time.Millisecond
 
 // settle waits for the disk. The file has no locks of SQLite's on it, which
 // opening and closing it would take away (sqlite.org/howtocorrupt.html, 2.2).
@@ -129,11 +129,11 @@ func (s *Store) wait(ctx context.Context, disk bool) error {
 }
 
 // group commits requests together; each has a savepoint of its own, so that
-// one that fails takes nothing with it. It answers whether the disk is still to
-// be waited for.
-func (s *Store) group(group []*request) (unsettled bool) {
+// one that fails takes nothing with it. It answers whether the disk was not
+// waited for.
+func (s *Store) group(group []*request) (soon bool) {
 	ctx := context.Background()
-	soon := !slices.ContainsFunc(group, func(r *request) bool { return !r.soon })
+	soon = !slices.ContainsFunc(group, func(r *request) bool { return !r.soon })
 	tx, err := s.begin(ctx, !soon)
 	events := false
 	if err == nil {
@@ -151,10 +151,10 @@ func (s *Store) group(group []*request) (unsettled bool) {
 	if err == nil && events {
 		s.feed.wake()
 	}
-	if err == nil {
-		s.unsettled.Store(soon) // one that waited took those before it along
+	if soon {
+		s.unsettled.Store(true)
 	}
-	return s.unsettled.Load()
+	return soon
 }
 
 func (s *Store) begin(ctx context.Context, durable bool) (*sql.Tx, error) {
