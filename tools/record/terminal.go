@@ -15,7 +15,7 @@ type line struct {
 }
 
 const (
-	columns    = 118
+	columns    = 122
 	charWidth  = 7.8
 	lineHeight = 20
 	margin     = 18
