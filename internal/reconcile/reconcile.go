@@ -64,6 +64,12 @@ type Store interface {
 	Snapshots(ctx context.Context, project string) ([]staging.Snapshot, error)
 	// Read answers as of one instant.
 	Read(ctx context.Context, do func(Reader) error) error
+	Committer
+}
+
+// Committer writes all of what do says, or nothing of it.
+type Committer interface {
+	// Write outlives a power cut when it returns.
 	Write(ctx context.Context, do func(Writer) error) error
 	// WriteSoon is for what is found out again should the power take it.
 	WriteSoon(ctx context.Context, do func(Writer) error) error
