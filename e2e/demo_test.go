@@ -19,9 +19,6 @@ const demoLimit = 15 * time.Minute
 // TestDemo runs the demo as `make demo ONCE=1` does, kills one, and sees that
 // the next one takes away what that left.
 func TestDemo(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it compiles the shop")
-	}
 	require(t)
 	bin := filepath.Join(t.TempDir(), "offshoot")
 	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/offshoot").CombinedOutput(); err != nil {

@@ -91,6 +91,13 @@ func (t *terminal) expect(text string) {
 	}
 }
 
+// lacks is asked when all has been said.
+func (t *terminal) lacks(text string) {
+	if shown := t.shown.String(); strings.Contains(shown, text) {
+		t.ts.Fatalf("the terminal shows %q:\n%s", text, shown)
+	}
+}
+
 func (t *terminal) send(text string) {
 	_, err := t.master.WriteString(text)
 	t.ts.Check(err)
@@ -108,7 +115,8 @@ func (t *terminal) ends(code int) {
 	}
 }
 
-// person is somebody at a terminal: person CODE [TEXT-TO-SEE | <TEXT-TO-TYPE]… -- ARGS…
+// person is somebody at a terminal:
+// person CODE [TEXT-TO-SEE | <TEXT-TO-TYPE | !TEXT-NOT-TO-SEE]… -- ARGS…
 // What is typed may be ^C, else it is a line.
 func person(ts *testscript.TestScript, _ bool, args []string) {
 	at := slices.Index(args, "--")
@@ -122,6 +130,8 @@ func person(ts *testscript.TestScript, _ bool, args []string) {
 			t.send("\x03")
 		case ok:
 			t.send(typed + "\n")
+		case strings.HasPrefix(step, "!"):
+			defer t.lacks(step[1:])
 		default:
 			t.expect(step)
 		}

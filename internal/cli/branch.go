@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/term"
 
 	"offshoot/internal/apiclient"
 	"offshoot/internal/human"
@@ -59,7 +56,7 @@ func (s *stdio) createProject(ctx context.Context, c *apiclient.Client, yes bool
 
 // agrees asks a person; without one on a terminal the answer is no.
 func (s *stdio) agrees(ctx context.Context, question string) (bool, error) {
-	if !s.terminal() {
+	if !s.asks() {
 		return false, nil
 	}
 	_, _ = fmt.Fprintf(s.err, "%s [y/N] ", question)
@@ -68,12 +65,6 @@ func (s *stdio) agrees(ctx context.Context, question string) (bool, error) {
 		return strings.ToLower(strings.TrimSpace(text)), nil
 	})
 	return answer == "y" || answer == "yes", err
-}
-
-// terminal is whether a person can be asked.
-func (s *stdio) terminal() bool {
-	f, ok := s.in.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // unpushed explains a branch that the project's repository does not have but

@@ -126,6 +126,10 @@ func (s *stdio) report(ctx context.Context, r *manifest.Result, branch string) c
 func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
 	for _, v := range stack.Services {
+		if v.Command.Empty() {
+			line("service %s", v.Name)
+			continue
+		}
 		line("service %s: %s", v.Name, shownCommand(v.Command))
 	}
 	for _, d := range stack.Datastores {
@@ -140,7 +144,12 @@ func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	for _, h := range report.Hosts {
 		line("host %s", h)
 	}
+	_, out := terminal(s.out)
+	_, errs := terminal(s.err)
 	for _, n := range report.Notes {
+		if n.Kind == staging.NoteRefused && out && errs {
+			continue // whoever sits there reads it below, with what to do
+		}
 		at := n.File
 		if n.Line > 0 {
 			at = fmt.Sprintf("%s:%d", n.File, n.Line)

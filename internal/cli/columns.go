@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -19,8 +18,8 @@ const gap = 2
 // line of its own; elsewhere all are written, for programs.
 func (s *stdio) columns(rows [][]string, dispensable ...string) error {
 	width := 0
-	if f, ok := s.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		width, _, _ = term.GetSize(int(f.Fd())) // unknown is as wide as it likes
+	if fd, ok := terminal(s.out); ok {
+		width, _, _ = term.GetSize(fd) // unknown is as wide as it likes
 	}
 	for _, text := range fitted(rows, width, dispensable) {
 		if _, err := fmt.Fprintln(s.out, text); err != nil {

@@ -29,7 +29,7 @@ func destroyCommand(io *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			asks := !yes && confirm == "" && v.Kind != string(staging.KindShared) && io.terminal()
+			asks := !yes && confirm == "" && v.Kind != string(staging.KindShared) && io.asks()
 			agreed := !asks
 			if asks {
 				agreed, err = io.agrees(ctx, fmt.Sprintf("Destroy %s of %s with its data?", v.Branch, v.Project))

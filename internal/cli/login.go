@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -23,10 +22,10 @@ const maxSecret = 1 << 20
 // secret reads what must not stand in an argument: from stdin, or typed
 // without being shown.
 func (s *stdio) secret(ctx context.Context, prompt string) (string, error) {
-	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if fd, ok := terminal(s.in); ok {
 		_, _ = fmt.Fprint(s.err, prompt+": ")
 		text, err := s.replied(ctx, func() (string, error) {
-			text, err := term.ReadPassword(int(f.Fd()))
+			text, err := term.ReadPassword(fd)
 			return string(text), err
 		})
 		_, _ = fmt.Fprintln(s.err)

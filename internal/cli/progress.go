@@ -60,7 +60,7 @@ type runningStep struct {
 // progress begins to show one; close ends it.
 func (s *stdio) progress() *progress {
 	p := &progress{w: s.err, quiet: s.quiet, shown: map[string]bool{}, stop: make(chan struct{})}
-	if f, ok := s.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+	if _, ok := terminal(s.err); ok && os.Getenv("TERM") != "dumb" {
 		p.terminal = true
 		p.color = os.Getenv("NO_COLOR") == "" // https://no-color.org
 	}

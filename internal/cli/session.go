@@ -118,7 +118,7 @@ func (s *stdio) ranOnce(ctx context.Context, c *apiclient.Client, id string, wan
 		return c.RunJob(ctx, id, want.Job)
 	}
 	r := wire.Run{Service: want.Service, Beside: want.Beside, Client: want.Client, Data: want.Data, Command: want.Command}
-	if !s.terminal() {
+	if !s.asks() {
 		text, err := io.ReadAll(io.LimitReader(s.in, maxSecret))
 		if err != nil {
 			return wire.RunResult{}, err
@@ -132,13 +132,13 @@ func (s *stdio) ranOnce(ctx context.Context, c *apiclient.Client, id string, wan
 // puts it back, and must be called on every way out.
 func (s *stdio) raw(ctx context.Context, want *wire.Session) (resize <-chan wire.TerminalSize, restore func(), err error) {
 	nothing := func() {}
-	in, inOK := s.in.(*os.File)
-	out, outOK := s.out.(*os.File)
-	if !inOK || !outOK || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+	in, inOK := terminal(s.in)
+	out, outOK := terminal(s.out)
+	if !inOK || !outOK {
 		return nil, nothing, nil
 	}
-	want.TTY, want.Term, want.Size = true, os.Getenv("TERM"), terminalSize(int(out.Fd()))
-	old, err := term.MakeRaw(int(in.Fd()))
+	want.TTY, want.Term, want.Size = true, os.Getenv("TERM"), terminalSize(out)
+	old, err := term.MakeRaw(in)
 	if err != nil {
 		return nil, nothing, err
 	}
@@ -154,7 +154,7 @@ func (s *stdio) raw(ctx context.Context, want *wire.Session) (resize <-chan wire
 				return
 			}
 			select {
-			case sizes <- terminalSize(int(out.Fd())):
+			case sizes <- terminalSize(out):
 			case <-ctx.Done():
 				return
 			}
@@ -163,7 +163,7 @@ func (s *stdio) raw(ctx context.Context, want *wire.Session) (resize <-chan wire
 	return sizes, func() {
 		cancel()
 		signal.Stop(changed)
-		_ = term.Restore(int(in.Fd()), old)
+		_ = term.Restore(in, old)
 	}, nil
 }
 

@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
-	"syscall"
 	"unicode/utf8"
 
 	"github.com/compose-spec/compose-go/v2/template"
 	"go.yaml.in/yaml/v4"
 
+	"offshoot/internal/foreign"
 	"offshoot/internal/staging"
 )
 
@@ -37,31 +36,13 @@ type place struct {
 	path []string
 }
 
-// readFile is a file of the checkout; symbolic links that leave it are refused
-// by os.Root, and nothing is waited for at the end of a pipe.
+// readFile is a text of the checkout.
 func (r *reader) readFile(name string) ([]byte, error) {
-	f, err := r.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", name)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(text) > maxFile:
-		return nil, fmt.Errorf("%s is larger than 1 MB", name)
-	case !utf8.Valid(text):
+	text, err := foreign.Read(r.root, name, maxFile)
+	if err == nil && !utf8.Valid(text) {
 		return nil, fmt.Errorf("%s is not UTF-8 text", name)
 	}
-	return text, nil
+	return text, err
 }
 
 // open reads and remembers a YAML file; what cannot be read is refused and

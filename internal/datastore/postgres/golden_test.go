@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/datastore"
 	"offshoot/internal/staging"
 )
@@ -91,7 +92,7 @@ func TestIndexesOfAnotherCollationAreRebuilt(t *testing.T) {
 	}
 	at, _ := serve(t, d, c, freePort(t))
 	if d.ask(t, c, at, "SELECT (current_setting('server_version_num')::int >= 150000)::text") != "true" {
-		t.Skip("this server does not keep the version of a database's own collation")
+		componenttest.Missing(t, "postgres", "a server of version 15 or newer, which keeps the version of a database's own collation")
 	}
 	d.mustDo(t, c, at, "CREATE TABLE word AS SELECT i::text w FROM generate_series(1, 100) i", "CREATE INDEX word_index ON word (w)")
 	const built = "SELECT relfilenode::text FROM pg_class WHERE relname = 'word_index'"

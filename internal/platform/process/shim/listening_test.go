@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"offshoot/internal/componenttest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -41,7 +43,7 @@ func TestListeners(t *testing.T) {
 		}
 		asked, err := diagnosed(family, held)
 		if err != nil {
-			t.Skipf("this kernel has no socket diagnosis: %v", err)
+			componenttest.Missing(t, "sock-diag", err.Error())
 		}
 		read, err := sockets(c.table, held)
 		if err != nil {
