@@ -46,6 +46,7 @@ type Store struct {
 	readers *sql.DB
 	path    string
 
+	known     *known
 	waits     bool        // whether a commit of the writer's waits for the disk
 	unsettled atomic.Bool // whether the disk has yet to hear of one that did not
 
@@ -87,7 +88,7 @@ func Open(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), readers.Close(), writer.Close())
 	}
 	run, stop := context.WithCancel(context.Background())
-	s := &Store{Readers: Readers{reads}, writer: writer, readers: readers, path: path, waits: true,
+	s := &Store{Readers: Readers{reads}, writer: writer, readers: readers, path: path, known: &known{parsed: map[string]*sql.Stmt{}}, waits: true,
 		requests: make(chan *request), stop: stop, done: make(chan struct{})}
 	go s.write(run)
 	return s, nil

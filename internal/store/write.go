@@ -151,6 +151,7 @@ func (s *Store) group(group []*request) (soon bool) {
 	if err == nil && events {
 		s.feed.wake()
 	}
+	s.known.learn(ctx, s.writer)
 	if soon {
 		s.unsettled.Store(true)
 	}
@@ -164,28 +165,6 @@ func (s *Store) begin(ctx context.Context, durable bool) (*sql.Tx, error) {
 	return s.writer.BeginTx(ctx, nil)
 }
 
-// uninterrupted is a transaction whose statements run to their end, whatever
-// becomes of who asked: SQLite takes back the whole transaction of one that is
-// interrupted (sqlite3_interrupt), and others share it.
-type uninterrupted struct{ tx *sql.Tx }
-
-func (u uninterrupted) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return u.tx.ExecContext(context.WithoutCancel(ctx), query, args...)
-}
-
-func (u uninterrupted) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return u.tx.PrepareContext(context.WithoutCancel(ctx), query)
-}
-
-func (u uninterrupted) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return u.tx.QueryContext(context.WithoutCancel(ctx), query, args...)
-}
-
-func (u uninterrupted) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return u.tx.QueryRowContext(context.WithoutCancel(ctx), query, args...)
-}
-
-// one carries out one write of a group.
 func (s *Store) one(ctx context.Context, tx *sql.Tx, r *request, events *bool) (err error) {
 	if r.ctx.Err() != nil {
 		return r.ctx.Err()
@@ -193,7 +172,7 @@ func (s *Store) one(ctx context.Context, tx *sql.Tx, r *request, events *bool) (
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	t := &Tx{Readers: Readers{statement.New(uninterrupted{tx})}}
+	t := &Tx{Readers: Readers{statement.New(uninterrupted{tx, s.known})}}
 	defer func() {
 		// A panic in one writer must not take the other writes, or the writer.
 		if p := recover(); p != nil {
