@@ -8,6 +8,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -135,7 +136,9 @@ func (f *Finder) ByName(ctx context.Context, kind, name string) (datastore.Engin
 		"install that build again, or start from another snapshot", "the server build %q that made this data is not on this host", name)
 }
 
-// List is every server of a kind, newest first.
+// List is every server of a kind, newest first. Who stops asking half-way has
+// learned nothing: neither is a program missing, nor is anything remembered. Nor
+// is it where one was too slow to say what it is.
 func (f *Finder) List(ctx context.Context, kind string) ([]datastore.Engine, error) {
 	names := programs(kind)
 	if names == nil {
@@ -147,7 +150,7 @@ func (f *Finder) List(ctx context.Context, kind string) ([]datastore.Engine, err
 		return found, nil
 	}
 	var found []datastore.Engine
-	seen := map[string]bool{}
+	seen, all := map[string]bool{}, true
 	for _, dir := range f.folders(kind) {
 		for _, name := range names {
 			path := filepath.Join(dir, name)
@@ -156,15 +159,20 @@ func (f *Finder) List(ctx context.Context, kind string) ([]datastore.Engine, err
 				continue
 			}
 			seen[file] = true
-			if e, err := ask(ctx, kind, path); err == nil { // by its own name: some act by it
+			e, err := ask(ctx, kind, path) // by its own name: some act by it
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("looking for %s: %w", kind, ctx.Err())
+			}
+			if err == nil {
 				e.Bin, e.Program = dir, name
 				e.Root = f.root(dir)
 				found = append(found, e)
 			}
+			all = all && !errors.Is(err, context.DeadlineExceeded)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b datastore.Engine) int { return cmp.Compare(number(b.Major), number(a.Major)) })
-	if len(found) > 0 {
+	if len(found) > 0 && all {
 		f.known[kind] = found
 	}
 	return found, nil
@@ -212,7 +220,7 @@ func ask(ctx context.Context, kind, path string) (datastore.Engine, error) {
 	var words strings.Builder
 	cmd.Stderr = &words
 	out, err := cmd.Output()
-	if err != nil {
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		return datastore.Engine{}, fmt.Errorf("%s --version: %w: %s", filepath.Base(path), err, strings.TrimSpace(words.String()))
 	}
 	v := version.FindString(string(out))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -57,6 +58,26 @@ func TestFindsByKindAndMajor(t *testing.T) {
 		if !errors.As(err, &refused) || refused.Code != "data" || strings.HasPrefix(refused.Hint, "offshoot runtime install postgres@"+major) != offered {
 			t.Errorf("postgres %s: %+v", major, refused)
 		}
+	}
+}
+
+// Whoever asks may go away half-way: that a program was not looked at does not
+// mean that it is missing, for him or for the next.
+func TestAQuestionGivenUpSaysNothing(t *testing.T) {
+	f := finder(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ask := range []func() error{
+		func() error { _, err := f.List(ctx, "postgres"); return err },
+		func() error { _, err := f.Find(ctx, "redis", ""); return err },
+		func() error { _, err := f.ByName(ctx, "postgres", "postgres (PostgreSQL) 98.2"); return err },
+	} {
+		if err := ask(); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	}
+	if all, err := f.List(t.Context(), "postgres"); err != nil || len(all) < 2 {
+		t.Errorf("%v, %v", all, err)
 	}
 }
 
