@@ -53,10 +53,9 @@ func (r *Runtime) Provide(ctx context.Context, kind, major string, tell datastor
 	if err == nil {
 		return e, nil
 	}
-	if r.forget(); ctx.Err() == nil { // somebody may have installed it by hand since
-		if e, err = r.Find(ctx, kind, major); err == nil {
-			return e, nil
-		}
+	r.forget() // somebody may have installed it by hand since
+	if e, err = r.Find(ctx, kind, major); err == nil || ctx.Err() != nil {
+		return e, err
 	}
 	b, ok := build(kind, major)
 	if !ok {
