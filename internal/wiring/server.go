@@ -40,6 +40,7 @@ func Serve(ctx context.Context, c ServerConfig) (err error) {
 		return err
 	}
 	c.Dir = dir
+	calmSysmon()
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return staging.Errorf(staging.CodeRefused, "choose another --data-dir", "data folder: %w", err)
 	}

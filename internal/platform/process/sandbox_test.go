@@ -46,3 +46,12 @@ func TestTheViewIsClosed(t *testing.T) {
 		t.Errorf("the shared artifact became %q", text)
 	}
 }
+
+// What runs is woken as exactly as anything else on this host.
+func TestOnlyTheShimSleepsLessExactly(t *testing.T) {
+	h := newHost(t)
+	_, out := h.run(task("slack", "cat /proc/self/timerslack_ns"))
+	if words := strings.Fields(out); len(words) == 0 || words[len(words)-1] != "50000" {
+		t.Errorf("the kernel's default of 50 us is %q", out)
+	}
+}

@@ -96,7 +96,7 @@ func (d *Driver) bear(attr *syscall.SysProcAttr, config *shim.Config, read *os.F
 	start := func() (*exec.Cmd, error) {
 		// The shim has little to do: a runtime for one processor weighs a sixth less.
 		cmd := &exec.Cmd{Path: d.program(), Args: []string{shim.Name}, Dir: "/", Env: []string{"GOMAXPROCS=1"}, ExtraFiles: []*os.File{read}, SysProcAttr: attr}
-		return cmd, cmd.Start()
+		return cmd, withSlack(cmd.Start)
 	}
 	if config.Unified == "" {
 		return start()

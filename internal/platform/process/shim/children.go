@@ -26,25 +26,40 @@ func newChildren() *children {
 	return c
 }
 
+// command is what is to be started, files its first descriptors, the caller's
+// to close.
+type command struct {
+	path  string
+	args  []string
+	dir   string
+	env   []string
+	files []*os.File
+	sys   *syscall.SysProcAttr
+}
+
 // start answers the new process and where its end will be told.
-func (c *children) start(path string, args []string, attr *os.ProcAttr) (pid int, end <-chan syscall.WaitStatus, err error) {
+func (c *children) start(what command) (pid int, end <-chan syscall.WaitStatus, err error) {
+	attr := &syscall.ProcAttr{Dir: what.dir, Env: what.env, Sys: what.sys}
+	for _, f := range what.files {
+		attr.Files = append(attr.Files, f.Fd())
+	}
 	done := make(chan struct{})
 	c.spawn <- func() {
 		defer close(done)
 		// Held until it is known: it may have ended before.
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		var p *os.Process
-		p, err = os.StartProcess(path, args, attr)
+		// Not os.StartProcess, which first tries with a child of its own whether
+		// the kernel has what is not needed here.
+		pid, err = syscall.ForkExec(what.path, what.args, attr)
 		if errors.Is(err, syscall.ENOEXEC) { // a script that names no interpreter (execvp(3))
-			p, err = os.StartProcess("/bin/sh", append([]string{"sh", path}, args[1:]...), attr)
+			pid, err = syscall.ForkExec("/bin/sh", append([]string{"sh", what.path}, what.args[1:]...), attr)
 		}
 		if err != nil {
 			return
 		}
 		told := make(chan syscall.WaitStatus, 1)
-		pid, end, c.known[p.Pid] = p.Pid, told, told
-		_ = p.Release()
+		end, c.known[pid] = told, told
 	}
 	<-done
 	select {

@@ -277,7 +277,7 @@ func (v *supervisor) exec(c *net.UnixConn, r Request, files []*os.File, hung <-c
 	_, _ = rand.Read(mark[:])
 	session := sessionVariable + "=" + hex.EncodeToString(mark[:])
 	env := append(v.marked(r.Env), session)
-	attr := &os.ProcAttr{Dir: r.Dir, Env: env, Files: files, Sys: v.credential()}
+	what := command{args: r.Command, dir: r.Dir, env: env, files: files, sys: v.credential()}
 	var master *os.File
 	if r.TTY {
 		m, slave, err := v.terminal(r)
@@ -285,24 +285,24 @@ func (v *supervisor) exec(c *net.UnixConn, r Request, files []*os.File, hung <-c
 			v.reply(c, nil, Reply{Error: "terminal: " + err.Error(), Code: CodeNotStarted})
 			return
 		}
-		master, attr.Files, attr.Sys.Setctty = m, []*os.File{slave, slave, slave}, true
+		master, what.files, what.sys.Setctty = m, []*os.File{slave, slave, slave}, true
 		defer func() { _ = master.Close() }()
 		defer func() { _ = slave.Close() }()
 	} else if len(files) != 3 {
 		v.reply(c, nil, Reply{Error: "three files are needed", Code: CodeNotStarted})
 		return
 	}
-	path, err := lookPath(r.Command, r.Dir, r.Env)
 	var pid int
 	var end <-chan syscall.WaitStatus
-	if err == nil {
-		pid, end, err = v.children.start(path, r.Command, attr)
+	var err error
+	if what.path, err = lookPath(r.Command, r.Dir, r.Env); err == nil {
+		pid, end, err = v.children.start(what)
 	}
 	if err != nil {
 		v.reply(c, nil, Reply{Error: err.Error(), Code: notStarted(err)})
 		return
 	}
-	for _, f := range attr.Files {
+	for _, f := range what.files {
 		_ = f.Close() // the command has them
 	}
 	v.reply(c, master, Reply{})

@@ -159,7 +159,7 @@ func (v *supervisor) start(pumps *sync.WaitGroup) (pid int, end <-chan syscall.W
 	if v.c.View != nil {
 		scatter()
 	}
-	pid, end, err = v.children.start(path, v.c.Command, &os.ProcAttr{Dir: v.c.Dir, Env: v.marked(v.c.Env), Files: files, Sys: v.credential()})
+	pid, end, err = v.children.start(command{path: path, args: v.c.Command, dir: v.c.Dir, env: v.marked(v.c.Env), files: files, sys: v.credential()})
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("start %s: %w", v.c.Command[0], err)
 	}
