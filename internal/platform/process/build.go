@@ -112,7 +112,7 @@ func (d *Driver) applyBuild(ctx context.Context, r platform.Resource) error {
 		return fmt.Errorf("its scope: %w", err)
 	}
 	target := d.artifact(r.Owner, b.Project, b.Key)
-	spec := buildWorkload(b, d.cgroups.memory())
+	spec := buildWorkload(b, d.cgroups.Memory())
 	spec.Artifact = target
 	task := platform.Resource{Kind: r.Kind, Name: r.Name, Owner: r.Owner, SpecHash: r.SpecHash, Workload: spec}
 	used, err := d.cacheFor(b)

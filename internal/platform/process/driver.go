@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/cgroup"
 	"offshoot/internal/staging"
 )
 
@@ -26,7 +27,7 @@ type Driver struct {
 	dir     string
 	log     *slog.Logger
 	boot    string
-	cgroups cgroups
+	cgroups cgroup.Hierarchies
 	// shim is the small program that runs as the shim, nil for this one.
 	shim *os.File
 	path toolchains
@@ -55,7 +56,7 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("boot id: %w", err)
 	}
-	groups, err := findCgroups("/proc/self")
+	groups, err := cgroup.Find("/proc/self")
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/cgroup"
 	"offshoot/internal/platform/process/shim"
 )
 
@@ -52,7 +53,7 @@ func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
 		func() error { return d.Resume(ctx, ref.Owner, []string{ref.Name}) }, // what stands still cannot end
 		func() error { return d.end(ctx, id, known.Grace) },
 		func() error { return d.endLeft(known) },
-		func() error { return removeGroups(known.Groups) },
+		func() error { return cgroup.Remove(known.Groups) },
 		func() error { return known.Paths.unlink() },
 		func() error { return d.discard(known) },
 		func() error { return unlessFull(d.shelve(ref, dir)) },

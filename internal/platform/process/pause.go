@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/process/cgroup"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
 )
@@ -93,8 +94,8 @@ func (d *Driver) each(ctx context.Context, owner string, names []string, frozen 
 // still pauses or resumes one instance.
 func (d *Driver) still(ctx context.Context, dir string, known record, frozen bool) error {
 	for _, group := range known.Groups {
-		if f, ok := freezer(group); ok {
-			return f.set(ctx, frozen)
+		if f, ok := cgroup.FreezerOf(group); ok {
+			return f.Set(ctx, frozen)
 		}
 	}
 	var id identity
@@ -178,8 +179,8 @@ func (d *Driver) thaw() error {
 			continue // it is being removed, or is not ours to thaw
 		}
 		for _, group := range known.Groups {
-			if f, ok := freezer(group); ok {
-				if err := f.set(ctx, false); err != nil {
+			if f, ok := cgroup.FreezerOf(group); ok {
+				if err := f.Set(ctx, false); err != nil {
 					return fmt.Errorf("resume %s: %w", filepath.Base(filepath.Dir(file)), err)
 				}
 			}

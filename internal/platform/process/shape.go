@@ -161,8 +161,8 @@ func (d *Driver) lacks() []string {
 	if d.shape != ShapePlain && !d.overlay {
 		list = append(list, "no overlay file system: each instance gets a copy of its checkout")
 	}
-	list = append(list, d.cgroups.lacks()...)
-	if !d.cgroups.freezes() {
+	list = append(list, d.cgroups.Lacks()...)
+	if !d.cgroups.Freezes() {
 		list = append(list, "no freezer: processes are paused one after another, a server before its children")
 	}
 	return list

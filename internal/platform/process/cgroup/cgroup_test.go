@@ -1,6 +1,6 @@
 //go:build linux
 
-package process
+package cgroup
 
 import (
 	"fmt"
@@ -69,7 +69,7 @@ func TestCgroupsAreFound(t *testing.T) {
 			for path, text := range c.files {
 				put(t, filepath.Join(root, path), text)
 			}
-			got, err := findCgroups(filepath.Join(root, "self"))
+			got, err := Find(filepath.Join(root, "self"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestCgroupsAreFound(t *testing.T) {
 			if unified := strings.Join(got.unified, " "); unified != c.unified {
 				t.Errorf("controllers %q, want %q", unified, c.unified)
 			}
-			if lacks := got.lacks(); len(lacks) != c.lacks {
+			if lacks := got.Lacks(); len(lacks) != c.lacks {
 				t.Errorf("lacks %q", lacks)
 			}
 		})
@@ -130,35 +130,8 @@ func TestLimitsAreWrittenInEachNotation(t *testing.T) {
 	}
 }
 
-func TestPathsAreReEmittedWhole(t *testing.T) {
-	p := paths{{Inside: "/app", Host: "/srv/x"}, {Inside: "/app/up", Host: "/srv/vol"}, {Inside: "/tmp", Host: "/srv/tmp"}, {Inside: "/tmp/data", Host: "/tmp/data"},
-		{Inside: "/run/pg", Host: "/very/long", Link: "/l/1"}}
-	for text, want := range map[string]string{
-		"/app":                          "/srv/x",
-		"/app/bin:/usr/bin:/app/x":      "/srv/x/bin:/usr/bin:/srv/x/x",
-		"/app/up/1 /app/upper":          "/srv/vol/1 /srv/x/upper",
-		"cd /app && ./run --log=/tmp/l": "cd /srv/x && ./run --log=/srv/tmp/l",
-		"http://host/app/x":             "http://host/app/x",
-		"/application /my/app":          "/application /my/app",
-		"-D /tmp/data/db":               "-D /tmp/data/db",
-		"unix_socket=/run/pg":           "unix_socket=/l/1",
-	} {
-		if got := p.text(text); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
-		}
-	}
-}
-
-// TestABuildHasHalfOfTheMemory holds that a build for which nothing is said
-// cannot take the machine from what runs.
-func TestABuildHasHalfOfTheMemory(t *testing.T) {
-	if l := buildWorkload(&staging.BuildSpec{}, 8<<30).Limits; l.Memory != 4<<30 || l.PIDs != buildPIDs {
-		t.Errorf("%+v", l)
-	}
-	if l := buildWorkload(&staging.BuildSpec{Limits: staging.Limits{Memory: 1 << 30}}, 8<<30).Limits; l.Memory != 1<<30 {
-		t.Errorf("%+v", l)
-	}
-	whole := cgroups{}.memory()
+func TestTheMemoryIsThatOfTheMachineOrOfItsLimit(t *testing.T) {
+	whole := Hierarchies{}.Memory()
 	if whole <= 0 {
 		t.Errorf("the machine has %d bytes", whole)
 	}
@@ -166,14 +139,14 @@ func TestABuildHasHalfOfTheMemory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte("max\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := cgroups{folders: map[string]string{"": dir}}
-	if got := c.memory(); got != whole {
+	c := Hierarchies{folders: map[string]string{"": dir}}
+	if got := c.Memory(); got != whole {
 		t.Errorf("%d without a limit, the machine has %d", got, whole)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte("104857600\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.memory(); got != 100<<20 {
+	if got := c.Memory(); got != 100<<20 {
 		t.Errorf("%d with a limit of 100 MB", got)
 	}
 }

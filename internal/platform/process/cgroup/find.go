@@ -1,6 +1,6 @@
 //go:build linux
 
-package process
+package cgroup
 
 import (
 	"bufio"
@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroups are the hierarchies in which limits can be set: one folder for each
+// Hierarchies are the hierarchies in which limits can be set: one folder for each
 // v1 controller, or one for all of v2 (cgroups(7)); both on mixed hosts.
-type cgroups struct {
+type Hierarchies struct {
 	// folders are by controller; "" is v2's.
 	folders map[string]string
 	// unified are the controllers that v2 has for groups below its folder.
@@ -34,11 +34,11 @@ const (
 	serverGroup = "offshoot-server"
 )
 
-// findCgroups reads where the hierarchies are mounted and where in them this
+// Find reads where the hierarchies are mounted and where in them this
 // process lives: a server in a container must not leave its own group. self is
 // /proc/self, but in tests.
-func findCgroups(self string) (cgroups, error) {
-	c := cgroups{folders: map[string]string{}}
+func Find(self string) (Hierarchies, error) {
+	c := Hierarchies{folders: map[string]string{}}
 	own, err := ownGroups(filepath.Join(self, "cgroup"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil // a kernel without
@@ -118,7 +118,7 @@ func mayMake(dir string) bool {
 
 // unify finds the nearest group from own up to the mount point that can give
 // controllers to groups below it. Without one it is good for the freezer only.
-func (c *cgroups) unify(mount, own string) {
+func (c *Hierarchies) unify(mount, own string) {
 	text, err := os.ReadFile(filepath.Join(own, "cgroup.controllers"))
 	if err != nil || !mayMake(own) {
 		return
@@ -169,14 +169,14 @@ func stepAside(dir string) error {
 	return os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0)
 }
 
-func (c cgroups) has(controller string) bool {
+func (c Hierarchies) has(controller string) bool {
 	_, v1 := c.folders[controller]
 	return v1 || slices.Contains(c.unified, controller)
 }
 
-// memory is how much this server may use in bytes, all of the machine's where
+// Memory is how much this server may use in bytes, all of the machine's where
 // nothing else is said; 0 where that cannot be read.
-func (c cgroups) memory() int64 {
+func (c Hierarchies) Memory() int64 {
 	var machine unix.Sysinfo_t
 	if unix.Sysinfo(&machine) != nil {
 		return 0
@@ -194,7 +194,8 @@ func (c cgroups) memory() int64 {
 	return total
 }
 
-func (c cgroups) lacks() []string {
+// Lacks are the limits that cannot be set here, in plain words.
+func (c Hierarchies) Lacks() []string {
 	var lacks []string
 	for _, name := range wantedControllers[:3] {
 		if !c.has(name) {
@@ -204,15 +205,15 @@ func (c cgroups) lacks() []string {
 	return lacks
 }
 
-// freezes is whether a whole group can be stopped at once.
-func (c cgroups) freezes() bool {
+// Freezes is whether a whole group can be stopped at once.
+func (c Hierarchies) Freezes() bool {
 	_, v1 := c.folders["freezer"]
 	_, v2 := c.folders[""]
 	return v1 || v2
 }
 
-// groups are the folders of one instance, one a hierarchy.
-func (c cgroups) groups(owner, instance string) []string {
+// Groups are the folders of one instance, one a hierarchy.
+func (c Hierarchies) Groups(owner, instance string) []string {
 	var dirs []string
 	for _, dir := range c.folders {
 		dirs = append(dirs, filepath.Join(dir, ourGroup, owner, instance))

@@ -1,6 +1,6 @@
 //go:build linux
 
-package process
+package cgroup
 
 import (
 	"context"
@@ -11,22 +11,23 @@ import (
 	"time"
 )
 
-// freeze is how a group is stopped: by one file, seen done in another.
-type freeze struct{ write, seen, on, off, isOn, isOff string }
+// Freezer is how a group is stopped: by one file, seen done in another.
+type Freezer struct{ write, seen, on, off, isOn, isOff string }
 
-// freezer is that of a group, v1's or v2's.
-func freezer(group string) (freeze, bool) {
+// FreezerOf is that of a group, v1's or v2's.
+func FreezerOf(group string) (Freezer, bool) {
 	v1, v2 := filepath.Join(group, "freezer.state"), filepath.Join(group, "cgroup.freeze")
 	if _, err := os.Stat(v1); err == nil {
-		return freeze{v1, v1, "FROZEN", "THAWED", "FROZEN", "THAWED"}, true
+		return Freezer{v1, v1, "FROZEN", "THAWED", "FROZEN", "THAWED"}, true
 	}
 	if _, err := os.Stat(v2); err == nil {
-		return freeze{v2, filepath.Join(group, "cgroup.events"), "1", "0", "frozen 1", "frozen 0"}, true
+		return Freezer{v2, filepath.Join(group, "cgroup.events"), "1", "0", "frozen 1", "frozen 0"}, true
 	}
-	return freeze{}, false
+	return Freezer{}, false
 }
 
-func (f freeze) set(ctx context.Context, frozen bool) error {
+// Set stops or continues the whole group, and returns when the kernel says so.
+func (f Freezer) Set(ctx context.Context, frozen bool) error {
 	value, want := f.off, f.isOff
 	if frozen {
 		value, want = f.on, f.isOn

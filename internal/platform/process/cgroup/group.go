@@ -1,6 +1,6 @@
 //go:build linux
 
-package process
+package cgroup
 
 import (
 	"errors"
@@ -15,20 +15,22 @@ import (
 	"offshoot/internal/staging"
 )
 
-// joined is how a process comes into the groups of its instance.
-type joined struct {
-	// tasks are v1's files by which a thread joins: one that moves itself alone
+// Entry is how a process comes into the groups of its instance.
+type Entry struct {
+	// Tasks are v1's files by which a thread joins: one that moves itself alone
 	// waits for nobody, a process waits for a grace period of the kernel, some
 	// 10 ms (cgroup_attach_lock).
-	tasks []string
-	// unified is v2's folder, into which a process can be born.
-	unified string
-	// killed counts kills for want of memory.
-	killed string
+	Tasks []string
+	// Unified is v2's folder, into which a process can be born.
+	Unified string
+	// Killed counts kills for want of memory.
+	Killed string
 }
 
-// create makes the groups of one instance and sets its limits.
-func (c cgroups) create(owner, instance string, l staging.Limits) (j joined, err error) {
+// Make makes the groups of one instance of an owner and sets its limits, in those
+// hierarchies that there are. What is there already gets the limits anew; after
+// an error some groups may exist: Remove takes Groups away.
+func (c Hierarchies) Make(owner, instance string, l staging.Limits) (j Entry, err error) {
 	for controller, dir := range c.folders {
 		group := filepath.Join(dir, ourGroup, owner, instance)
 		if err := makeGroup(group); err != nil {
@@ -46,15 +48,15 @@ func (c cgroups) create(owner, instance string, l staging.Limits) (j joined, err
 				return j, fmt.Errorf("cgroup limit %s: %w", s.file, err)
 			}
 		}
-		if name := (map[bool]string{true: "memory.oom_control", false: "memory.events"})[controller == "memory"]; controller == "memory" || j.killed == "" {
+		if name := (map[bool]string{true: "memory.oom_control", false: "memory.events"})[controller == "memory"]; controller == "memory" || j.Killed == "" {
 			if _, err := os.Stat(filepath.Join(group, name)); err == nil {
-				j.killed = filepath.Join(group, name)
+				j.Killed = filepath.Join(group, name)
 			}
 		}
 		if controller == "" {
-			j.unified = group
-		} else if file := filepath.Join(group, "tasks"); !slices.Contains(j.tasks, file) {
-			j.tasks = append(j.tasks, file)
+			j.Unified = group
+		} else if file := filepath.Join(group, "tasks"); !slices.Contains(j.Tasks, file) {
+			j.Tasks = append(j.Tasks, file)
 		}
 	}
 	return j, nil
@@ -108,9 +110,9 @@ func makeGroup(group string) error {
 // process has just been reaped.
 const removeTries = 200
 
-// removeGroups takes an instance's groups away, and those above them that are
+// Remove takes an instance's groups away, and those above them that are
 // left empty.
-func removeGroups(groups []string) error {
+func Remove(groups []string) error {
 	for _, group := range groups {
 		if err := removeGroup(group); err != nil {
 			return err
