@@ -90,7 +90,7 @@ func (b *builder) ensure(it item, dep *staging.Deployment, step staging.StepName
 		return []string{"unseen " + it.name}
 	}
 	return b.add(Op{Action: Apply, Kind: it.kind, Resource: it.name, Service: it.service,
-		Instance: it.instance, Deployment: dep.ID, Step: step, Cause: cause}, after...)
+		Instance: it.instance, Port: it.port, Deployment: dep.ID, Step: step, Cause: cause}, after...)
 }
 
 // drop deletes a row's resource unless nobody knows whether it is there.

@@ -18,6 +18,7 @@ type item struct {
 	kind     staging.ResourceKind
 	service  string
 	instance int
+	port     int
 }
 
 // Name is the ledger's deterministic name of a resource: OWNER/KIND/REST.
@@ -118,7 +119,7 @@ func server(dep *staging.Deployment, d staging.Datastore) item {
 }
 
 func serverEndpoint(dep *staging.Deployment, d staging.Datastore) item {
-	return item{name: DataEndpoint(dep, d.Name), kind: staging.ResourceEndpoint, service: d.Name}
+	return item{name: DataEndpoint(dep, d.Name), kind: staging.ResourceEndpoint, service: d.Name, port: d.Port}
 }
 
 // DataEndpoint is the ledger's name of a data server's address.
@@ -154,7 +155,7 @@ func (b *builder) endpoints(dep *staging.Deployment, s staging.Service) []item {
 	for _, it := range instances(dep, s) {
 		for _, p := range s.Ports {
 			items = append(items, item{name: EndpointName(b.in.Bundles, dep, s.Name, it.instance, p.Target),
-				kind: staging.ResourceEndpoint, service: s.Name, instance: it.instance})
+				kind: staging.ResourceEndpoint, service: s.Name, instance: it.instance, port: p.Target})
 		}
 	}
 	return items

@@ -66,6 +66,8 @@ type Op struct {
 	// index of a task.
 	Service  string
 	Instance int
+	// Port is the stack's, of endpoints.
+	Port int
 	// Deployment is whose stack and variables describe the resource.
 	Deployment string
 	// Step is the line of the timeline that it belongs to, "" for none.

@@ -42,11 +42,10 @@ type Scope struct {
 // Endpoint is an address that a workload will listen on. It is allotted before
 // anything listens, because the variables of others name it.
 type Endpoint struct {
-	// Service and Port are the stack's; Instance tells replicas and
-	// generations apart.
-	Service  string
-	Port     int
-	Instance string
+	// Service is the stack's, Port what it listens on there: that of the address
+	// where Traits.OwnPorts. 0 is any, for what the server itself listens on.
+	Service string
+	Port    int
 }
 
 // Bundle is a whole desired set, for platforms of GrainBundle. Applying another

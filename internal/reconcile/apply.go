@@ -98,7 +98,7 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		r.Scope = &platform.Scope{Project: v.project.Name, Environment: a.id, Slug: v.Environment.Slug}
 		r.SpecHash = hash(r.Scope)
 	case staging.ResourceEndpoint:
-		r.Endpoint = &platform.Endpoint{Service: op.Service, Instance: op.Resource}
+		r.Endpoint = &platform.Endpoint{Service: op.Service, Port: op.Port}
 		r.SpecHash = hash(r.Endpoint)
 	case staging.ResourceBuild:
 		spec, err := a.buildSpec(ctx, v, dep)

@@ -40,7 +40,7 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 	}
 	c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, p.Name), Owner: s.ID, Dir: dir, Store: store, Password: e.Password(s.ID, p.Name)}
 	server := plan.Name(s.ID, staging.ResourceWorkload, "data."+p.Name)
-	at, err := a.bench(ctx, s.Project, p.Name, server, &c)
+	at, err := a.bench(ctx, s.Project, server, &c)
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,8 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 
 // bench makes the place where a copy is proved - a scope and an address, each
 // with its row first - and gives the copy to the user that its server will be.
-func (a *actor) bench(ctx context.Context, project, name, server string, c *datastore.Clone) (datastore.Endpoint, error) {
-	scope, endpoint := plan.Name(a.id, staging.ResourceScope, "0"), plan.Name(a.id, staging.ResourceEndpoint, name)
+func (a *actor) bench(ctx context.Context, project, server string, c *datastore.Clone) (datastore.Endpoint, error) {
+	scope, endpoint := plan.Name(a.id, staging.ResourceScope, "0"), plan.Name(a.id, staging.ResourceEndpoint, c.Store.Name)
 	if err := a.Store.Write(ctx, func(w Writer) error {
 		for name, kind := range map[string]staging.ResourceKind{scope: staging.ResourceScope, endpoint: staging.ResourceEndpoint, server: staging.ResourceWorkload} {
 			if err := w.PutResource(ctx, staging.Resource{Name: name, Kind: kind, Driver: a.Platform.Traits().Name, Owner: a.id, Project: project,
@@ -71,7 +71,7 @@ func (a *actor) bench(ctx context.Context, project, name, server string, c *data
 		return datastore.Endpoint{}, err
 	}
 	for _, r := range []platform.Resource{{Kind: staging.ResourceScope, Name: scope, Owner: a.id, Scope: &platform.Scope{Project: project}},
-		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: a.id, Endpoint: &platform.Endpoint{Service: name}}} {
+		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: a.id, Endpoint: &platform.Endpoint{Service: c.Store.Name, Port: c.Store.Port}}} {
 		if _, err := a.Platform.Apply(ctx, r); err != nil {
 			return datastore.Endpoint{}, err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
@@ -30,9 +29,10 @@ func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op 
 	case o.Presence == staging.Unknown:
 		return &staging.Waiting{Reason: op.Resource + " cannot be observed: " + o.Reason}
 	case o.Presence == staging.Absent || o.ExitCode == nil:
-		return a.taskError(ctx, op, o, "was cut off; how it ended is not known")
+		o.Reason = "was cut off; how it ended is not known"
+		return a.taskError(ctx, op, o)
 	case *o.ExitCode != 0:
-		return a.taskError(ctx, op, o, o.Reason)
+		return a.taskError(ctx, op, o)
 	}
 	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
 		if op.Kind == staging.ResourceBuild {
@@ -51,7 +51,7 @@ func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op 
 	})
 }
 
-func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation, reason string) error {
+func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation) error {
 	what := "the " + op.Service + " task"
 	if hook, ok := plan.HookOf(op.Service); ok {
 		what = "hook " + string(hook)
@@ -59,16 +59,23 @@ func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation
 		what = "the build"
 	}
 	class := stepClass[op.Step]
-	if strings.Contains(reason, "longer than") {
+	if o.Ending == staging.EndingTime {
 		class = staging.ClassTimeout
 	}
-	f := &staging.Failure{Class: class, Step: op.Step, Service: op.Service, Message: what + " failed: " + reason, ExitCode: o.ExitCode,
+	f := &staging.Failure{Class: class, Step: op.Step, Service: op.Service, Message: what + " failed: " + o.Reason, ExitCode: o.ExitCode,
 		LogTail: a.tail(ctx, op.Resource)}
-	if op.Kind == staging.ResourceBuild && strings.Contains(reason, "out of memory") {
+	switch {
+	case o.Ending != staging.EndingMemory:
+	case op.Kind == staging.ResourceBuild:
 		f.Hint = "let it do less at the same time, or build on a machine with more memory: a build may use half of it"
+	default:
+		f.Hint = moreMemory
 	}
 	return &staging.Error{Code: staging.ClassCode(class), Message: f.Message, Failure: f}
 }
+
+// moreMemory is what helps what was killed for want of it.
+const moreMemory = "give its service more: deploy.resources.limits.memory, or a larger --size"
 
 // ready blocks until a data server answers, then prepares what was copied.
 func (a *actor) ready(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
@@ -104,11 +111,10 @@ func (a *actor) unlessItFails(ctx context.Context, op plan.Op, wait func(context
 		o, err := a.Platform.Observe(ctx, ref)
 		for err == nil && ctx.Err() == nil {
 			if o.Run == staging.RunFailing || o.Run == staging.RunExited || o.Presence == staging.Absent {
-				reason := o.Reason
-				if reason == "" {
-					reason = "it ended"
+				if o.Reason == "" {
+					o.Reason = "it ended"
 				}
-				cancel(&gaveUp{reason, o.ExitCode})
+				cancel(&gaveUp{o})
 				return
 			}
 			o, err = a.Platform.Wait(ctx, ref, o)
@@ -129,16 +135,13 @@ func (a *actor) crashing(ctx context.Context, op plan.Op) error {
 	if err != nil || o.Restarts == 0 {
 		return nil
 	}
-	return &gaveUp{o.Reason, o.ExitCode}
+	return &gaveUp{o}
 }
 
 // gaveUp is how a workload ended that should run.
-type gaveUp struct {
-	reason string
-	code   *int
-}
+type gaveUp struct{ seen staging.Observation }
 
-func (g *gaveUp) Error() string { return "it does not stay up: " + g.reason }
+func (g *gaveUp) Error() string { return "it does not stay up: " + g.seen.Reason }
 
 // health blocks until a service can serve.
 func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
@@ -168,9 +171,12 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 		a.remarkOpen(ctx, dep, s, op, listens)
 		return nil
 	case errors.As(err, &gone):
-		f := &staging.Failure{Class: staging.ClassStart, Step: staging.StepStart, Service: s.Name, Message: "service " + s.Name + " does not stay up: " + gone.reason,
-			ExitCode: gone.code, LogTail: a.tail(ctx, op.Resource)}
-		if gone.code != nil && *gone.code == 0 {
+		f := &staging.Failure{Class: staging.ClassStart, Step: staging.StepStart, Service: s.Name, Message: "service " + s.Name + " does not stay up: " + gone.seen.Reason,
+			ExitCode: gone.seen.ExitCode, LogTail: a.tail(ctx, op.Resource)}
+		switch code := gone.seen.ExitCode; {
+		case gone.seen.Ending == staging.EndingMemory:
+			f.Hint = moreMemory
+		case code != nil && *code == 0:
 			f.Hint = "a service stays in the foreground until it is stopped: take away what sends it to the background; what ends by itself is a release task"
 		}
 		return &staging.Error{Code: staging.ClassCode(staging.ClassStart), Message: f.Message, Failure: f, Err: err}

@@ -94,6 +94,20 @@ const (
 	RunExited     RunState = "exited"
 )
 
+// Ending is what ended a task, a build or a run of a workload, where that was
+// not its own doing. What is done about it rests on this, never on a Reason.
+type Ending string
+
+// The endings.
+const (
+	// EndingOwn is an exit, a signal, or a command that could not be started.
+	EndingOwn Ending = ""
+	// EndingTime is its time limit.
+	EndingTime Ending = "time"
+	// EndingMemory is want of memory: of the workload's limit or the machine's.
+	EndingMemory Ending = "memory"
+)
+
 // Observation is what a driver sees of one of its resources.
 type Observation struct {
 	Kind     ResourceKind
@@ -110,8 +124,11 @@ type Observation struct {
 	StartedAt time.Time
 	ExitedAt  time.Time
 	Restarts  int
-	// Reason says why it is unknown, or how it ended ("killed: out of memory").
+	// Reason says why it is unknown, or how it ended, for people ("killed: out
+	// of memory").
 	Reason string
+	// Ending is what ended it, or the run before where it was started again.
+	Ending Ending
 	// Address is where it can be reached from the server (HOST:PORT), of
 	// endpoints and of workloads that have one.
 	Address   string

@@ -32,9 +32,7 @@ type Snapshot struct {
 	Automatic bool
 	// Only is the one datastore or volume that was asked for, "" for all; such
 	// a snapshot is used by its id alone.
-	Only string
-	// Named snapshots are never removed by retention.
-	Name       string
+	Only       string
 	SizeBytes  int64
 	Parts      []SnapshotPart
 	VerifiedAt time.Time

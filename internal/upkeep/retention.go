@@ -16,7 +16,7 @@ const (
 
 // superfluous are the snapshots of one project that retention lets go: of those
 // that the server took itself, the newest of each of the last 7 days and 4
-// weeks that have one are kept, and whatever is the newest, in use, named, or a
+// weeks that have one are kept, and whatever is the newest, in use, or a
 // person's own. It is pure.
 func superfluous(list []staging.Snapshot, inUse map[string]bool, now time.Time, local *time.Location) []string {
 	newest := slices.Clone(list)
@@ -36,7 +36,7 @@ func superfluous(list []staging.Snapshot, inUse map[string]bool, now time.Time, 
 		day := time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
 		year, number := at.ISOWeek()
 		week := [2]int{year, number}
-		keep := first || inUse[s.ID] || s.Name != ""
+		keep := first || inUse[s.ID]
 		if !days[day] && len(days) < keepDaily {
 			keep = true
 		}

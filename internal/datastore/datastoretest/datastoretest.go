@@ -147,7 +147,7 @@ func (f *fixture) serve(c datastore.Clone) *served {
 	f.Helper()
 	s := &served{Clone: c}
 	o, err := f.Platform.Apply(f.ctx, platform.Resource{Kind: staging.ResourceEndpoint, Name: c.Owner + "/endpoint/data", Owner: c.Owner,
-		Endpoint: &platform.Endpoint{Service: f.Store.Name}})
+		Endpoint: &platform.Endpoint{Service: f.Store.Name, Port: f.Store.Port}})
 	if err != nil {
 		f.Fatal(err)
 	}

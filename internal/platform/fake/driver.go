@@ -22,7 +22,7 @@ type Driver struct{ w *World }
 
 // Traits implements platform.Driver.
 func (d *Driver) Traits() platform.Traits {
-	return platform.Traits{Name: "fake", Grain: d.w.options.Grain, OwnPorts: true, Isolation: "nothing runs"}
+	return platform.Traits{Name: "fake", Grain: d.w.options.Grain, OwnPorts: d.w.options.Address == nil, Isolation: "nothing runs"}
 }
 
 var (
@@ -76,7 +76,7 @@ func (w *World) apply(r platform.Resource) error {
 	switch r.Kind {
 	case staging.ResourceScope:
 	case staging.ResourceEndpoint:
-		t.seen.Address = w.address(r.Name)
+		t.seen.Address = w.address(r)
 	case staging.ResourceTask, staging.ResourceWorkload:
 		if r.Workload == nil || r.Kind == staging.ResourceWorkload && w.options.Grain == platform.GrainBundle {
 			return staging.Errorf(staging.CodeInternal, "", "%s is not what this platform takes", r.Name)
@@ -103,12 +103,13 @@ func (w *World) apply(r platform.Resource) error {
 	return nil
 }
 
-func (w *World) address(name string) string {
+// address is a name of the endpoint's own in a network that there is not, under
+// a domain that never resolves (RFC 6761).
+func (w *World) address(r platform.Resource) string {
 	if w.options.Address != nil {
-		return w.options.Address(name)
+		return w.options.Address(r.Name)
 	}
-	// A block that is for documentation alone (RFC 5737).
-	return net.JoinHostPort("192.0.2."+strconv.Itoa(1+w.last/30000), strconv.Itoa(1024+w.last%30000))
+	return net.JoinHostPort(strings.ToLower(strings.NewReplacer("/", ".", "_", "-").Replace(r.Name))+".invalid", strconv.Itoa(r.Endpoint.Port))
 }
 
 // Observe implements platform.Driver.

@@ -27,7 +27,7 @@ func behave(s staging.WorkloadSpec) fake.Behaviour {
 	if len(s.Command.Args) == 0 || json.Unmarshal([]byte(s.Command.Args[0]), &p) != nil {
 		return fake.Behaviour{}
 	}
-	return fake.Behaviour{Say: p.Say, Print: p.Print, Write: p.Write, Read: p.Read, Tick: p.Tick, Cat: p.Cat, Stay: p.Stay, Stubborn: p.Stubborn, Nap: p.Nap, Code: p.Code}
+	return fake.Behaviour{Say: p.Say, Print: p.Print, Write: p.Write, Read: p.Read, Tick: p.Tick, Cat: p.Cat, Stay: p.Stay, Stubborn: p.Stubborn, Nap: p.Nap, Greedy: p.Greedy, Code: p.Code}
 }
 
 func TestConformance(t *testing.T) {

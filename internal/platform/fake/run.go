@@ -38,10 +38,12 @@ func (w *World) begin(t *thing) {
 	case t.does.Tick:
 		w.tick(t)
 	case t.does.Stay && limit > 0:
-		w.later(t, limit, func() { w.exit(t, 124, "ran longer than "+limit.String()) })
+		w.later(t, limit, func() { w.cut(t, 124, "ran longer than "+limit.String(), staging.EndingTime) })
 	case t.does.Stay:
 	case t.does.Nap > 0:
 		w.later(t, t.does.Nap, func() { w.exit(t, t.does.Code, "") })
+	case t.does.Greedy:
+		w.cut(t, 137, "killed: out of memory", staging.EndingMemory)
 	default:
 		w.exit(t, t.does.Code, "")
 	}
@@ -65,13 +67,18 @@ func (w *World) say(t *thing, text string) {
 	w.change()
 }
 
-// exit ends what runs; a workload that crashed is started again.
+// exit ends what runs by its own doing.
 func (w *World) exit(t *thing, code int, reason string) {
-	t.stopTimers()
 	if reason == "" {
 		reason = "exited"
 	}
-	t.seen.Reason = reason
+	w.cut(t, code, reason, staging.EndingOwn)
+}
+
+// cut ends what runs; a workload that crashed is started again.
+func (w *World) cut(t *thing, code int, reason string, ending staging.Ending) {
+	t.stopTimers()
+	t.seen.Reason, t.seen.Ending = reason, ending
 	defer w.change()
 	if t.resource.Kind == staging.ResourceWorkload && t.resource.Workload.Restart {
 		t.seen.Restarts++

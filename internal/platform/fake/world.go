@@ -29,6 +29,7 @@ type Behaviour struct {
 	Stay        bool
 	Stubborn    bool // does not end before its grace is over
 	Nap         time.Duration
+	Greedy      bool // takes more memory than it may have
 	Code        int
 	hasArtifact bool
 }

@@ -25,6 +25,9 @@ type World struct {
 	// Build describes a build that runs a program and leaves a file "built" with
 	// the text in it; nil where the platform builds otherwise.
 	Build func(t *testing.T, key string, p Program) *staging.BuildSpec
+	// LimitsMemory ends a test where this host lets no memory be limited; nil
+	// where every host does.
+	LimitsMemory func(t *testing.T, d platform.Driver)
 }
 
 // limit bounds one test: far more than any driver needs on a busy machine.
@@ -47,6 +50,7 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"a task is started by one of many", taskIsStartedByOne},
 		{"a task that failed", taskFails},
 		{"a task has a time limit", taskTimeLimit},
+		{"a task has a limit of memory", taskMemoryLimit},
 		{"a running task is adopted", taskIsAdopted},
 		{"waiting is patient", waitingIsPatient},
 		{"waiting for a deletion", waitingForDeletion},
@@ -127,7 +131,7 @@ func scope(owner string) platform.Resource {
 
 func endpoint(owner, service string) platform.Resource {
 	return platform.Resource{Kind: staging.ResourceEndpoint, Name: owner + "/endpoint/" + service, Owner: owner, Generation: 1, SpecHash: service,
-		Endpoint: &platform.Endpoint{Service: service, Port: 3000, Instance: "0"}}
+		Endpoint: &platform.Endpoint{Service: service, Port: 3000}}
 }
 
 func (f *fixture) spec(service string, role staging.Role, p Program) *staging.WorkloadSpec {

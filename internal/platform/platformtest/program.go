@@ -30,6 +30,8 @@ type Program struct {
 	// Nap runs for some time, then ends: a clock that the suite waits for.
 	Nap  time.Duration
 	Code int
+	// Greedy takes more memory than any limit of the suite.
+	Greedy bool
 	// Env and Timeout are the workload's.
 	Env     map[string]string
 	Timeout time.Duration
@@ -60,6 +62,8 @@ func Shell(p Program) staging.Command {
 		b.WriteString("cat; ")
 	case p.Stay:
 		b.WriteString("while :; do sleep 3600; done; ")
+	case p.Greedy:
+		b.WriteString("exec tail /dev/zero; ") // keeps a line that never ends
 	case p.Nap > 0:
 		fmt.Fprintf(&b, "sleep %f; ", p.Nap.Seconds())
 	}

@@ -3,6 +3,7 @@ package platformtest
 import (
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"offshoot/internal/platform"
@@ -37,8 +38,12 @@ func endpoints(f *fixture) {
 	seen := map[string]string{}
 	for _, r := range []platform.Resource{endpoint(f.owner, "web"), endpoint(f.owner, "db"), endpoint(f.other, "web")} {
 		o := f.apply(r)
-		if _, _, err := net.SplitHostPort(o.Address); err != nil {
+		_, port, err := net.SplitHostPort(o.Address)
+		if err != nil {
 			f.Errorf("%s has the address %q: %v", r.Name, o.Address, err)
+		}
+		if own := port == strconv.Itoa(r.Endpoint.Port); f.Traits().OwnPorts && !own {
+			f.Errorf("what listens on %d is at %s", r.Endpoint.Port, o.Address)
 		}
 		if other := seen[o.Address]; other != "" {
 			f.Errorf("%s and %s have the same address %s", r.Name, other, o.Address)

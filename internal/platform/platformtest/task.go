@@ -51,7 +51,7 @@ func taskFails(f *fixture) {
 	f.enter()
 	r := f.task("migrate", Program{Code: 3})
 	f.apply(r)
-	if o := f.exit(r, 3); o.ExitedAt.IsZero() || o.Reason == "" {
+	if o := f.exit(r, 3); o.ExitedAt.IsZero() || o.Reason == "" || o.Ending != staging.EndingOwn {
 		f.Errorf("nothing says when and how it ended: %+v", o)
 	}
 }
@@ -60,7 +60,21 @@ func taskTimeLimit(f *fixture) {
 	f.enter()
 	r := f.task("hang", Program{Stay: true, Timeout: 100 * time.Millisecond})
 	f.apply(r)
-	if o := f.until(r, "ended", exited); o.ExitCode == nil || *o.ExitCode == 0 || o.Reason == "" {
+	if o := f.until(r, "ended", exited); o.ExitCode == nil || *o.ExitCode == 0 || o.Reason == "" || o.Ending != staging.EndingTime {
+		f.Errorf("%+v", o)
+	}
+}
+
+// taskMemoryLimit asks for more memory than it may have.
+func taskMemoryLimit(f *fixture) {
+	if f.LimitsMemory != nil {
+		f.LimitsMemory(f.T, f.Driver)
+	}
+	f.enter()
+	r := f.task("hungry", Program{Greedy: true})
+	r.Workload.Limits.Memory = 64 << 20
+	f.apply(r)
+	if o := f.until(r, "ended", exited); o.ExitCode == nil || *o.ExitCode == 0 || o.Ending != staging.EndingMemory {
 		f.Errorf("%+v", o)
 	}
 }

@@ -224,7 +224,7 @@ func TestPruneKeepsWhatIsUsed(t *testing.T) {
 
 func TestABuildThatEatsMemoryIsTold(t *testing.T) {
 	h := newHost(t)
-	h.limitsMemory()
+	limitsMemory(t, h.Driver)
 	r := build(t, "eat", "main", "a", `x=0123456789; while :; do x=$x$x; done`)
 	r.Build.Limits.Memory = 32 << 20
 	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode == 0 || !strings.Contains(o.Reason, "out of memory (limit 32 MB)") {

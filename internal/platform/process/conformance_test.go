@@ -25,7 +25,8 @@ func TestConformance(t *testing.T) {
 				}
 				return d
 			},
-			Command: platformtest.Shell,
+			Command:      platformtest.Shell,
+			LimitsMemory: limitsMemory,
 			Build: func(t *testing.T, key string, p platformtest.Program) *staging.BuildSpec {
 				checkout := folder(t)
 				if err := os.WriteFile(checkout+"/code", []byte("code"), 0o644); err != nil {

@@ -150,14 +150,14 @@ func (h *host) run(r platform.Resource) (staging.Observation, string) {
 }
 
 // limitsMemory ends a test where this host lets no memory be limited.
-func (h *host) limitsMemory() {
-	h.Helper()
-	lacks := strings.Join(h.Traits().Lacks, ";")
+func limitsMemory(t *testing.T, d platform.Driver) {
+	t.Helper()
+	lacks := strings.Join(d.Traits().Lacks, ";")
 	switch {
 	case !strings.Contains(lacks, "memory"):
 	case os.Geteuid() != 0:
-		h.Skip("who is not root has no limits: " + lacks)
+		t.Skip("who is not root has no limits: " + lacks)
 	default:
-		componenttest.Missing(h.T, "cgroup", lacks)
+		componenttest.Missing(t, "cgroup", lacks)
 	}
 }

@@ -159,7 +159,7 @@ func TestTimeLimit(t *testing.T) {
 
 func TestMemoryLimit(t *testing.T) {
 	h := newHost(t)
-	h.limitsMemory()
+	limitsMemory(t, h.Driver)
 	r := task("eat", `x=0123456789; while :; do x=$x$x; done`)
 	r.Workload.Limits = staging.Limits{Memory: 32 << 20}
 	if o, _ := h.run(r); o.ExitCode == nil || *o.ExitCode != 137 {

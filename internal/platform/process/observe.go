@@ -45,7 +45,7 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 	}
 	o.Run, o.StartedAt, o.Restarts = staging.RunState(status.Run), status.StartedAt, status.Restarts
 	if status.Last != nil {
-		o.Reason = status.Last.Reason
+		o.Reason, o.Ending = status.Last.Reason, staging.Ending(status.Last.Ending)
 		if o.Run == staging.RunRestarting || o.Run == staging.RunFailing {
 			o.ExitCode = &status.Last.Code
 		}
@@ -72,7 +72,7 @@ func ended(o staging.Observation, dir string, kind staging.ResourceKind) (stagin
 	err := readFile(filepath.Join(dir, shim.ExitFile), &exit)
 	switch {
 	case err == nil:
-		o.Run, o.ExitCode, o.ExitedAt, o.Reason = staging.RunExited, &exit.Code, exit.At, exit.Reason
+		o.Run, o.ExitCode, o.ExitedAt, o.Reason, o.Ending = staging.RunExited, &exit.Code, exit.At, exit.Reason, staging.Ending(exit.Ending)
 		return o, nil
 	case errors.Is(err, fs.ErrNotExist) && kind != staging.ResourceWorkload:
 		o.Run, o.Reason = staging.RunExited, "it was cut off: how it ended is not known"

@@ -47,6 +47,6 @@ func (k *killed) explain(e Exit) Exit {
 	if e.Code != 128+9 {
 		reason = e.Reason + " after a process of it was " + reason
 	}
-	e.Reason = reason
+	e.Reason, e.Ending = reason, "memory"
 	return e
 }

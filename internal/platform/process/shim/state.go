@@ -36,6 +36,8 @@ type Exit struct {
 	Code   int       `json:"code"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitempty"`
+	// Ending is time or memory where that ended it, as in staging.Ending.
+	Ending string `json:"ending,omitempty"`
 }
 
 // Status is what the supervisor is doing.

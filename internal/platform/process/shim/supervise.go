@@ -204,7 +204,7 @@ func (v *supervisor) await(pid int, end <-chan syscall.WaitStatus, status *Statu
 		case s := <-end:
 			exit = v.killed.explain(describe(s))
 			if late {
-				exit.Code, exit.Reason = CodeTimeout, "ran longer than "+v.c.Timeout.String()
+				exit.Code, exit.Reason, exit.Ending = CodeTimeout, "ran longer than "+v.c.Timeout.String(), "time"
 			}
 			return exit, stopped || late
 		case <-v.stop:
