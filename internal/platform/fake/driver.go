@@ -22,7 +22,7 @@ type Driver struct{ w *World }
 
 // Traits implements platform.Driver.
 func (d *Driver) Traits() platform.Traits {
-	return platform.Traits{Name: "fake", Grain: d.w.options.Grain, OwnPorts: d.w.options.Address == nil, Isolation: "nothing runs"}
+	return platform.Traits{Name: "fake", Grain: d.w.options.Grain, EndsWithHost: true, OwnPorts: true, Isolation: "nothing runs"}
 }
 
 var (
