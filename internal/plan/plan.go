@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"offshoot/internal/staging"
@@ -104,6 +105,17 @@ func (p Plan) Startable() []Op {
 	var ops []Op
 	for _, op := range p.Ops {
 		if len(op.After) == 0 {
+			ops = append(ops, op)
+		}
+	}
+	return ops
+}
+
+// Freed are the operations that waited only for these, which have ended.
+func (p Plan) Freed(ended map[string]bool) []Op {
+	var ops []Op
+	for _, op := range p.Ops {
+		if len(op.After) > 0 && !ended[op.ID] && !slices.ContainsFunc(op.After, func(id string) bool { return !ended[id] }) {
 			ops = append(ops, op)
 		}
 	}

@@ -72,3 +72,23 @@ func TestPlannerConverges(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsFreed(t *testing.T) {
+	p := plan.Plan{Ops: []plan.Op{{ID: "a"}, {ID: "b"}, {ID: "c", After: []string{"a"}}, {ID: "d", After: []string{"a", "b"}}, {ID: "e", After: []string{"d"}}}}
+	for _, c := range []struct{ ended, freed []string }{
+		{nil, nil}, {[]string{"a"}, []string{"c"}}, {[]string{"b"}, nil}, {[]string{"a", "b"}, []string{"c", "d"}},
+		{[]string{"a", "b", "c"}, []string{"d"}}, {[]string{"a", "b", "c", "d"}, []string{"e"}}, {[]string{"unseen x"}, nil},
+	} {
+		ended := map[string]bool{}
+		for _, id := range c.ended {
+			ended[id] = true
+		}
+		var freed []string
+		for _, op := range p.Freed(ended) {
+			freed = append(freed, op.ID)
+		}
+		if !slices.Equal(freed, c.freed) {
+			t.Errorf("%v free %v, want %v", c.ended, freed, c.freed)
+		}
+	}
+}

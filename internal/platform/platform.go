@@ -138,6 +138,9 @@ type Traits struct {
 	// OwnPorts is whether each workload may listen on the port it likes; else
 	// PORT is allotted.
 	OwnPorts bool
+	// EndsWithHost is whether nothing that runs here outlives the host's power:
+	// then what is written down before it starts need not be on the disk yet.
+	EndsWithHost bool
 	// Isolation is one line for doctor: what separates environments here.
 	Isolation string
 	// Lacks are what this host cannot do, in plain words.

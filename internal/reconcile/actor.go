@@ -71,7 +71,7 @@ func (a *actor) run() {
 		if err != nil {
 			a.Log.ErrorContext(a.ctx, "observe", "environment", a.id, "error", err)
 			a.pause("observe")
-			a.wait(time.Until(a.retry["observe"].at))
+			a.wait(nil, plan.Plan{}, time.Until(a.retry["observe"].at))
 			continue
 		}
 		p, admitted := a.admit(view, plan.Next(view.Input))
@@ -82,11 +82,11 @@ func (a *actor) run() {
 			a.log("record", a.record(a.ctx, view, p))
 		}
 		if !admitted {
-			a.wait(readmit)
+			a.wait(nil, plan.Plan{}, readmit)
 			continue
 		}
 		a.abandon(p)
-		next := a.start(view, p)
+		next := a.start(view, p.Startable())
 		if !first {
 			a.log("record", a.record(a.ctx, view, p))
 		}
@@ -104,7 +104,7 @@ func (a *actor) run() {
 			a.pause("waiting")
 			next = time.Until(a.retry["waiting"].at)
 		}
-		a.wait(next)
+		a.wait(view, p, next)
 	}
 	a.end()
 }
@@ -144,9 +144,9 @@ func (a *actor) abandon(p plan.Plan) {
 
 // start begins what can begin, and answers after which time something that
 // failed may be tried again, 0 for nothing.
-func (a *actor) start(view *view, p plan.Plan) time.Duration {
+func (a *actor) start(view *view, ops []plan.Op) time.Duration {
 	var next time.Duration
-	for _, op := range p.Startable() {
+	for _, op := range ops {
 		if a.occupied(op) {
 			continue
 		}
@@ -185,8 +185,10 @@ func (a *actor) occupied(op plan.Op) bool {
 }
 
 // wait blocks until something ends, changes, or may be tried again. What has
-// ended meanwhile is looked at once, not once each.
-func (a *actor) wait(next time.Duration) {
+// ended meanwhile is looked at once, not once each. Where it was only found out
+// that something answers, the plan goes on as it is: what waited for that begins,
+// unless a deployment has to tell of its steps.
+func (a *actor) wait(view *view, p plan.Plan, next time.Duration) {
 	var timer <-chan time.Time
 	if next > 0 {
 		t := time.NewTimer(next)
@@ -196,30 +198,52 @@ func (a *actor) wait(next time.Duration) {
 	if len(a.running) == 0 && timer == nil {
 		return
 	}
-	select {
-	case r := <-a.done:
-		a.ended(r)
-		a.others()
-	case <-a.kick:
-		a.mu.Lock()
-		a.again = false
-		a.mu.Unlock()
-		clear(a.retry) // a person or event may have changed what failed
-	case <-timer:
-	case <-a.ctx.Done():
+	ended := map[string]bool{}
+	for {
+		select {
+		case r := <-a.done:
+			news := a.note(r, ended)
+			news = a.others(ended) || news
+			switch freed := p.Freed(ended); {
+			case news || len(freed) > 0 && view.deploys():
+			case a.start(view, freed) == 0 && len(a.running) > 0:
+				continue
+			}
+		case <-a.kick:
+			a.mu.Lock()
+			a.again = false
+			a.mu.Unlock()
+			clear(a.retry) // a person or event may have changed what failed
+		case <-timer:
+		case <-a.ctx.Done():
+		}
+		return
 	}
 }
 
-// others takes note of what else has ended.
-func (a *actor) others() {
+// others takes note of what else has ended, and answers whether that is news.
+func (a *actor) others(ended map[string]bool) (news bool) {
 	for range len(a.running) {
 		select {
 		case r := <-a.done:
-			a.ended(r)
+			news = a.note(r, ended) || news
 		default:
-			return
+			return news
 		}
 	}
+	return news
+}
+
+// note answers whether the end of an operation may change the plan, as does all
+// that makes things, removes them or fails.
+func (a *actor) note(r result, ended map[string]bool) (news bool) {
+	ended[r.op.ID] = true
+	a.ended(r)
+	switch r.op.Action {
+	case plan.Ready, plan.Health, plan.Prepare:
+		return r.err != nil
+	}
+	return true
 }
 
 func (a *actor) pause(id string) {

@@ -34,7 +34,7 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 			return err
 		}
 	}
-	err = a.Store.Write(ctx, func(w Writer) error {
+	err = a.beforehand(op)(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}
@@ -67,6 +67,16 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	}
 	row.State = staging.ResourcePresent
 	return a.Store.WriteSoon(ctx, func(w Writer) error { return w.PutResource(ctx, row) })
+}
+
+// beforehand is how the row of what is to be made is written. It is there
+// whenever this server dies; whether also when the power fails matters only
+// where what was made would outlive that.
+func (a *actor) beforehand(op plan.Op) func(context.Context, func(Writer) error) error {
+	if op.Kind == staging.ResourceWorkload && a.Platform.Traits().EndsWithHost {
+		return a.Store.WriteSoon
+	}
+	return a.Store.Write
 }
 
 // intention describes a resource, and the row that says that it is to be.

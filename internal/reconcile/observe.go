@@ -26,6 +26,11 @@ func (v *view) deployment(id string) *staging.Deployment {
 	return nil
 }
 
+// deploys is whether a deployment runs.
+func (v *view) deploys() bool {
+	return v.Current != nil && v.Current.Outcome == staging.OutcomeRunning
+}
+
 func (v *view) row(name string) (staging.Resource, bool) {
 	i := slices.IndexFunc(v.Ledger, func(r staging.Resource) bool { return r.Name == name })
 	if i < 0 {

@@ -28,7 +28,7 @@ func (a *actor) makeReady(ctx context.Context, v *view, dep *staging.Deployment,
 	if err != nil {
 		return err
 	}
-	if err := a.Store.Write(ctx, func(w Writer) error {
+	if err := a.beforehand(op)(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}

@@ -52,7 +52,7 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 // recordSteps keeps how far a deployment is. Its operations run already: nobody
 // waits for what only people look at.
 func (a *actor) recordSteps(ctx context.Context, v *view, p plan.Plan) error {
-	if v.Current == nil || v.Current.Outcome != staging.OutcomeRunning {
+	if !v.deploys() {
 		return nil
 	}
 	seen := *v.Current

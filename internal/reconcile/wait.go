@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
@@ -102,11 +103,22 @@ func (a *actor) ready(ctx context.Context, v *view, dep *staging.Deployment, op 
 	return nil
 }
 
+// lookAfter is when it is first looked whether what is to come up gives up. Most
+// is up before, and needs the processors that looking takes.
+const lookAfter = 100 * time.Millisecond
+
 // unlessItFails runs wait, and ends it when the workload gives up.
 func (a *actor) unlessItFails(ctx context.Context, op plan.Op, wait func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
+		timer := time.NewTimer(lookAfter)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
 		ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
 		o, err := a.Platform.Observe(ctx, ref)
 		for err == nil && ctx.Err() == nil {

@@ -16,7 +16,7 @@ func traits(f *fixture) {
 		f.Errorf("%+v", t)
 	}
 	f.again()
-	if again := f.Traits(); again.Name != t.Name || again.Grain != t.Grain || again.NamesResolve != t.NamesResolve || again.OwnPorts != t.OwnPorts {
+	if again := f.Traits(); again.Name != t.Name || again.Grain != t.Grain || again.NamesResolve != t.NamesResolve || again.OwnPorts != t.OwnPorts || again.EndsWithHost != t.EndsWithHost {
 		f.Errorf("a new server's driver is another: %+v, was %+v", again, t)
 	}
 }

@@ -81,7 +81,7 @@ func New(c Config) (*Driver, error) {
 
 // Traits implements platform.Driver.
 func (d *Driver) Traits() platform.Traits {
-	return platform.Traits{Name: "process", Grain: platform.GrainWorkload, Lacks: d.lacks(), Isolation: d.isolation()}
+	return platform.Traits{Name: "process", Grain: platform.GrainWorkload, EndsWithHost: true, Lacks: d.lacks(), Isolation: d.isolation()}
 }
 
 var (
