@@ -49,6 +49,7 @@ type stdio struct {
 
 // Main runs one command and answers its exit code.
 func Main(ctx context.Context, p Program, args []string, stdout, stderr io.Writer) int {
+	stdout, stderr = onScreen(stdout), onScreen(stderr)
 	io := &stdio{in: os.Stdin, out: stdout, err: stderr}
 	root := newRoot(io, p)
 	io.json = asksJSON(args)

@@ -215,14 +215,14 @@ func (p *progress) draw() {
 
 func (p *progress) clear() {
 	if p.drawn {
-		_, _ = fmt.Fprint(p.w, "\r\x1b[2K")
+		_, _ = fmt.Fprint(device(p.w), "\r\x1b[2K")
 		p.drawn = false
 	}
 }
 
 func (p *progress) width() int {
-	if f, ok := p.w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+	if fd, ok := terminal(p.w); ok {
+		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
 			return width
 		}
 	}

@@ -85,7 +85,7 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 	if err != nil {
 		return err
 	}
-	code, err := client.Attach(held, v.ID, want, s.in, s.out, s.err, resize)
+	code, err := client.Attach(held, v.ID, want, s.in, device(s.out), device(s.err), resize)
 	restore()
 	if held.Err() != nil && ctx.Err() == nil {
 		return &reported{128 + int(syscall.SIGTERM)}

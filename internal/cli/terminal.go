@@ -9,6 +9,9 @@ import (
 // terminal is the descriptor of a stream of the program's, where a person sits
 // at it.
 func terminal(stream any) (fd int, ok bool) {
+	if s, shown := stream.(screen); shown {
+		stream = s.device
+	}
 	f, ok := stream.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
