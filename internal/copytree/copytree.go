@@ -140,25 +140,6 @@ func Publish(partial, dst string, sync bool) error {
 	return nil
 }
 
-// Remove deletes a tree, also one with directories that are not writable.
-// Removing what is absent is no error.
-func Remove(dir string) error {
-	err := os.RemoveAll(dir)
-	if err == nil {
-		return nil
-	}
-	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() {
-			_ = os.Chmod(path, 0o700) // what still cannot be removed is reported below
-		}
-		return nil
-	})
-	if err := os.RemoveAll(dir); err != nil {
-		return fmt.Errorf("remove %s: %w", dir, err)
-	}
-	return nil
-}
-
 func absent(dst string) error {
 	_, err := os.Lstat(dst)
 	if errors.Is(err, fs.ErrNotExist) {

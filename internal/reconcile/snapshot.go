@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
 )
@@ -178,7 +178,7 @@ func (e *Engine) dropSnapshot(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Dir(filepath.Dir(path)))
+	return copytree.Remove(filepath.Dir(filepath.Dir(path)))
 }
 
 // RecoverSnapshots ends those that an earlier server was taking, and removes

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/datastore"
 )
 
@@ -158,7 +158,7 @@ func (d *Driver) Trim(_ context.Context, dir string) error {
 	data := filepath.Join(dir, "data")
 	gone := append(slices.Collect(maps.Keys(leftOut)), "backup_label.old", "tablespace_map.old")
 	for _, name := range gone {
-		if err := os.RemoveAll(filepath.Join(data, name)); err != nil {
+		if err := copytree.Remove(filepath.Join(data, name)); err != nil {
 			return err
 		}
 	}

@@ -98,7 +98,7 @@ func configure(data string, c datastore.Clone) error {
 	}
 	for name, text := range files {
 		path := filepath.Join(data, name)
-		if err := os.RemoveAll(path); err != nil {
+		if err := copytree.Remove(path); err != nil {
 			return err
 		}
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -221,7 +221,7 @@ func (d *Driver) publish(dir string, known record) error {
 		if err := share(work, d.users); err != nil {
 			return err
 		}
-		if err := os.MkdirAll(filepath.Dir(known.Artifact), 0o711); err != nil {
+		if err := os.MkdirAll(filepath.Dir(known.Artifact), d.closed()); err != nil {
 			return err
 		}
 		if work != known.Artifact {

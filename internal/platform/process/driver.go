@@ -72,6 +72,9 @@ func New(c Config) (*Driver, error) {
 	if err := d.settle(c.Shape); err != nil {
 		return nil, err
 	}
+	if err := os.Chmod(d.dir, d.closed()); err != nil {
+		return nil, fmt.Errorf("folder of environments: %w", err)
+	}
 	d.path = findToolchains(cmp.Or(c.Path, os.Getenv("PATH")), d.abilities)
 	if err := d.reclaim(); err != nil {
 		return nil, fmt.Errorf("claim what is allotted: %w", err)

@@ -175,7 +175,7 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 		}
 	}
 	u, known := d.usersOf(ref.Owner)
-	if err := os.RemoveAll(d.home(ref.Owner)); err != nil || known != nil || !d.users {
+	if err := copytree.Remove(d.home(ref.Owner)); err != nil || known != nil || !d.users {
 		return err
 	}
 	return d.userClaims.free(u.Service, d.scopeFile(ref.Owner))
@@ -189,4 +189,14 @@ func (d *Driver) Users(_ context.Context, owner string) (service, data int, err 
 		return shim.OwnUser, shim.OwnUser, err
 	}
 	return u.Service, u.Data, err
+}
+
+// closed is the mode of a folder in which all environments keep things: no
+// other user of this host passes to them, be they open to all as a checkout's
+// files are. Without views the environments' programs pass it themselves.
+func (d *Driver) closed() fs.FileMode {
+	if d.shape == ShapePlain {
+		return 0o711
+	}
+	return 0o700
 }

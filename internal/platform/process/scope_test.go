@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/process"
 	"offshoot/internal/staging"
 )
 
@@ -88,5 +89,24 @@ func TestAFolderThatAnEarlierVersionDidNotMake(t *testing.T) {
 	r := task("write", `echo x > /tmp/x && cat /tmp/x && echo y > ~/y && cat ~/y`)
 	if o, out := h.run(r); o.ExitCode == nil || *o.ExitCode != 0 || out != "x\ny\n" {
 		t.Errorf("%+v\n%s", o, out)
+	}
+}
+
+// TestOthersOfTheHostDoNotPass holds that what is open to all in an environment,
+// and in what it runs, is open to no user of the host but the server's.
+func TestOthersOfTheHostDoNotPass(t *testing.T) {
+	h := newHost(t)
+	if shape() == process.ShapePlain {
+		t.Skip("without views the environments' users pass through these folders")
+	}
+	h.run(build(t, "one", "main", "a", `echo x > made`))
+	for _, name := range []string{"env", "artifacts"} {
+		info, err := os.Stat(filepath.Join(h.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has the mode %s", name, info.Mode())
+		}
 	}
 }
