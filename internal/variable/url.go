@@ -59,7 +59,7 @@ func (d Address) userinfo(written string) string {
 		}
 	}
 	if d.Kind == "redis" {
-		name = ""
+		name = "default" // the server's only user; redis-cli takes an empty name for another
 	}
 	return url.UserPassword(name, d.Password).String()
 }

@@ -11,7 +11,7 @@ import (
 var db = variable.Address{Name: "db", Aliases: []string{"shop-db"}, Kind: "postgres", Host: "127.0.0.1", Port: 20001, UsualPort: 5432, User: "app", Password: "own",
 	Declared: "secret", Database: "shop", URL: "postgres://app:own@127.0.0.1:20001/shop?sslmode=disable", Usual: map[string]string{"PGHOST": "127.0.0.1"}}
 
-var cache = variable.Address{Name: "redis", Kind: "redis", Host: "127.0.0.1", Port: 20002, UsualPort: 6379, Password: "own2", URL: "redis://:own2@127.0.0.1:20002/0"}
+var cache = variable.Address{Name: "redis", Kind: "redis", Host: "127.0.0.1", Port: 20002, UsualPort: 6379, Password: "own2", URL: "redis://default:own2@127.0.0.1:20002/0"}
 
 var peers = map[string]map[int]string{"api": {4000: "127.0.0.1:20010"}, "front": {80: "127.0.0.1:20011", 9000: "127.0.0.1:20012"}}
 
@@ -25,9 +25,9 @@ func TestValuesAsWrittenReachTheOwnServers(t *testing.T) {
 		{"DATABASE_URL", "postgres://app:se?cr#et@db:5432/shop", "postgres://app:own@127.0.0.1:20001/shop"},
 		{"DATABASE_URL", "postgres://app:secret@shop-db:5432/shop", "postgres://app:own@127.0.0.1:20001/shop"},
 		{"DATABASE_URL", "postgres:///shop?host=db&port=5432&user=app", "postgres:///shop?host=127.0.0.1&user=app&port=20001&password=own"},
-		{"URLS", "postgres://app:secret@db:5432/a,redis://redis:6379", "postgres://app:own@127.0.0.1:20001/a,redis://:own2@127.0.0.1:20002"},
-		{"REDIS_URL", "redis://redis:6379/1", "redis://:own2@127.0.0.1:20002/1"},
-		{"REDIS_URL", "redis://default:x@redis/1", "redis://:own2@127.0.0.1:20002/1"},
+		{"URLS", "postgres://app:secret@db:5432/a,redis://redis:6379", "postgres://app:own@127.0.0.1:20001/a,redis://default:own2@127.0.0.1:20002"},
+		{"REDIS_URL", "redis://redis:6379/1", "redis://default:own2@127.0.0.1:20002/1"},
+		{"REDIS_URL", "redis://default:x@redis/1", "redis://default:own2@127.0.0.1:20002/1"},
 		{"SPRING_DATASOURCE_URL", "jdbc:postgresql://db:5432/shop", "jdbc:postgresql://127.0.0.1:20001/shop"},
 		{"JDBC", "jdbc:postgresql://db:5432/shop?user=app&password=secret", "jdbc:postgresql://127.0.0.1:20001/shop?user=app&password=own"},
 		{"DSN", "host=db port=5432 user=app password=secret dbname=shop", "host=127.0.0.1 port=20001 user=app password=own dbname=shop"},

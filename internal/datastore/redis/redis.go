@@ -75,6 +75,10 @@ var allowed = []string{"maxmemory", "maxmemory-policy", "databases", "notify-key
 
 var plainValue = regexp.MustCompile(`^[A-Za-z0-9._ -]*$`)
 
+// user is the one that a server has by itself (Redis 6 and later). It stands in
+// addresses because redis-cli takes an empty name for that of another user.
+const user = "default"
+
 // Serve implements datastore.Driver. The password goes in by a file that only
 // the server's user can read.
 func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
@@ -93,7 +97,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	}
 	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: "/data"}}, e.Mounts()...)
 	address := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
-	u := url.URL{Scheme: "redis", User: url.UserPassword("", c.Password), Host: address, Path: "/0"}
+	u := url.URL{Scheme: "redis", User: url.UserPassword(user, c.Password), Host: address, Path: "/0"}
 	return datastore.Serving{
 		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true,
 			Command: staging.Command{Args: []string{filepath.Join(e.Bin, e.Program), "/run/redis.conf"}},
