@@ -128,6 +128,9 @@ const maxUnknown = 20
 // unknownTo is the loader's word for a key that Compose lacks.
 var unknownTo = regexp.MustCompile(`^(\S+) additional properties '([^']+)'`)
 
+// badDollar is the loader's word for a $ that it cannot read.
+var badDollar = regexp.MustCompile(`invalid interpolation format for ([^ ]+)\.\s`)
+
 var interpolating = regexp.MustCompile(`error while interpolating ([^ ]+): (?:failed to cast to expected type: )?(.*)`)
 
 // loaderSays notes why the loader refuses, unless the schema and the table of
@@ -145,6 +148,10 @@ func (r *reader) loaderSays(files []string, err error) {
 	hint := "see https://docs.docker.com/reference/compose-file/"
 	if unset := slices.Sorted(maps.Keys(r.unset)); len(unset) > 0 {
 		hint = "these variables have no value: " + strings.Join(unset[:min(5, len(unset))], " ") + "; give them one: offshoot project env set NAME=VALUE"
+	}
+	if m := badDollar.FindStringSubmatch(text); m != nil {
+		r.refuse(strings.Split(m[1], "."), "a $ of the value begins no variable", "write $$ where a shell is to see a $")
+		return
 	}
 	if m := interpolating.FindStringSubmatch(text); m != nil {
 		r.refuse(strings.Split(m[1], "."), "the value does not have the form that Compose asks for: "+m[2], hint)
@@ -179,7 +186,7 @@ func (r *reader) speaksOf(text, file string) (string, int) {
 	_, empty, isEmpty := strings.Cut(strings.TrimSuffix(text, "<empty>"), "specified: ")
 	isEmpty = isEmpty && strings.HasSuffix(text, "<empty>")
 	for _, d := range r.order {
-		d.scalars(func(value string, at int) {
+		d.scalars(func(value string, at int, _ bool) {
 			if !strings.ContainsAny(value, "$:/") {
 				return
 			}

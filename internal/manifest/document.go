@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -101,25 +102,30 @@ func oneLine(err error) string {
 	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
+// shellKeys are the keys of x-offshoot whose values shells read.
+var shellKeys = []string{"release", "seed", "layer", "hooks", "build", "command"}
+
 // scalars calls visit for every value of the document that Compose puts
-// variables into; each node once, whatever aliases lead to it.
-func (d *document) scalars(visit func(text string, line int)) {
-	var walk func(n *yaml.Node)
-	walk = func(n *yaml.Node) {
+// variables into; each node once, whatever aliases lead to it. shell is whether
+// it is a command of x-offshoot.
+func (d *document) scalars(visit func(text string, line int, shell bool)) {
+	var walk func(n *yaml.Node, own, shell bool)
+	walk = func(n *yaml.Node, own, shell bool) {
 		switch n.Kind {
 		case yaml.ScalarNode:
-			visit(n.Value, n.Line)
+			visit(n.Value, n.Line, shell)
 		case yaml.MappingNode:
 			for i := 1; i < len(n.Content); i += 2 {
-				walk(n.Content[i])
+				key := n.Content[i-1].Value
+				walk(n.Content[i], own || key == extensionKey, shell || own && slices.Contains(shellKeys, key))
 			}
 		case yaml.SequenceNode:
 			for _, c := range n.Content {
-				walk(c)
+				walk(c, own, shell)
 			}
 		}
 	}
-	walk(d.root)
+	walk(d.root, false, false)
 }
 
 // mentions are the variables that a text names.

@@ -96,6 +96,9 @@ func (r *reader) lookup(values map[string]string, name string) (string, bool) {
 	if r.demanded[name] {
 		return name, true // refused by now; let the rest be read
 	}
+	if r.forShell[name] && !r.defaulted[name] {
+		return staging.Late(name), true
+	}
 	return "", false
 }
 
@@ -111,8 +114,12 @@ var usual = map[string]string{
 	"REDIS_URL": "redis", "SOLR_URL": "solr",
 }
 
-// given is whether a datastore of the stack gives such a variable.
+// given is whether a datastore of the stack gives such a variable, or to a
+// command that is not Compose's a service.
 func (r *reader) given(name string) bool {
+	if r.forShell[name] && slices.ContainsFunc(r.stack.Services, func(s staging.Service) bool { _, ok := s.Environment[name]; return ok }) {
+		return true
+	}
 	return slices.ContainsFunc(r.stack.Datastores, func(d staging.Datastore) bool {
 		return d.Kind == usual[name] || name == staging.Upper(d.Name)+"_URL"
 	})
@@ -138,17 +145,21 @@ func (r *reader) mentioned(d *document, values map[string]string) {
 		line int
 	}
 	var list []unset
-	d.scalars(func(text string, line int) {
+	d.scalars(func(text string, line int, shell bool) {
 		for _, v := range mentions(text) {
 			_, known := values[v.Name]
+			first, ok := r.forShell[v.Name]
+			r.forShell[v.Name] = shell && (first || !ok)
 			switch {
-			case known || r.secret[v.Name]:
+			case known || r.secret[v.Name] || v.Name == "":
 			case v.Required:
 				r.demanded[v.Name] = true
 				list = append(list, unset{v.Name, line})
 			case strings.Contains(text, "${"+v.Name+"-") || strings.Contains(text, "${"+v.Name+":-"):
 				r.defaulted[v.Name] = true
-			case strings.Contains(text, "${"+v.Name+"+") || strings.Contains(text, "${"+v.Name+":+") || ours(v.Name):
+			case strings.Contains(text, "${"+v.Name+"+") || strings.Contains(text, "${"+v.Name+":+"):
+				r.forShell[v.Name] = false
+			case ours(v.Name) || shell && assigns(text, v.Name):
 			default:
 				r.unset[v.Name] = true
 			}
@@ -159,6 +170,12 @@ func (r *reader) mentioned(d *document, values map[string]string) {
 		r.note(staging.NoteRefused, d.file, u.line, u.name, "the file demands a value for "+u.name+", and there is none",
 			"offshoot project env set "+u.name+"=VALUE, or: offshoot project secret set "+u.name)
 	}
+}
+
+// assigns is whether a command gives a variable its value itself.
+func assigns(command, name string) bool {
+	name = regexp.QuoteMeta(name)
+	return regexp.MustCompile(`\b` + name + `=|\bfor\s+` + name + `\s+in\b|\bread\s[^;|&]*\b` + name + `\b`).MatchString(command)
 }
 
 // environment is env_file under environment; a name without a value takes what

@@ -116,7 +116,7 @@ type stackExtension struct {
 	Primary    string                      `json:"primary" doc:"the service behind the environment's URL; default: the first with ports"`
 	Release    *task                       `json:"release" doc:"runs once a deployment, before services start: a command, or command, service, timeout (15m), on_failure (restore or keep)"`
 	Seed       *task                       `json:"seed" doc:"runs once, after release, where the data started empty"`
-	Layer      *task                       `json:"layer" doc:"runs on each golden copy before it is verified"`
+	Layer      *task                       `json:"layer" doc:"runs on each golden copy before it is verified, with an empty Redis and no service up; a snapshot of one datastore alone has none"`
 	Migrations []string                    `json:"migrations" doc:"paths of migrations; default: the usual ones"`
 	Lite       []string                    `json:"lite" doc:"the services of a lite environment"`
 	Sleep      duration                    `json:"sleep" doc:"how long nobody uses it until it sleeps (30m), or never"`

@@ -79,6 +79,9 @@ type reader struct {
 	class map[int]staging.Class
 
 	unset, secret, defaulted, demanded map[string]bool
+	// forShell is whether a variable is mentioned by commands of x-offshoot
+	// alone. Where nobody gives it a value it is the shell's to know.
+	forShell map[string]bool
 	// storeURLs are variables that datastores give by their names.
 	storeURLs map[string]bool
 	// profiles are those of services that do not run.
@@ -112,7 +115,7 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	defer func() { _ = root.Close() }()
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
 	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{}, envFileOf: map[string]map[string]string{},
-		class: map[int]staging.Class{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{}, storeURLs: map[string]bool{},
+		class: map[int]staging.Class{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{}, forShell: map[string]bool{}, storeURLs: map[string]bool{},
 		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}}
 	for _, name := range o.Secrets {
 		r.secret[name] = true
