@@ -69,6 +69,9 @@ func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
 			ids = append(ids, b.ensure(it, dep, "", s.Name+" needs an address", within)...)
 		}
 	}
+	if !b.in.Bundles {
+		ids = append(ids, b.ensure(item{name: TaskEndpoint(dep.Environment), kind: staging.ResourceEndpoint}, dep, "", "tasks have a port of their own", within)...)
+	}
 	for _, it := range links(dep) {
 		address := item{name: LinkEndpoint(dep.Environment, it.service), kind: staging.ResourceEndpoint, service: it.service}
 		made := b.ensure(address, dep, "", "link "+it.service+" needs an address", within)

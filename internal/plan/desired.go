@@ -149,11 +149,25 @@ func Destination(dep *staging.Deployment) string {
 	return to
 }
 
+// TaskEndpoint is the ledger name of the address whose port tasks, hooks, cron
+// jobs and consoles are told: nothing else of the environment listens there.
+func TaskEndpoint(environment string) string {
+	return Name(environment, staging.ResourceEndpoint, "task")
+}
+
+// Portless stands for the port of a service that declares none. It is told one
+// all the same, which leads nowhere.
+const Portless = 0
+
 // endpoints are the addresses of a service's instances, one a port.
 func (b *builder) endpoints(dep *staging.Deployment, s staging.Service) []item {
+	ports := s.Ports
+	if len(ports) == 0 && !b.in.Bundles {
+		ports = []staging.Port{{Target: Portless}}
+	}
 	var items []item
 	for _, it := range instances(dep, s) {
-		for _, p := range s.Ports {
+		for _, p := range ports {
 			items = append(items, item{name: EndpointName(b.in.Bundles, dep, s.Name, it.instance, p.Target),
 				kind: staging.ResourceEndpoint, service: s.Name, instance: it.instance, port: p.Target})
 		}
@@ -179,6 +193,7 @@ func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
 		add(dataBundle(dep), appBundle(dep))
 	}
 	add(clones(dep)...)
+	names[TaskEndpoint(dep.Environment)] = true
 	for _, it := range links(dep) {
 		names[LinkEndpoint(dep.Environment, it.service)] = true
 		if awake {

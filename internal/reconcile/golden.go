@@ -89,20 +89,27 @@ func (a *actor) bench(ctx context.Context, project, server string, c *datastore.
 	return a.address(ctx, endpoint)
 }
 
-// prove starts a server on a copy, which recovers, asks what it holds, and
-// stops it cleanly.
-func (a *actor) prove(ctx context.Context, driver datastore.Driver, verifier datastore.Verifier, c datastore.Clone, at datastore.Endpoint, server string) (datastore.Report, error) {
+// benchServer starts a server on a copy, which recovers, and waits until it
+// answers.
+func (a *actor) benchServer(ctx context.Context, driver datastore.Driver, c datastore.Clone, at datastore.Endpoint, server string) (datastore.Serving, error) {
 	serving, err := driver.Serve(ctx, c, at)
 	if err != nil {
-		return datastore.Report{}, err
+		return serving, err
 	}
-	ref := platform.Ref{Kind: staging.ResourceWorkload, Name: server, Owner: a.id}
-	if _, err := a.Platform.Apply(ctx, platform.Resource{Kind: ref.Kind, Name: server, Owner: a.id, SpecHash: hash(serving.Workload), Workload: &serving.Workload}); err != nil {
-		return datastore.Report{}, err
+	r := platform.Resource{Kind: staging.ResourceWorkload, Name: server, Owner: a.id, SpecHash: hash(serving.Workload), Workload: &serving.Workload}
+	if _, err := a.Platform.Apply(ctx, r); err != nil {
+		return serving, err
 	}
-	op := plan.Op{Kind: ref.Kind, Resource: server}
-	if err := a.unlessItFails(ctx, op, func(ctx context.Context) error { return driver.Ready(ctx, c, at) }); err != nil {
-		return datastore.Report{}, fmt.Errorf("the copy does not start: %w", err)
+	if err := a.unlessItFails(ctx, plan.Op{Kind: r.Kind, Resource: server}, func(ctx context.Context) error { return driver.Ready(ctx, c, at) }); err != nil {
+		return serving, fmt.Errorf("the copy does not start: %w", err)
+	}
+	return serving, nil
+}
+
+// prove starts a server on a copy, asks what it holds, and stops it cleanly.
+func (a *actor) prove(ctx context.Context, driver datastore.Driver, verifier datastore.Verifier, c datastore.Clone, at datastore.Endpoint, server string) (datastore.Report, error) {
+	if _, err := a.benchServer(ctx, driver, c, at, server); err != nil {
+		return datastore.Report{}, err
 	}
 	report, err := verifier.Verify(ctx, c, at)
 	if err != nil {
@@ -111,7 +118,7 @@ func (a *actor) prove(ctx context.Context, driver datastore.Driver, verifier dat
 	if err := driver.Quiet(ctx, c, at); err != nil {
 		return report, err
 	}
-	return report, a.Platform.Delete(ctx, ref)
+	return report, a.Platform.Delete(ctx, platform.Ref{Kind: staging.ResourceWorkload, Name: server, Owner: a.id})
 }
 
 // sealed makes a golden copy the server's own, without those rights: the user
@@ -142,19 +149,21 @@ func handOver(dir string, uid int) error {
 	})
 }
 
-// release takes away what verifying needed: all that the platform made.
+// release takes away what a layer and verifying needed: all that the platform
+// made, and data that the copy has nothing of.
 func (e *Engine) release(ctx context.Context, id string) error {
 	rows, err := e.Store.Resources(ctx, id)
 	if err != nil {
 		return err
 	}
-	ranks := map[staging.ResourceKind]int{staging.ResourceWorkload: 0, staging.ResourceEndpoint: 1, staging.ResourceScope: 2}
+	a := newActor(e, id, e.remembered(id))
+	ranks := map[staging.ResourceKind]int{staging.ResourceTask: 0, staging.ResourceWorkload: 1, staging.ResourceEndpoint: 2, staging.ResourceScope: 3, staging.ResourceClone: 4}
 	for rank := range len(ranks) {
 		for _, row := range rows {
 			if r, ok := ranks[row.Kind]; !ok || r != rank {
 				continue
 			}
-			if err := e.Platform.Delete(ctx, ref(row)); err != nil {
+			if err := a.remove(ctx, row); err != nil {
 				return err
 			}
 			if err := e.Store.Write(ctx, func(w Writer) error { return w.DeleteResource(ctx, row.Name) }); err != nil {

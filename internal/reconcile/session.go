@@ -64,6 +64,9 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 		}
 	}
 	if s.Beside {
+		if err := a.tellPort(ctx, x.Env, a.portName(dep, service, 0, firstPort(service))); err != nil {
+			return 0, err
+		}
 		x.In = plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", service.Name, dep.ID))
 		return attacher.Exec(ctx, x)
 	}

@@ -108,6 +108,10 @@ func (e *Engine) failSnapshot(ctx context.Context, s staging.Snapshot, cause err
 	s.State, s.SizeBytes = staging.SnapshotFailed, 0
 	s.Failure = &staging.Failure{Class: class, Step: staging.StepData, Message: e.Redactor(ctx, s.Source).String(cause.Error()), Hint: hint,
 		Retryable: true, LogTail: []string{}, Problems: []staging.Problem{}, Next: []staging.NextCommand{}}
+	if known != nil && known.Failure != nil {
+		s.Failure.Service, s.Failure.ExitCode = known.Failure.Service, known.Failure.ExitCode
+		s.Failure.LogTail = append(s.Failure.LogTail, known.Failure.LogTail...)
+	}
 	return errors.Join(e.dropSnapshot(ctx, s.ID), e.announced(ctx, s))
 }
 
@@ -129,6 +133,9 @@ func (e *Engine) copyAndVerify(ctx context.Context, s *staging.Snapshot) error {
 	}
 	dep, err := e.copySettled(ctx, s, filepath.Dir(base))
 	if err != nil {
+		return err
+	}
+	if err := e.layer(ctx, dep, s); err != nil {
 		return err
 	}
 	s.State = staging.SnapshotVerifying

@@ -60,19 +60,29 @@ func (a *actor) portName(dep *staging.Deployment, s staging.Service, instance, p
 	return plan.EndpointName(a.bundles(), dep, s.Name, instance, port)
 }
 
-// variables is the environment of a service's code.
-func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (variable.Result, error) {
-	in := variable.Input{Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Peers: map[string]map[int]string{}, Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
+// surroundings are what the code of a stack finds about it: its data, and its
+// peers.
+type surroundings struct {
+	stores []variable.Address
+	// peers are name or alias to port to HOST:PORT.
+	peers map[string]map[int]string
+	// volume is where the data of that name lies.
+	volume func(name string) (string, error)
+}
+
+// surroundings are those of an environment.
+func (a *actor) surroundings(ctx context.Context, v *view, dep *staging.Deployment) (surroundings, error) {
+	around := surroundings{peers: map[string]map[int]string{}, volume: func(name string) (string, error) { return a.Folders.Path(plan.CloneName(dep, name)) }}
 	for _, d := range dep.Stack.Datastores {
 		serving, err := a.serving(ctx, v, dep, d)
 		if err != nil {
-			return variable.Result{}, err
+			return around, err
 		}
 		at, err := a.dataAddress(ctx, dep, d.Name)
 		if err != nil {
-			return variable.Result{}, err
+			return around, err
 		}
-		in.Datastores = append(in.Datastores, variable.Address{Name: d.Name, Aliases: d.Aliases, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
+		around.stores = append(around.stores, variable.Address{Name: d.Name, Aliases: d.Aliases, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
 			User: d.User, Password: a.Password(a.id, d.Name), Declared: d.Password, Database: d.Database, URL: serving.URL, Usual: serving.Variables})
 	}
 	for _, peer := range dep.Stack.Services {
@@ -82,17 +92,24 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 			}
 			at, err := a.address(ctx, a.portName(dep, peer, 0, p.Target))
 			if err != nil {
-				return variable.Result{}, err
+				return around, err
 			}
-			if in.Peers[peer.Name] == nil {
-				in.Peers[peer.Name] = map[int]string{}
+			if around.peers[peer.Name] == nil {
+				around.peers[peer.Name] = map[int]string{}
 			}
-			in.Peers[peer.Name][p.Target] = net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+			around.peers[peer.Name][p.Target] = net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 		}
 		for _, alias := range peer.Aliases {
-			in.Peers[alias] = in.Peers[peer.Name]
+			around.peers[alias] = around.peers[peer.Name]
 		}
 	}
+	return around, nil
+}
+
+// variables is the environment of a service's code.
+func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, around surroundings) (variable.Result, error) {
+	in := variable.Input{Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers,
+		Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
 	vars, err := a.Variables(ctx, v.project, v.Environment)
 	if err != nil {
 		return variable.Result{}, err
@@ -155,15 +172,32 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		return spec, nil
 	}
 	spec.Restart = true
-	if len(s.Ports) > 0 {
-		at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
-		if err != nil {
-			return spec, err
-		}
-		spec.Env["PORT"] = strconv.Itoa(at.Port)
+	if err := a.tellPort(ctx, spec.Env, a.portName(dep, s, op.Instance, firstPort(s))); err != nil {
+		return spec, err
 	}
 	spec.Command = vars.Command(s.Command, spec.Env)
 	return spec, nil
+}
+
+// firstPort is the port by which a service's PORT is allotted.
+func firstPort(s staging.Service) int {
+	if len(s.Ports) == 0 {
+		return plan.Portless
+	}
+	return s.Ports[0].Target
+}
+
+// tellPort puts the port of an endpoint into an environment. A bundle has none
+// for what declares none.
+func (a *actor) tellPort(ctx context.Context, env map[string]string, endpoint string) error {
+	if a.bundles() && a.look(ctx, staging.Resource{Name: endpoint, Kind: staging.ResourceEndpoint, Owner: a.id}).Presence == staging.Absent {
+		return nil
+	}
+	at, err := a.address(ctx, endpoint)
+	if err == nil {
+		env["PORT"] = strconv.Itoa(at.Port)
+	}
+	return err
 }
 
 func taskOf(stack *staging.Stack, op plan.Op) (staging.Task, error) {
@@ -178,9 +212,19 @@ func taskOf(stack *staging.Stack, op plan.Op) (staging.Task, error) {
 	return staging.Task{}, fmt.Errorf("the stack has no task %s %d", op.Service, op.Instance)
 }
 
-// base is what everything with a service's code has in common.
+// base is what everything with a service's code has in common, as a task gets
+// it.
 func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service) (staging.WorkloadSpec, variable.Result, error) {
-	vars, err := a.variables(ctx, v, dep, s)
+	around, err := a.surroundings(ctx, v, dep)
+	if err != nil {
+		return staging.WorkloadSpec{}, variable.Result{}, err
+	}
+	return a.within(ctx, v, dep, s, around)
+}
+
+// within is what code of a service is told of its surroundings.
+func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, around surroundings) (staging.WorkloadSpec, variable.Result, error) {
+	vars, err := a.variables(ctx, v, dep, s, around)
 	if err != nil {
 		return staging.WorkloadSpec{}, vars, err
 	}
@@ -207,7 +251,7 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		case staging.MountTmpfs:
 			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true})
 		case staging.MountVolume:
-			dir, err := a.Folders.Path(plan.CloneName(dep, m.Source))
+			dir, err := around.volume(m.Source)
 			if err != nil {
 				return spec, vars, err
 			}
@@ -215,7 +259,7 @@ func (a *actor) base(ctx context.Context, v *view, dep *staging.Deployment, s st
 		}
 	}
 	spec.Env = maps.Clone(spec.Env)
-	return spec, vars, nil
+	return spec, vars, a.tellPort(ctx, spec.Env, plan.TaskEndpoint(a.id))
 }
 
 // noted keeps which values were re-emitted, for people to see.
