@@ -141,6 +141,16 @@ func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	for _, t := range stack.Release {
 		line("release %s: %s", t.Name, shownCommand(t.Command))
 	}
+	for _, t := range []*staging.Task{stack.Seed, stack.Layer} {
+		if t != nil {
+			line("%s: %s", t.Name, shownCommand(t.Command))
+		}
+	}
+	for _, name := range []staging.HookName{staging.HookAfterCreate, staging.HookAfterDeploy, staging.HookBeforeDestroy} {
+		for _, c := range stack.Hooks.Commands(name) {
+			line("hook %s: %s", name, shownCommand(c))
+		}
+	}
 	for _, h := range report.Hosts {
 		line("host %s", h)
 	}

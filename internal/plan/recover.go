@@ -89,14 +89,8 @@ func (b *builder) holdBack(cause string, after []string) []string {
 // may have changed it, or the server of another version.
 func (b *builder) goesBack(dep *staging.Deployment) bool {
 	p := dep.Progress
-	if p.Mark == "" || p.Restored || p.Schema == staging.SchemaSame || keepsOnFailure(dep) {
+	if p.Mark == "" || p.Restored || p.Schema == staging.SchemaSame || dep.Stack != nil && dep.Stack.KeepsOnFailure() {
 		return false
 	}
 	return p.ReleaseBegan || p.Schema == staging.SchemaChanged || Upgrades(dep, b.in.Serving) && b.replaced(dep, b.in.Serving)
-}
-
-// keepsOnFailure is whether the stack wants the data as a failed release left
-// it.
-func keepsOnFailure(dep *staging.Deployment) bool {
-	return dep.Stack != nil && slices.ContainsFunc(dep.Stack.Release, func(t staging.Task) bool { return t.KeepOnFailure })
 }

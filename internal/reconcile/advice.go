@@ -40,7 +40,11 @@ func (a *actor) adviseOnData(ctx context.Context, f *staging.Failure, dep *stagi
 		f.Next = append(f.Next, staging.NextCommand{Command: reset, Why: "back to a snapshot; what is there now is kept for a day"})
 	}
 	now, err := a.Store.Deployment(ctx, dep.ID)
-	if err == nil && now.Progress.NoMark != "" && now.Progress.ReleaseBegan {
+	switch {
+	case err != nil || !now.Progress.ReleaseBegan:
+	case dep.Stack.KeepsOnFailure() && env.Deployed.Deployment != "": // else it goes with the failure
+		f.Hint = joined(f.Hint, "the data is as the release left it (on_failure: keep)")
+	case now.Progress.NoMark != "":
 		f.Hint = joined(f.Hint, "the data is as the release left it, there was no way back ("+now.Progress.NoMark+")")
 		f.Next = append(f.Next, staging.NextCommand{Command: reset, Why: "back to a snapshot"})
 	}

@@ -92,7 +92,7 @@ func (a *actor) spread(ctx context.Context, dep *staging.Deployment, s *staging.
 			}
 		}
 		server := plan.Name(s.ID, staging.ResourceWorkload, "data."+d.Name)
-		at, err := a.bench(ctx, s.Project, d.Name, server, &c)
+		at, err := a.bench(ctx, s.Project, server, &c)
 		if err != nil {
 			return around, nil, err
 		}

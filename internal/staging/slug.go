@@ -24,7 +24,7 @@ var branchPrefixes = []string{
 var reservedSlugs = []string{"staging", "www", "api"}
 
 // Slug is the name of a branch in host names: 40 characters a-z, 0-9 and
-// single dashes at most. Where characters were cut, none is left, the name is
+// single dashes at most. Where it was cut to that, none is left, the name is
 // reserved, or taken says that another environment has it, a suffix made of
 // headRepository and the full ref tells branches apart; the result depends on
 // nothing else. headRepository is the id of the repository that the branch
@@ -35,8 +35,8 @@ func Slug(branch, headRepository string, taken func(slug string) bool) string {
 	if first, rest, ok := strings.Cut(short, "/"); ok && slices.Contains(branchPrefixes, first) {
 		kept = rest
 	}
-	slug, dropped := slugCharacters(kept)
-	plain := slug != "" && !dropped && len(slug) <= maxSlug && !slices.Contains(reservedSlugs, slug)
+	slug := slugCharacters(kept)
+	plain := slug != "" && len(slug) <= maxSlug && !slices.Contains(reservedSlugs, slug)
 	if plain && (taken == nil || !taken(slug)) {
 		return slug
 	}
@@ -52,10 +52,8 @@ func Slug(branch, headRepository string, taken func(slug string) bool) string {
 	return slug + "-" + suffix
 }
 
-// slugCharacters turns each run of other characters into one dash. lost is
-// whether letters were dropped that a dash cannot stand for, so that two
-// different names might look alike.
-func slugCharacters(name string) (slug string, lost bool) {
+// slugCharacters turns each run of other characters into one dash.
+func slugCharacters(name string) string {
 	var b strings.Builder
 	dash := false
 	for _, r := range strings.ToLower(name) {
@@ -67,11 +65,10 @@ func slugCharacters(name string) (slug string, lost bool) {
 			dash = false
 			b.WriteRune(r)
 		default:
-			lost = lost || r >= 0x80
 			dash = true
 		}
 	}
-	return b.String(), lost
+	return b.String()
 }
 
 // Host is the host name of one service of an environment. The primary service
@@ -81,11 +78,12 @@ func Host(slug, service string, primary bool, domain string) string {
 	if primary {
 		return slug + "." + domain
 	}
-	name, _ := slugCharacters(service)
+	name := slugCharacters(service)
 	label := name + "--" + slug
-	if len(label) > maxLabel {
+	if over := len(label) - maxLabel; over > 0 {
 		sum := sha256.Sum256([]byte(label))
-		label = hex.EncodeToString(sum[:])[:6] + label[len(label)-(maxLabel-6):]
+		suffix := "-" + hex.EncodeToString(sum[:])[:6]
+		label = strings.TrimRight(name[:len(name)-over-len(suffix)], "-") + suffix + "--" + slug
 	}
 	return label + "." + domain
 }

@@ -21,6 +21,7 @@ func TestSlug(t *testing.T) {
 		{"a//__b", "a-b"},
 		{"--upload-pack=x", "upload-pack-x"},
 		{"$(x)", "x"},
+		{"feature/über-uns 🚀", "ber-uns"},
 	} {
 		if got := staging.Slug(tt.branch, "repo", nil); got != tt.want {
 			t.Errorf("Slug(%q) = %q, want %q", tt.branch, got, tt.want)
@@ -68,8 +69,8 @@ func TestHost(t *testing.T) {
 		t.Error(got)
 	}
 	long := staging.Host(strings.Repeat("s", 40), strings.Repeat("v", 60), false, "d")
-	if label, _, _ := strings.Cut(long, "."); len(label) > 63 {
-		t.Errorf("label of %d characters", len(label))
+	if label, _, _ := strings.Cut(long, "."); len(label) > 63 || !regexp.MustCompile(`^v+-[0-9a-f]{6}--s{40}$`).MatchString(label) {
+		t.Errorf("label of %d characters: %s", len(label), label)
 	}
 }
 

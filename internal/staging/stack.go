@@ -1,6 +1,9 @@
 package staging
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Stack is what an environment is made of, read from the branch at the
 // revision deployed. It is stored with the deployment as JSON, so that an
@@ -248,4 +251,9 @@ func (s *Stack) Datastore(name string) (Datastore, bool) {
 		}
 	}
 	return Datastore{}, false
+}
+
+// KeepsOnFailure is whether the data stays as a failed release left it.
+func (s *Stack) KeepsOnFailure() bool {
+	return slices.ContainsFunc(s.Release, func(t Task) bool { return t.KeepOnFailure })
 }
