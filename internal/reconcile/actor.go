@@ -202,11 +202,9 @@ func (a *actor) wait(view *view, p plan.Plan, next time.Duration) {
 	for {
 		select {
 		case r := <-a.done:
-			news := a.note(r, ended)
-			news = a.others(ended) || news
-			switch freed := p.Freed(ended); {
-			case news || len(freed) > 0 && view.deploys():
-			case a.start(view, freed) == 0 && len(a.running) > 0:
+			news := a.note(view, r, ended)
+			news = a.others(view, ended) || news
+			if !news && a.start(view, p.Freed(ended)) == 0 && len(a.running) > 0 {
 				continue
 			}
 		case <-a.kick:
@@ -222,11 +220,11 @@ func (a *actor) wait(view *view, p plan.Plan, next time.Duration) {
 }
 
 // others takes note of what else has ended, and answers whether that is news.
-func (a *actor) others(ended map[string]bool) (news bool) {
+func (a *actor) others(view *view, ended map[string]bool) (news bool) {
 	for range len(a.running) {
 		select {
 		case r := <-a.done:
-			news = a.note(r, ended) || news
+			news = a.note(view, r, ended) || news
 		default:
 			return news
 		}
@@ -235,13 +233,15 @@ func (a *actor) others(ended map[string]bool) (news bool) {
 }
 
 // note answers whether the end of an operation may change the plan, as does all
-// that makes things, removes them or fails.
-func (a *actor) note(r result, ended map[string]bool) (news bool) {
+// that makes things, removes them or fails, and all that ends a step.
+func (a *actor) note(view *view, r result, ended map[string]bool) (news bool) {
 	ended[r.op.ID] = true
 	a.ended(r)
 	switch r.op.Action {
-	case plan.Ready, plan.Health, plan.Prepare:
+	case plan.Prepare:
 		return r.err != nil
+	case plan.Ready, plan.Health:
+		return r.err != nil || view == nil || view.deploys()
 	}
 	return true
 }

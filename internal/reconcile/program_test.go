@@ -40,8 +40,11 @@ func (w *world) stack(sha string) *staging.Stack {
 func (w *world) behave(s staging.WorkloadSpec) fakeplatform.Behaviour {
 	args := append(slices.Clone(s.Command.Args), "", "")
 	what, sha := args[0], args[1]
-	code := 0
+	code, nap := 0, time.Millisecond
 	w.mu.Lock()
+	if w.endless[sha] == what {
+		nap = time.Hour
+	}
 	if w.bad[sha] == what {
 		code = 1
 	}
@@ -55,7 +58,7 @@ func (w *world) behave(s staging.WorkloadSpec) fakeplatform.Behaviour {
 		w.migrated(sha)
 		return fakeplatform.Behaviour{Nap: 2 * time.Millisecond, Code: code}
 	case "seed", "build":
-		return fakeplatform.Behaviour{Nap: time.Millisecond, Code: code}
+		return fakeplatform.Behaviour{Nap: nap, Code: code}
 	}
 	return fakeplatform.Behaviour{Stay: code == 0, Code: code}
 }

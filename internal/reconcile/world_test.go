@@ -48,6 +48,12 @@ type world struct {
 	mu sync.Mutex
 	// bad is what of a revision's release, build or start fails.
 	bad map[string]string
+	// endless is what of a revision does not end by itself.
+	endless map[string]string
+	// untold is whether until only waits.
+	untold bool
+	// steps are what deployments keep account of.
+	steps []staging.StepName
 	// servers are the arguments that a revision gives its data server.
 	servers map[string][]string
 	// revisions are by deployment.
@@ -67,7 +73,7 @@ func newWorldOf(t *testing.T, grain platform.Grain) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, ctx: context.Background(), dir: memoryDir(t), address: l.Addr().String(), bad: map[string]string{}, servers: map[string][]string{}, revisions: map[string]string{},
+	w := &world{T: t, ctx: context.Background(), dir: memoryDir(t), address: l.Addr().String(), bad: map[string]string{}, endless: map[string]string{}, servers: map[string][]string{}, revisions: map[string]string{},
 		project: staging.Project{Name: "shop", StagingBranch: "main"}}
 	accepted := make(chan struct{})
 	go func() {
@@ -151,6 +157,9 @@ func (w *world) change(edit func(*staging.Environment), sha string) {
 		e.Current, e.Awake = id, true
 		d := staging.Deployment{ID: id, Environment: envID, Generation: e.Generation, Revision: staging.Revision{ID: sha, Tree: sha}, Options: e.Desired,
 			Cause: "test", Outcome: staging.OutcomeRunning, StartedAt: time.Now().UTC()}
+		for _, name := range w.steps {
+			d.Steps = append(d.Steps, staging.Step{Name: name, State: staging.StepPending})
+		}
 		return errors.Join(t.PutEnvironment(w.ctx, e), t.PutDeployment(w.ctx, d))
 	})
 	w.server.Load().Kick(envID)
@@ -188,7 +197,7 @@ func (w *world) until(what string, reached func() bool) bool {
 		if reached() {
 			return true
 		}
-		if n%20 == 19 {
+		if n%20 == 19 && !w.untold {
 			w.server.Load().Kick(envID)
 		}
 		select {
