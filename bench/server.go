@@ -75,7 +75,7 @@ func (s *server) until(ctx context.Context, v wire.Environment, err error, enoug
 			return v, fmt.Errorf("%s: %s\n%s", v.Branch, v.Failure.Message, strings.Join(v.Failure.LogTail, "\n"))
 		}
 		var events wire.List[staging.Event]
-		if events, err = s.Events(ctx, after, v.ID, 20*time.Second); err == nil {
+		if events, err = s.Events(ctx, apiclient.EventFilter{After: after, Environment: v.ID}, 20*time.Second); err == nil {
 			if n := len(events.Items); n > 0 {
 				after = events.Items[n-1].Seq
 			}

@@ -58,6 +58,11 @@ func events(api huma.API, c Config) {
 			}
 			q.After = seq
 		}
+		if in.Project != "" {
+			if _, err := c.Projects.Project(ctx, in.Project); err != nil {
+				return nil, problemOf(err)
+			}
+		}
 		if wantsStream(in.Accept) {
 			return &huma.StreamResponse{Body: func(h huma.Context) { c.stream(h, q) }}, nil
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"offshoot/internal/auth"
+	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
 
@@ -82,7 +83,11 @@ func environments(api huma.API, c Config) {
 	huma.Register(api, accepted(operation("destroy-environment", http.MethodDelete, "/environments/{id}", "Destroy an environment")), func(ctx context.Context, in *struct {
 		Identified
 		Confirm string `query:"confirm" doc:"the project's name, for a shared environment"`
+		Abandon bool   `query:"abandon" doc:"give up on what a platform will not remove: not in this build"`
 	}) (*struct{ Body wire.Environment }, error) {
+		if in.Abandon {
+			return nil, problemOf(staging.NotBuilt("--abandon"))
+		}
 		return reply(c.Environments.Destroy(ctx, actor(ctx), in.ID, in.Confirm))
 	})
 	huma.Register(api, operation("resolve-environment", http.MethodGet, "/resolve", "The environment that a person means"), func(ctx context.Context, in *struct {

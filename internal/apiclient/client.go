@@ -224,9 +224,15 @@ func (c *Client) Deployments(ctx context.Context, id string) (v wire.List[wire.D
 	return v, c.call(ctx, http.MethodGet, "/environments/"+url.PathEscape(id)+"/deployments", nil, nil, &v)
 }
 
-// Events waits up to that time for events after a number.
-func (c *Client) Events(ctx context.Context, after int64, environment string, wait time.Duration) (v wire.List[staging.Event], err error) {
-	q := url.Values{"after": {strconv.FormatInt(after, 10)}, "environment": {environment}, "wait": {strconv.Itoa(int(wait.Seconds()))}, "limit": {"1000"}}
+// EventFilter selects events with a number above After; "" is any.
+type EventFilter struct {
+	After                int64
+	Environment, Project string
+}
+
+// Events waits up to that time for the first.
+func (c *Client) Events(ctx context.Context, f EventFilter, wait time.Duration) (v wire.List[staging.Event], err error) {
+	q := url.Values{"after": {strconv.FormatInt(f.After, 10)}, "environment": {f.Environment}, "project": {f.Project}, "wait": {strconv.Itoa(int(wait.Seconds()))}, "limit": {"1000"}}
 	return v, c.call(ctx, http.MethodGet, "/events", q, nil, &v)
 }
 

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"offshoot/internal/apiclient"
 	"offshoot/internal/staging"
 	"offshoot/internal/wire"
 )
@@ -26,20 +28,16 @@ func actCommands(io *stdio) []*cobra.Command {
 				if err != nil {
 					return err
 				}
-				if v, err = client.Act(ctx, v.ID, name, nil); err != nil {
-					return err
+				switch {
+				case name == "wake" && io.waits():
+					v, err = io.woken(ctx, client, v.ID)
+				case name == "sleep" && io.waits():
+					v, err = io.slept(ctx, client, v.ID)
+				default:
+					v, err = client.Act(ctx, v.ID, name, nil)
 				}
-				if io.waits() && (name == "sleep" || name == "wake") {
-					io.goesOn = "it goes on: offshoot wait " + v.ID + " watches it, offshoot " + map[string]string{"sleep": "wake ", "wake": "sleep "}[name] + v.ID + " undoes it"
-					if v, err = io.until(ctx, client, v.ID, settled(name)); err != nil {
-						return err
-					}
-					switch {
-					case name == "sleep" && v.Awake:
-						return staging.Errorf(staging.CodeConflict, "see who: offshoot events "+v.ID, "%s is in use and stays awake", v.Branch)
-					case name == "wake" && v.Phase == string(staging.PhaseWaking):
-						return &staging.Error{Code: staging.CodeInternal, Message: v.Branch + " does not wake: " + v.Reason, Hint: "it is tried again; see offshoot logs " + v.ID}
-					}
+				if err != nil {
+					return err
 				}
 				return io.done(v, map[string]string{"pin": "pinned: it does not expire", "unpin": "not pinned, and " + keptUntil(v)}[name])
 			},
@@ -68,6 +66,34 @@ func actCommands(io *stdio) []*cobra.Command {
 			return io.done(v, "kept: it "+keptUntil(v))
 		},
 	})
+}
+
+// woken wakes an environment and waits until it serves.
+func (s *stdio) woken(ctx context.Context, c *apiclient.Client, id string) (wire.Environment, error) {
+	v, err := s.brought(ctx, c, id, "wake", "sleep")
+	if err == nil && v.Phase == string(staging.PhaseWaking) {
+		err = &staging.Error{Code: staging.CodeInternal, Message: v.Branch + " does not wake: " + v.Reason, Hint: "it is tried again; see offshoot logs " + v.ID}
+	}
+	return v, err
+}
+
+// slept puts an environment to sleep and waits until nothing of it runs.
+func (s *stdio) slept(ctx context.Context, c *apiclient.Client, id string) (wire.Environment, error) {
+	v, err := s.brought(ctx, c, id, "sleep", "wake")
+	if err == nil && v.Awake {
+		err = staging.Errorf(staging.CodeConflict, "see who: offshoot events "+v.ID, "%s is in use and stays awake", v.Branch)
+	}
+	return v, err
+}
+
+// brought does an action that another one undoes, and waits for its end.
+func (s *stdio) brought(ctx context.Context, c *apiclient.Client, id, action, undo string) (wire.Environment, error) {
+	v, err := c.Act(ctx, id, action, nil)
+	if err != nil {
+		return v, err
+	}
+	s.goesOn = "it goes on: offshoot wait " + id + " watches it, offshoot " + undo + " " + id + " undoes it"
+	return s.until(ctx, c, id, settled(action))
 }
 
 // settled is when there is nothing more to wait for: it sleeps or somebody uses

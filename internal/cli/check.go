@@ -108,17 +108,20 @@ func checked(ctx context.Context, args []string, o *manifest.Options) (dir, bran
 
 func (s *stdio) report(ctx context.Context, r *manifest.Result, branch string) checkReport {
 	report := checkReport{Services: []string{}, Hosts: []string{}, Unset: append([]string{}, r.Unset...), Notes: append([]staging.Note{}, r.Notes...)}
-	project := staging.Project{Name: first(s.project, guessAdd(ctx).Name, "PROJECT")}
-	for host := range (staging.Site{Domain: "localhost"}).Hosts(project, staging.Environment{Slug: staging.Slug(branch, "", nil)}, r.Stack) {
-		report.Hosts = append(report.Hosts, host)
-	}
-	slices.Sort(report.Hosts)
 	for _, v := range r.Stack.Services {
 		report.Services = append(report.Services, v.Name)
 	}
 	for _, d := range r.Stack.Datastores {
 		report.Services = append(report.Services, d.Name)
 	}
+	if len(report.Services) == 0 {
+		return report // nothing answers
+	}
+	project := staging.Project{Name: first(s.project, guessAdd(ctx).Name, "PROJECT")}
+	for host := range (staging.Site{Domain: "localhost"}).Hosts(project, staging.Environment{Slug: staging.Slug(branch, "", nil)}, r.Stack) {
+		report.Hosts = append(report.Hosts, host)
+	}
+	slices.Sort(report.Hosts)
 	return report
 }
 
@@ -160,6 +163,10 @@ func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 		if n.Kind == staging.NoteRefused && out && errs {
 			continue // whoever sits there reads it below, with what to do
 		}
+		if n.File == "" {
+			line("%s: %s", n.Kind, n.Message)
+			continue
+		}
 		at := n.File
 		if n.Line > 0 {
 			at = fmt.Sprintf("%s:%d", n.File, n.Line)
@@ -198,7 +205,10 @@ func (s *stdio) refusal(err error) {
 	_, _ = fmt.Fprintf(s.err, "error: %s: %s\n", e.Code, e.Message)
 	if e.Failure != nil {
 		for _, p := range e.Failure.Problems {
-			_, _ = fmt.Fprintf(s.err, "%s:%d: %s: %s\n", p.File, p.Line, p.Key, p.Message)
+			if p.File == "" {
+				continue // said above
+			}
+			_, _ = fmt.Fprintln(s.err, p)
 			if p.Hint != e.Hint {
 				_, _ = fmt.Fprintf(s.err, "  %s\n", p.Hint)
 			}

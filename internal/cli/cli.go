@@ -43,6 +43,8 @@ type stdio struct {
 	// ran is whether the command line was understood; printed, whether the one
 	// JSON object of a command was.
 	ran, printed bool
+	// subject is the object that the command is about, shown with an error.
+	subject any
 	// goesOn says how to watch and undo what an interrupted command began.
 	goesOn string
 }
@@ -159,6 +161,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 	for _, name := range documented {
 		root.AddCommand(notBuilt(name))
 	}
+	io.helps(root)
 	group(root)
 	explain(root)
 	io.completes(root)

@@ -25,20 +25,21 @@ func pairs(list []string) (map[string]string, error) {
 func createCommand(io *stdio) *cobra.Command {
 	var r wire.CreateEnvironment
 	var env, links, images []string
-	var lite, yes bool
-	var moment, ttl string
+	var yes bool
+	var ttl string
 	c := &cobra.Command{
 		Use:     "create [BRANCH]",
 		Short:   "Create an environment for a branch, or bring it to the given state",
 		Example: "  offshoot create\n  offshoot create feature/new_cool_page --env DEBUG=1 --ttl 24h",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			for flag, given := range map[string]bool{"--lite": lite, "--from-moment": moment != "", "--image": len(images) > 0} {
-				if given {
-					return staging.NotBuilt("create " + flag)
-				}
-			}
 			var err error
+			if r.Images, err = pairs(images); err != nil {
+				return err
+			}
+			if err = r.NotBuilt(); err != nil {
+				return err
+			}
 			if r.Env, err = pairs(env); err != nil {
 				return err
 			}
@@ -82,8 +83,8 @@ func createCommand(io *stdio) *cobra.Command {
 	c.Flags().BoolVar(&r.Pin, "pin", false, "never destroy it for being idle")
 	c.Flags().StringVar(&r.Size, "size", "", "small, medium or large")
 	c.Flags().StringVar(&r.Snapshot, "snapshot", "", "a snapshot's id, latest or none")
-	c.Flags().StringVar(&moment, "from-moment", "", "a moment's id")
-	c.Flags().BoolVar(&lite, "lite", false, "share the data of shared staging")
+	c.Flags().StringVar(&r.FromMoment, "from-moment", "", "a moment's id")
+	c.Flags().BoolVar(&r.Lite, "lite", false, "share the data of shared staging")
 	c.Flags().BoolVar(&yes, "yes", false, "add the project where it is not known yet")
 	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "say what would happen, and change nothing")
 	io.waitFlags(c)

@@ -13,7 +13,7 @@ import (
 )
 
 func projectCredential(s *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "credential", Short: "Keys to the world outside, sealed", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "credential", Short: "Keys to the world outside, sealed", Example: "  offshoot project credential set git < key", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(credentialSet(s), credentialLs(s), credentialRm(s))
 	return c
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func dataCommand(io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "data", Short: "Data of one environment", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "data", Short: "Data of one environment", Example: "  offshoot data show .", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	show := &cobra.Command{Use: "show ENV", Short: "Show where its data came from, its age and what it takes", Example: "  offshoot data show .", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client := io.client()

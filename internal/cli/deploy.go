@@ -18,8 +18,12 @@ func deployCommand(io *stdio) *cobra.Command {
 		Example: "  offshoot deploy\n  offshoot deploy feature/x --commit 1a2b3c4\n  offshoot deploy feature/x --into staging",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(images) > 0 {
-				return staging.NotBuilt("--image")
+			var err error
+			if r.Images, err = pairs(images); err != nil {
+				return err
+			}
+			if err = r.NotBuilt(); err != nil {
+				return err
 			}
 			if into != "" && into != "staging" {
 				return staging.Errorf(staging.CodeUsage, "--into staging", "a branch can be put on shared staging only, not on %q", into)

@@ -47,8 +47,8 @@ func destroyCommand(io *stdio) *cobra.Command {
 			var late error
 			if io.waits() {
 				gone, err := io.until(ctx, client, v.ID, func(v wire.Environment) bool { return v.Phase == string(staging.PhaseDestroyed) })
-				if err != nil && staging.CodeOf(err) != staging.CodeTimeout {
-					return err
+				if io.subject = nil; err != nil && staging.CodeOf(err) != staging.CodeTimeout {
+					return err // the answer is the report, and there is none
 				}
 				v, late = gone, err
 			}
@@ -57,6 +57,7 @@ func destroyCommand(io *stdio) *cobra.Command {
 				return err
 			}
 			if late != nil {
+				io.subject = report
 				io.remains(report)
 				return late
 			}
@@ -79,7 +80,7 @@ func removal(ctx context.Context, c *apiclient.Client, id string) (wire.DestroyR
 	report := wire.DestroyReport{Environment: id, Removed: []wire.Removed{}, Remaining: []wire.Remaining{}}
 	var after int64
 	for {
-		events, err := c.Events(ctx, after, id, 0)
+		events, err := c.Events(ctx, apiclient.EventFilter{After: after, Environment: id}, 0)
 		if err != nil {
 			return report, err
 		}

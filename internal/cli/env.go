@@ -7,7 +7,7 @@ import (
 )
 
 func envCommand(io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "env", Short: "Variables of one environment", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "env", Short: "Variables of one environment", Example: "  offshoot env set . DEBUG=1", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	set := envChange(io, &cobra.Command{Use: "set ENV K=V…", Short: "Set variables and redeploy without a build", Example: "  offshoot env set . DEBUG=1"}, func(args []string) (wire.Variables, error) {
 		m, err := pairs(args)
 		return wire.Variables{Set: m}, err

@@ -7,14 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"offshoot/internal/apiclient"
 	"offshoot/internal/staging"
-	"offshoot/internal/wire"
 )
 
 func eventsCommand(io *stdio) *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
-		Use: "events [ENV]", Short: "Show what happened", Example: "  offshoot events -f\n  offshoot events . --json", Args: cobra.MaximumNArgs(1),
+		Use: "events [ENV]", Short: "Show what happened", Long: "Show what happened.\n\n" + growing, Example: "  offshoot events -f\n  offshoot events . --json", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			client := io.client()
@@ -26,28 +26,32 @@ func eventsCommand(io *stdio) *cobra.Command {
 				}
 				id = v.ID
 			}
-			all := wire.List[staging.Event]{Items: []staging.Event{}}
+			all := listing[staging.Event]{s: io, live: follow}
 			var after int64
-			retry := patience{}
+			reached, retry := false, patience{}
 			for {
 				wait := time.Duration(0)
 				if follow {
 					wait = eventWait
 				}
-				page, err := client.Events(ctx, after, id, wait)
+				page, err := client.Events(ctx, apiclient.EventFilter{After: after, Environment: id, Project: io.project}, wait)
 				if follow && ctx.Err() != nil {
 					break
 				}
-				if follow && retry.again(ctx, io, err) {
+				if follow && reached && retry.again(ctx, io, err) {
 					continue
 				}
 				if err != nil {
+					if io.json && io.printed {
+						all.end()
+					}
 					return err
 				}
+				reached = true
 				for _, e := range page.Items {
 					if after = e.Seq; io.json {
-						all.Items = append(all.Items, e)
-					} else if io.project == "" || e.Project == io.project {
+						all.add(e)
+					} else {
 						_, _ = fmt.Fprintf(io.out, "%s  %-24s %-10s %s\n", e.At.Format(time.RFC3339), e.Type, e.Actor, e.Message)
 					}
 				}
@@ -56,12 +60,13 @@ func eventsCommand(io *stdio) *cobra.Command {
 				}
 			}
 			if io.json {
-				io.object(all)
+				all.end()
 			}
 			return io.interrupted(ctx)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until interrupted, over restarts of the server")
+	io.timeoutFlag(c, reconnecting)
 	return c
 }
 
@@ -74,23 +79,31 @@ func (s *stdio) interrupted(ctx context.Context) error {
 }
 
 // patience tries again while a server cannot be reached, as when it starts
-// anew.
+// anew, until the timeout.
 type patience struct {
 	pause time.Duration
+	lost  time.Time
 	told  bool
 }
 
 // again is whether err is worth another try, which it waits for.
 func (p *patience) again(ctx context.Context, s *stdio, err error) bool {
 	if staging.CodeOf(err) != staging.CodeUnreachable || ctx.Err() != nil {
-		p.pause = 0
+		p.pause, p.lost = 0, time.Time{}
+		return false
+	}
+	if p.lost.IsZero() {
+		p.lost = time.Now()
+	}
+	left := s.wait.timeout - time.Since(p.lost)
+	if left <= 0 {
 		return false
 	}
 	if !p.told && !s.quiet {
 		_, _ = fmt.Fprintln(s.err, "note: the connection to the server broke; trying again")
 	}
 	p.told = true
-	p.pause = min(max(2*p.pause, 100*time.Millisecond), 5*time.Second)
+	p.pause = min(max(2*p.pause, 100*time.Millisecond), 5*time.Second, left)
 	timer := time.NewTimer(p.pause)
 	defer timer.Stop()
 	select {

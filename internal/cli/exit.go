@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 
 	"offshoot/internal/staging"
 )
@@ -32,10 +34,27 @@ func exitCode(e *staging.Error) int {
 
 func (s *stdio) failed(e *staging.Error) {
 	if s.json && !s.printed {
-		s.object(map[string]any{"error": map[string]string{"code": string(e.Code), "message": e.Message, "hint": e.Hint}})
+		s.object(withError(s.subject, e))
 	}
 	_, _ = fmt.Fprintln(s.err, "error:", e.Message)
 	if e.Hint != "" {
 		_, _ = fmt.Fprintln(s.err, "hint:", e.Hint)
 	}
+}
+
+// withError is the JSON of what a command is about, with why it did not end
+// well; of the error alone where it is about nothing yet.
+func withError(subject any, e *staging.Error) json.RawMessage {
+	parts := [2]json.RawMessage{}
+	for i, v := range []any{subject, map[string]any{"error": map[string]string{"code": string(e.Code), "message": e.Message, "hint": e.Hint}}} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			panic(err) // only our own documents come here
+		}
+		parts[i] = text
+	}
+	if subject == nil {
+		return parts[1]
+	}
+	return slices.Concat(parts[0][:len(parts[0])-1], json.RawMessage(","), parts[1][1:])
 }

@@ -30,9 +30,11 @@ func (s *stdio) deployed(ctx context.Context, c *apiclient.Client, v wire.Enviro
 	case staging.OutcomeSucceeded:
 		return s.shown(v)
 	case staging.OutcomeSuperseded:
-		return s.overtaken(v, staging.Errorf(staging.CodeSuperseded, "offshoot wait "+v.ID, "the deployment was superseded by %s", v.Deployment.Successor))
+		s.subject = v
+		return staging.Errorf(staging.CodeSuperseded, "offshoot wait "+v.ID, "the deployment was superseded by %s", v.Deployment.Successor)
 	case staging.OutcomeCancelled:
-		return s.overtaken(v, s.cancelled(ctx, c, v))
+		s.subject = v
+		return s.cancelled(ctx, c, v)
 	}
 	if s.json {
 		s.object(v)
@@ -67,19 +69,6 @@ func (s *stdio) cancelled(ctx context.Context, c *apiclient.Client, v wire.Envir
 	return staging.Errorf(staging.CodeCancelled, "offshoot create "+v.Branch, "the deployment was cancelled: the environment was destroyed")
 }
 
-// overtaken shows the environment with why its deployment did not end here.
-func (s *stdio) overtaken(v wire.Environment, e *staging.Error) error {
-	if s.json {
-		s.object(struct {
-			wire.Environment
-			Error map[string]string `json:"error"`
-		}{v, map[string]string{"code": string(e.Code), "message": e.Message, "hint": e.Hint}})
-	}
-	_, _ = fmt.Fprintln(s.err, "error:", e.Message)
-	_, _ = fmt.Fprintln(s.err, "hint:", e.Hint)
-	return &reported{exitCode(e)}
-}
-
 // failure shows what failed on stderr.
 func (s *stdio) failure(f *staging.Failure) {
 	if f != nil {
@@ -91,7 +80,9 @@ func (s *stdio) failure(f *staging.Failure) {
 // what failed, the cause, and what to do.
 func writeFailure(w io.Writer, f *staging.Failure) {
 	for _, p := range f.Problems {
-		_, _ = fmt.Fprintf(w, "%s:%d: %s: %s\n", p.File, p.Line, p.Key, p.Message)
+		if p.File != "" {
+			_, _ = fmt.Fprintln(w, p)
+		}
 	}
 	for _, l := range f.LogTail {
 		_, _ = fmt.Fprintln(w, "  |", l)
@@ -113,7 +104,7 @@ func (s *stdio) follow(ctx context.Context, c *apiclient.Client, v wire.Environm
 	id := v.Deployment.ID
 	shown := s.progress()
 	defer shown.close()
-	s.goesOn = goesOn(v)
+	s.goesOn, s.subject = goesOn(v), v
 	own := v.Deployment
 	last, err := s.looking(ctx, c, v.ID, func(v wire.Environment) bool {
 		if v.Deployment != nil && v.Deployment.ID == id {
@@ -165,6 +156,7 @@ func (s *stdio) looking(ctx context.Context, c *apiclient.Client, id string, eno
 			return false, err
 		}
 		v = now
+		s.subject = v
 		return enough(v), nil
 	})
 	return v, err
@@ -177,12 +169,13 @@ func (s *stdio) each(ctx context.Context, c *apiclient.Client, environment, goes
 	waited, cancel := context.WithTimeout(ctx, s.wait.timeout)
 	defer cancel()
 	var after int64
+	var lost error
 	pause := 100 * time.Millisecond
 	for {
-		events, err := c.Events(waited, after, environment, 0)
+		events, err := c.Events(waited, apiclient.EventFilter{After: after, Environment: environment}, 0)
 		for err == nil && len(events.Items) > 0 {
 			after = events.Items[len(events.Items)-1].Seq
-			events, err = c.Events(waited, after, environment, 0)
+			events, err = c.Events(waited, apiclient.EventFilter{After: after, Environment: environment}, 0)
 		}
 		enough := false
 		if err == nil {
@@ -192,11 +185,16 @@ func (s *stdio) each(ctx context.Context, c *apiclient.Client, environment, goes
 			return nil
 		}
 		if err == nil {
-			_, err = c.Events(waited, after, environment, eventWait)
+			_, err = c.Events(waited, apiclient.EventFilter{After: after, Environment: environment}, eventWait)
+		}
+		if waited.Err() == nil {
+			lost = err
 		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case waited.Err() != nil && lost != nil:
+			return staging.Errorf(staging.CodeUnreachable, "when the server is back the work goes on: "+goesOn, "the connection was lost, and did not come back within %s: %w", s.wait.timeout, lost)
 		case errors.Is(waited.Err(), context.DeadlineExceeded):
 			return staging.Errorf(staging.CodeTimeout, "the work goes on: "+goesOn, "not done within %s", s.wait.timeout)
 		case staging.CodeOf(err) == staging.CodeUnreachable:

@@ -20,7 +20,7 @@ import (
 func logsCommand(io *stdio) *cobra.Command {
 	var f logFlags
 	c := &cobra.Command{
-		Use: "logs ENV [SERVICE]", Short: "Show what services wrote", Args: cobra.RangeArgs(1, 2),
+		Use: "logs ENV [SERVICE]", Short: "Show what services wrote", Long: "Show what services wrote.\n\n" + growing, Args: cobra.RangeArgs(1, 2),
 		Example: "  offshoot logs . web -f\n  offshoot logs . --step build\n  offshoot logs staging worker --since 10m --tail 100\n  offshoot logs . web --previous",
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.step != "" && f.step != "build" && f.step != "release" && f.step != "seed" && !strings.HasPrefix(f.step, "hook:") {
@@ -55,6 +55,7 @@ func logsCommand(io *stdio) *cobra.Command {
 	c.Flags().IntVar(&f.tail, "tail", -1, "only the last lines")
 	c.Flags().StringVar(&f.since, "since", "", "only lines of the last while (10m), or from a time on (RFC 3339)")
 	c.Flags().StringVar(&f.step, "step", "", "build, release, seed or hook:NAME")
+	io.timeoutFlag(c, reconnecting)
 	return c
 }
 
@@ -96,7 +97,7 @@ func noSuchService(v wire.Environment, name string) error {
 // when the connection breaks: none is lost or shown twice. unknown is answered
 // where there is no line.
 func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.Values, follow bool, unknown error) error {
-	lines := wire.List[wire.LogLine]{Items: []wire.LogLine{}}
+	lines := listing[wire.LogLine]{s: s, live: follow}
 	seen := map[string]string{}
 	retry := patience{}
 	for {
@@ -107,7 +108,7 @@ func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.
 			seen[l.Name] = l.Position
 			retry = patience{}
 			if s.json {
-				lines.Items = append(lines.Items, l)
+				lines.add(l)
 				return nil
 			}
 			_, err := fmt.Fprintf(s.out, "%s %-8s %s\n", l.At.Local().Format("15:04:05.000"), l.Service, strings.TrimRight(l.Text, "\r"))
@@ -118,7 +119,7 @@ func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.
 		}
 		if !follow || ctx.Err() != nil {
 			if s.json && (err == nil || errors.Is(err, context.Canceled)) {
-				s.object(lines)
+				lines.end()
 			}
 			if ctx.Err() != nil {
 				return &reported{130}
@@ -130,13 +131,16 @@ func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.
 			v, lost := c.Environment(ctx, id)
 			if lost == nil && v.Phase == string(staging.PhaseDestroyed) {
 				if s.json {
-					s.object(lines)
+					lines.end()
 				}
 				return nil
 			}
 			err = staging.Errorf(staging.CodeUnreachable, "", "the stream ended")
 		}
 		if !retry.again(ctx, s, err) && ctx.Err() == nil {
+			if s.json && s.printed {
+				lines.end()
+			}
 			return err
 		}
 		q.Set("tail", "-1")

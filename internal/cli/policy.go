@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,11 +16,10 @@ import (
 // projectSet changes only what a flag is given for.
 func projectSet(io *stdio) *cobra.Command {
 	var r wire.SetProject
-	var forge, forgeURL string
 	c := &cobra.Command{Use: "set [NAME]", Short: "Change a project: only what is given", Args: cobra.MaximumNArgs(1),
 		Example: "  offshoot project set shop --allow-host db.example.com:5432\n  offshoot project set --ttl 14d --sleep never",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := notBuiltPolicy(forge+forgeURL, *orZero(r.Platform)); err != nil {
+			if err := cmp.Or(r.NotBuilt(), builtPlatform(*orZero(r.Platform))); err != nil {
 				return err
 			}
 			if c.Flags().Changed("snapshot-source") && *r.SnapshotSource != "" {
@@ -70,8 +70,8 @@ func projectSet(io *stdio) *cobra.Command {
 		f.Var(&optional[bool]{flag.to, strconv.ParseBool}, name, flag.usage)
 		f.Lookup(name).NoOptDefVal = "true"
 	}
-	f.StringVar(&forge, "forge", "", "github, gitlab or gitea")
-	f.StringVar(&forgeURL, "forge-url", "", "the forge's URL")
+	f.StringVar(&r.Kind, "forge", "", "github, gitlab or gitea")
+	f.StringVar(&r.URL, "forge-url", "", "the forge's URL")
 	text(&r.AutoCreate, "auto-create", "which branches get an environment by themselves: none or branch:GLOB")
 	return c
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 )
 
 func projectCommand(io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "project", Short: "Repositories and what their administrators set", Args: cobra.NoArgs,
+	c := &cobra.Command{Use: "project", Short: "Repositories and what their administrators set", Example: "  offshoot project add", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(projectAdd(io), projectLs(io), projectShow(io), projectSet(io), projectRm(io), projectEnv(io), projectSecret(io), projectCredential(io),
 		projectSource(), notBuilt("mask"))
@@ -55,12 +56,11 @@ func guessAdd(ctx context.Context) wire.AddProject {
 
 func projectAdd(io *stdio) *cobra.Command {
 	var r wire.AddProject
-	var forge, forgeURL string
 	c := &cobra.Command{
 		Use: "add [NAME]", Short: "Register a repository; in a checkout everything is guessed", Args: cobra.MaximumNArgs(1),
 		Example: "  offshoot project add\n  offshoot project add shop --repo https://git.example.com/shop.git --staging-branch dev",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := notBuiltPolicy(forge+forgeURL, r.Platform); err != nil {
+			if err := cmp.Or(r.NotBuilt(), builtPlatform(r.Platform)); err != nil {
 				return err
 			}
 			if r.Repo == "" {
@@ -92,19 +92,10 @@ func projectAdd(io *stdio) *cobra.Command {
 	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file in the repository")
 	f.StringVar(&r.Platform, "platform", "", "where it runs: auto or process")
 	f.BoolVar(&r.NoWatch, "no-watch", false, "do not look for pushes: neither watch a path nor list a URL")
-	f.StringVar(&forge, "forge", "", "github, gitlab or gitea")
-	f.StringVar(&forgeURL, "forge-url", "", "the forge's URL")
+	f.StringVar(&r.Kind, "forge", "", "github, gitlab or gitea")
+	f.StringVar(&r.URL, "forge-url", "", "the forge's URL")
 	f.StringVar(&r.AutoCreate, "auto-create", "none", "which branches get an environment by themselves: none or branch:GLOB")
 	return c
-}
-
-// notBuiltPolicy refuses what later builds bring.
-func notBuiltPolicy(forge, platform string) error {
-	switch {
-	case forge != "":
-		return staging.NotBuilt("a forge")
-	}
-	return builtPlatform(platform)
 }
 
 // added shows what was guessed.

@@ -12,7 +12,7 @@ import (
 )
 
 func runtimeCommand(io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "runtime", Short: "Servers and clients that the process platform runs", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "runtime", Short: "Servers and clients that the process platform runs", Example: "  offshoot runtime ls", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	ls := &cobra.Command{Use: "ls", Short: "List what the server's host has", Example: "  offshoot runtime ls --json", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		v, err := io.client().Runtimes(c.Context())
 		if err != nil {

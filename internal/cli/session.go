@@ -58,6 +58,7 @@ func sessionCommands(io *stdio) []*cobra.Command {
 			return io.attach(c.Context(), args[0], wire.Session{Client: "redis-cli", Command: args[1:]})
 		}}
 	for _, c := range []*cobra.Command{console, exec, psql, redis} {
+		io.timeoutFlag(c, waking)
 		c.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 			return staging.Errorf(staging.CodeUsage, "what is the program's own stands after --: offshoot "+c.Use, "%w", err)
 		})
@@ -72,7 +73,7 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 		return staging.Errorf(staging.CodeUsage, "offshoot console ENV --json -- CMD", "--json needs a command")
 	}
 	client := s.client()
-	v, err := s.environment(ctx, client, name)
+	v, err := s.entered(ctx, client, name)
 	if err != nil {
 		return err
 	}
@@ -97,6 +98,19 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 		return &reported{code}
 	}
 	return nil
+}
+
+// entered is the environment that a person names, awake: what is done inside
+// has no time limit, waking it has.
+func (s *stdio) entered(ctx context.Context, c *apiclient.Client, name string) (wire.Environment, error) {
+	v, err := s.environment(ctx, c, name)
+	if err == nil && (v.Phase == string(staging.PhaseAsleep) || v.Phase == string(staging.PhaseWaking)) {
+		v, err = s.woken(ctx, c, v.ID)
+	}
+	if err == nil {
+		s.subject, s.goesOn = nil, "what ran in it for you has ended with the connection"
+	}
+	return v, err
 }
 
 // runOnce runs a command or job without a terminal and prints how it ended as
@@ -184,7 +198,7 @@ func tunnelCommand(s *stdio) *cobra.Command {
 			}
 			ctx := c.Context()
 			client := s.client()
-			v, err := s.environment(ctx, client, args[0])
+			v, err := s.entered(ctx, client, args[0])
 			if err != nil {
 				return err
 			}
@@ -207,7 +221,7 @@ func tunnelCommand(s *stdio) *cobra.Command {
 				local, err := l.Accept()
 				if err != nil {
 					if ctx.Err() != nil {
-						return nil
+						return s.interrupted(ctx)
 					}
 					return err
 				}
@@ -225,5 +239,6 @@ func tunnelCommand(s *stdio) *cobra.Command {
 			}
 		}}
 	c.Flags().IntVar(&port, "port", 0, "the local port (default: any)")
+	s.timeoutFlag(c, waking)
 	return c
 }

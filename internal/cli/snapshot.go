@@ -14,7 +14,7 @@ import (
 )
 
 func snapshotCommand(io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "snapshot", Short: "Golden copies of data", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "snapshot", Short: "Golden copies of data", Example: "  offshoot snapshot create", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(snapshotCreate(io), snapshotLs(io), snapshotShow(io), snapshotRm(io), notBuilt("verify"))
 	return c
 }
@@ -125,6 +125,7 @@ func snapshotRm(io *stdio) *cobra.Command {
 // taken waits for a snapshot by its source's events.
 func (s *stdio) taken(ctx context.Context, c *apiclient.Client, v wire.Snapshot) (wire.Snapshot, error) {
 	s.goesOn = "the work goes on: offshoot snapshot show " + v.ID + " watches it, offshoot snapshot rm " + v.ID + " takes it away when it is ready"
+	s.subject = v
 	shown := s.progress()
 	defer shown.close()
 	err := s.each(ctx, c, v.Source, "offshoot snapshot show "+v.ID, func(ctx context.Context) (bool, error) {
@@ -133,6 +134,7 @@ func (s *stdio) taken(ctx context.Context, c *apiclient.Client, v wire.Snapshot)
 			return false, err
 		}
 		v = now
+		s.subject = v
 		shown.say("snapshot " + v.State)
 		return v.State != string(staging.SnapshotTaking) && v.State != string(staging.SnapshotVerifying), nil
 	})

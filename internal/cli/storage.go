@@ -12,7 +12,7 @@ import (
 )
 
 func storageCommand(p Program, io *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "storage", Short: "Where a server keeps its data", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "storage", Short: "Where a server keeps its data", Example: "  offshoot storage init --size 300G", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var dir, size string
 	create := &cobra.Command{
 		Use: "init", Short: "Make a pool that copies by reference, on a host without one",

@@ -11,7 +11,7 @@ import (
 )
 
 func tokenCommand(s *stdio) *cobra.Command {
-	c := &cobra.Command{Use: "token", Short: "Keys to the server's API", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "token", Short: "Keys to the server's API", Example: "  offshoot token create ci --project shop --role developer --expires 30d", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(tokenCreate(s), tokenLs(s), tokenRevoke(s))
 	return c
 }

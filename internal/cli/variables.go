@@ -46,7 +46,7 @@ func (s *stdio) change(ctx context.Context, r wire.Variables) error {
 
 func projectEnv(s *stdio) *cobra.Command {
 	var r wire.Variables
-	c := &cobra.Command{Use: "env", Short: "Variables of a project", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "env", Short: "Variables of a project", Example: "  offshoot project env set DEBUG=1 --for branch", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	scoped(c, &r)
 	set := &cobra.Command{Use: "set K=V…", Short: "Set variables", Example: "  offshoot project env set RAILS_ENV=staging --for branch", Args: cobra.MinimumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		m, err := pairs(args)
@@ -62,7 +62,7 @@ func projectEnv(s *stdio) *cobra.Command {
 
 func projectSecret(s *stdio) *cobra.Command {
 	r := wire.Variables{Secret: true}
-	c := &cobra.Command{Use: "secret", Short: "Secrets of a project: sealed, and never shown again", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "secret", Short: "Secrets of a project: sealed, and never shown again", Example: "  offshoot project secret import .env", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	scoped(c, &r)
 	set := &cobra.Command{Use: "set KEY", Short: "Set a secret; its value comes on stdin", Example: "  offshoot project secret set STRIPE_KEY < key.txt\n  offshoot project secret set TLS_KEY --file config/tls.key < tls.key",
 		Args: onlyOnStdin(1, "KEY"), RunE: func(c *cobra.Command, args []string) error {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +41,7 @@ func waitCommand(io *stdio) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&phase, "for", "", "a phase such as ready")
-	c.Flags().DurationVar(&io.wait.timeout, "timeout", 10*time.Minute, "how long to wait")
+	io.timeoutFlag(c, "how long to wait")
 	return c
 }
 

@@ -20,6 +20,9 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 		return wire.Environment{}, noProject(err)
 	}
 	r.Branch = strings.TrimPrefix(r.Branch, branchPrefix)
+	if err := r.NotBuilt(); err != nil {
+		return wire.Environment{}, err
+	}
 	if err := checkCreate(p, r); err != nil {
 		return wire.Environment{}, err
 	}

@@ -74,6 +74,9 @@ func (s *Service) Deploy(ctx context.Context, actor, id string, r wire.Deploy) (
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	if err := r.NotBuilt(); err != nil {
+		return wire.Environment{}, err
+	}
 	branch := env.Branch
 	r.Branch = strings.TrimPrefix(r.Branch, branchPrefix)
 	if r.Branch != "" && r.Branch != branch {

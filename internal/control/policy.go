@@ -54,6 +54,9 @@ func (s *Service) SetProject(ctx context.Context, actor, name string, r wire.Set
 
 // change applies r to p and says what of it cannot be.
 func (s *Service) change(ctx context.Context, t *store.Tx, p *staging.Project, r wire.SetProject) error {
+	if err := r.NotBuilt(); err != nil {
+		return err
+	}
 	set(&p.Repo, r.Repo)
 	set(&p.DefaultBranch, r.DefaultBranch)
 	set(&p.Domain, r.Domain)

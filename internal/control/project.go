@@ -32,7 +32,7 @@ func (s *Service) AddProject(ctx context.Context, actor string, r wire.AddProjec
 	if err := source.CheckRemote(r.Repo); err != nil {
 		return wire.Project{}, err
 	}
-	if err := checkAutoCreate(cmp.Or(r.AutoCreate, "none")); err != nil {
+	if err := cmp.Or(r.NotBuilt(), checkAutoCreate(cmp.Or(r.AutoCreate, "none"))); err != nil {
 		return wire.Project{}, err
 	}
 	if _, err := s.Store.Project(ctx, r.Name); err == nil {
@@ -140,19 +140,21 @@ func (s *Service) RemoveProject(ctx context.Context, actor, name string) error {
 		}
 		slugs = append(slugs, e.Slug)
 	}
-	if len(slugs) > 0 {
-		return staging.Refused("offshoot destroy each", "project %s has environments: %s", name, strings.Join(slugs, ", "))
-	}
 	snapshots, err := s.Store.Snapshots(ctx, name)
 	if err != nil {
 		return err
 	}
-	if len(snapshots) > 0 {
-		var ids []string
-		for _, x := range snapshots {
-			ids = append(ids, x.ID)
-		}
-		return staging.Refused("offshoot snapshot rm each", "project %s has snapshots: %s", name, strings.Join(ids, ", "))
+	var ids []string
+	for _, x := range snapshots {
+		ids = append(ids, x.ID)
+	}
+	switch environments, copies := strings.Join(slugs, ", "), strings.Join(ids, ", "); {
+	case len(slugs) > 0 && len(ids) > 0:
+		return staging.Refused("offshoot destroy each, then offshoot snapshot rm each", "project %s has environments: %s; and snapshots: %s", name, environments, copies)
+	case len(slugs) > 0:
+		return staging.Refused("offshoot destroy each", "project %s has environments: %s", name, environments)
+	case len(ids) > 0:
+		return staging.Refused("offshoot snapshot rm each", "project %s has snapshots: %s", name, copies)
 	}
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		for e, err := range t.EveryEnvironment(ctx, store.EnvironmentFilter{Project: name, Destroyed: true}) {

@@ -77,7 +77,7 @@ func TestWhatIsOldIsForgotten(t *testing.T) {
 		t.Errorf("who was destroyed long ago: %v", err)
 	}
 	count := func(env string) int {
-		list, err := s.Deployments(ctx, env, -1)
+		list, err := st.Deployments(ctx, env, -1)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,6 +36,9 @@ func (s *Service) SetProjectVariables(ctx context.Context, actor, name string, r
 	if err := s.checkOwn(ctx, p, p.StagingBranch, r.Set); err != nil {
 		return err
 	}
+	if at := path.Clean("/" + r.File); strings.HasPrefix(r.File, "/") && slices.ContainsFunc(hostFolders, func(dir string) bool { return at == dir || strings.HasPrefix(at, dir+"/") }) {
+		return staging.Refused("name a path of the checkout, such as config/master.key, or one below /run", "%s lies in a folder of the host, which services cannot have files of their own in", r.File)
+	}
 	if r.File != "" && !path.IsAbs(r.File) {
 		r.File = path.Join(checkoutAt, r.File)
 	}
@@ -66,6 +69,10 @@ func (s *Service) SetProjectVariables(ctx context.Context, actor, name string, r
 		return err
 	})
 }
+
+// hostFolders are what services see of their host as it is: what is to be made
+// there would let every start fail, also of what serves.
+var hostFolders = []string{"/bin", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/proc", "/sbin", "/sys", "/usr"}
 
 // checkVariables refuses what no process could be given, and what would not be
 // the services'.

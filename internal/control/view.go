@@ -115,6 +115,15 @@ func (s *Service) Environments(ctx context.Context, project string, all bool, af
 			return nil, noProject(err)
 		}
 	}
+	if after != "" {
+		_, err := s.Store.Environment(ctx, after)
+		if staging.CodeOf(err) == staging.CodeNotFound {
+			return nil, staging.Errorf(staging.CodeUsage, "begin again without cursor", "there is no environment %q to go on after", after)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	list, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project, Destroyed: all, After: after, Limit: limit})
 	if err != nil {
 		return nil, err
@@ -132,6 +141,9 @@ func (s *Service) Environments(ctx context.Context, project string, all bool, af
 
 // Resources is the ledger of an environment.
 func (s *Service) Resources(ctx context.Context, id string) ([]wire.Resource, error) {
+	if _, err := s.Store.Environment(ctx, id); err != nil {
+		return nil, err
+	}
 	rows, err := s.Store.Resources(ctx, id)
 	items := make([]wire.Resource, len(rows))
 	for i, r := range rows {
@@ -143,6 +155,9 @@ func (s *Service) Resources(ctx context.Context, id string) ([]wire.Resource, er
 // Deployments are the latest, newest first, all that are kept where limit is
 // negative.
 func (s *Service) Deployments(ctx context.Context, id string, limit int) ([]wire.Deployment, error) {
+	if _, err := s.Store.Environment(ctx, id); err != nil {
+		return nil, err
+	}
 	list, err := s.Store.Deployments(ctx, id, limit)
 	items := make([]wire.Deployment, len(list))
 	for i, d := range list {

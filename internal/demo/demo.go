@@ -139,7 +139,7 @@ func until(ctx context.Context, c *apiclient.Client, v wire.Environment, err err
 			break
 		}
 		var events wire.List[staging.Event]
-		if events, err = c.Events(ctx, after, v.ID, remind); err == nil {
+		if events, err = c.Events(ctx, apiclient.EventFilter{After: after, Environment: v.ID}, remind); err == nil {
 			if n := len(events.Items); n > 0 {
 				after = events.Items[n-1].Seq
 			}

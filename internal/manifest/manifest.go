@@ -147,8 +147,8 @@ func (r *reader) read(ctx context.Context) {
 		r.dockerfileAlone()
 	case len(procfile) == 0:
 		if !r.refused() {
-			r.note(staging.NoteRefused, "compose.yaml", 0, "services", "the repository says nothing of what to run",
-				"add a compose.yaml, a Procfile or a Dockerfile; see docs/compose.md")
+			r.note(staging.NoteRefused, "", 0, "", "nothing says what to run: there is no "+strings.Join(usualNames, ", ")+", Procfile or Dockerfile",
+				"add one of them, or name another file with --compose-file; docs/compose.md says what is read")
 		}
 		return
 	}
@@ -200,7 +200,7 @@ func (r *reader) ignoredByGit(name string) bool {
 const wholeFile = "(file)"
 
 func (r *reader) note(kind staging.NoteKind, file string, line int, key, message, hint string) {
-	if kind == staging.NoteRefused {
+	if kind == staging.NoteRefused && file != "" {
 		line, key = max(line, 1), cmp.Or(key, wholeFile)
 	}
 	r.notes = append(r.notes, staging.Note{Kind: kind, File: file, Line: line, Key: key, Message: message, Hint: hint})

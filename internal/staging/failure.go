@@ -1,5 +1,7 @@
 package staging
 
+import "fmt"
+
 // Class says which kind of thing went wrong in a deployment, so that a person
 // or a program knows where to look.
 type Class string
@@ -52,6 +54,15 @@ type Problem struct {
 	Key     string `json:"key"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
+}
+
+// String is FILE:LINE: KEY: MESSAGE, the message alone where no file is to
+// blame.
+func (p Problem) String() string {
+	if p.File == "" {
+		return p.Message
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", p.File, p.Line, p.Key, p.Message)
 }
 
 // NextCommand is a command worth typing now, and why.

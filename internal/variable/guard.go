@@ -211,10 +211,11 @@ func scan(key, value string) []named {
 			add(h.host, h.port, 0, false)
 		}
 	case dataKey(key):
-		// HOST:PORT without a scheme; a bare word may be a file.
-		text := value[strings.LastIndexByte(value, '@')+1:]
+		// HOST:PORT or //HOST without a scheme; a bare word may be a file.
+		rest, relative := strings.CutPrefix(value, "//")
+		text := rest[strings.LastIndexByte(rest, '@')+1:]
 		h := hostPort(text[:end(text, "/?#,")])
-		if number(h.port) || text != value {
+		if relative || number(h.port) || text != rest {
 			add(h.host, h.port, 0, strings.Contains(text, "@"))
 		}
 	}

@@ -29,4 +29,5 @@ type SetProject struct {
 	MaxMemoryBytes        *int64   `json:"max_memory_bytes,omitempty"`
 	BuildTimeoutSeconds   *int64   `json:"build_timeout_s,omitempty"`
 	ReleaseTimeoutSeconds *int64   `json:"release_timeout_s,omitempty"`
+	Forge
 }

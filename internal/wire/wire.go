@@ -140,6 +140,7 @@ type AddProject struct {
 	NoWatch bool `json:"no_watch,omitempty"`
 	// AutoCreate is none or branch:GLOB.
 	AutoCreate string `json:"auto_create,omitempty"`
+	Forge
 }
 
 // CreateEnvironment asks for an environment, or brings it to this state.
@@ -153,6 +154,10 @@ type CreateEnvironment struct {
 	Pin        bool              `json:"pin,omitempty"`
 	Size       string            `json:"size,omitempty"`
 	Snapshot   string            `json:"snapshot,omitempty"`
+	Lite       bool              `json:"lite,omitempty"`
+	FromMoment string            `json:"from_moment,omitempty"`
+	// Images are what services run, by service.
+	Images map[string]string `json:"images,omitempty"`
 	// DryRun changes nothing: the answer's reason says what would happen.
 	DryRun bool `json:"dry_run,omitempty"`
 }
@@ -163,6 +168,8 @@ type Deploy struct {
 	Force  bool   `json:"force,omitempty"`
 	// Branch is the branch to put on shared staging.
 	Branch string `json:"branch,omitempty"`
+	// Images are what services run, by service.
+	Images map[string]string `json:"images,omitempty"`
 }
 
 // Extend asks for more time.
