@@ -10,8 +10,11 @@ import (
 	"offshoot/internal/staging"
 )
 
-// maxBody bounds what a request may carry, in bytes.
-const maxBody = 1 << 20
+// maxBody bounds what a request may carry, in bytes; bodyTime bounds sending it.
+const (
+	maxBody  = 1 << 20
+	bodyTime = 30 * time.Second
+)
 
 // gate is the one way to every route: it finds out who asks, whether the route
 // exists, and whether that bearer may use it. A route is registered only
@@ -41,6 +44,10 @@ func (g *gate) HandleFunc(pattern string, handle func(http.ResponseWriter, *http
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
+	if r.Body != http.NoBody {
+		// Of what is refused unread too: the standard library reads the rest of it.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	}
 	route, pattern := g.mux.Handler(r)
 	if g.rules[pattern].open {
 		g.pass(w, r)

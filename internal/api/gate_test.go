@@ -3,6 +3,7 @@ package api_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -153,6 +154,27 @@ func TestALargeBodyIsRefused(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(string(text), `"code":"usage"`) {
 			t.Errorf("length known %v: %d %s", known, resp.StatusCode, text)
+		}
+	}
+}
+
+// patient notes until when a request's body may come.
+type patient struct {
+	http.ResponseWriter
+	until time.Time
+}
+
+func (p *patient) SetReadDeadline(at time.Time) error { p.until = at; return nil }
+
+// TestABodyHasATime holds that who sends a body byte by byte, be it unasked,
+// does not hold a connection for ever.
+func TestABodyHasATime(t *testing.T) {
+	s := serve(t, newFake(), nil)
+	for _, path := range []string{"/api/v1/projects", "/sign-in", "/no-such-route"} {
+		w := &patient{ResponseWriter: httptest.NewRecorder()}
+		s.Config.Handler.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader("{")))
+		if left := time.Until(w.until); left <= 0 || left > time.Minute {
+			t.Errorf("%s: a body may come for %s", path, left)
 		}
 	}
 }

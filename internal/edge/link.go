@@ -27,9 +27,10 @@ type LinkTarget struct {
 // used and remembered until Forget, so that switching it restarts nothing. All
 // methods are safe for concurrent use.
 type Links struct {
-	edge http.Handler
-	find func(ctx context.Context, link string) (LinkTarget, error)
-	log  *slog.Logger
+	edge  http.Handler
+	crowd *Crowd
+	find  func(ctx context.Context, link string) (LinkTarget, error)
+	log   *slog.Logger
 
 	mu      sync.Mutex
 	open    map[string]*http.Server
@@ -43,8 +44,8 @@ const findLimit = 5 * time.Second
 
 // NewLinks has no listener yet. find is asked where a link leads by its ledger
 // name.
-func NewLinks(edge http.Handler, find func(ctx context.Context, link string) (LinkTarget, error), log *slog.Logger) *Links {
-	return &Links{edge: edge, find: find, log: log, open: map[string]*http.Server{}, targets: map[string]LinkTarget{}}
+func NewLinks(edge http.Handler, crowd *Crowd, find func(ctx context.Context, link string) (LinkTarget, error), log *slog.Logger) *Links {
+	return &Links{edge: edge, crowd: crowd, find: find, log: log, open: map[string]*http.Server{}, targets: map[string]LinkTarget{}}
 }
 
 // Open listens for a link at an address, or does nothing where it does.
@@ -62,10 +63,10 @@ func (l *Links) Open(link, address string) error {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, link) }), Protocols: protocols,
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)}
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: l.crowd.State, ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)}
 	l.open[link] = server
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := server.Serve(l.crowd.Listener(listener)); !errors.Is(err, http.ErrServerClosed) {
 			l.log.Warn("link", "link", link, "error", err)
 		}
 	}()

@@ -38,10 +38,12 @@ import (
 
 // server is every part of a running server.
 type server struct {
-	store   *store.Store
-	engine  *reconcile.Engine
-	edge    *edge.Edge
-	links   *edge.Links
+	store  *store.Store
+	engine *reconcile.Engine
+	edge   *edge.Edge
+	links  *edge.Links
+	// crowd is who comes to the edge and its links.
+	crowd   *edge.Crowd
 	runtime *engine.Runtime
 	control *control.Service
 	upkeep  *upkeep.Service
@@ -86,7 +88,8 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	}
 	s := &server{store: db, processes: platform, log: c.Log, site: site(c, edgeAddress), token: token}
 	s.edge = edge.New(edge.Config{Wake: s.wake, Scheme: publicScheme(c.PublicURL), Own: own(platform)})
-	s.links = edge.NewLinks(s.edge, s.linkTarget, c.Log)
+	s.crowd = edge.NewCrowd(0)
+	s.links = edge.NewLinks(s.edge, s.crowd, s.linkTarget, c.Log)
 	s.runtime = engine.NewRuntime(filepath.Join(c.Dir, "runtime"))
 	if err := s.runtime.Recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("what was half fetched: %w", err), db.Close())

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"offshoot/internal/edge"
 )
 
 // stopLimit is how long a stopping server finishes what is under way.
@@ -20,16 +22,17 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	crowds := []*edge.Crowd{edge.NewCrowd(0), s.crowd}
 	servers := []*http.Server{
-		{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
-		{Handler: s.edge, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, Protocols: protocols, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
+		{Handler: s.api, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: crowds[0].State, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
+		{Handler: s.edge, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, Protocols: protocols, ConnState: crowds[1].State, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug)},
 	}
 	servers[1].RegisterOnShutdown(s.edge.Stop)
 	failed := make(chan error, len(servers))
 	var all sync.WaitGroup
 	for i, l := range []net.Listener{apiListener, edgeListener} {
 		all.Go(func() {
-			if err := servers[i].Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := servers[i].Serve(crowds[i].Listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
 		})
