@@ -7,9 +7,29 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// needsPackage is the line of Cobra's script that only works where the package
+// bash-completion is installed and read; ownWords does the same without it.
+const (
+	needsPackage = `    _get_comp_words_by_ref "$@" cur prev words cword` + "\n"
+	ownWords     = `    read -ra words <<<"${COMP_LINE:0:COMP_POINT}"
+    [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && words+=("")
+    cword=$((${#words[@]} - 1))
+    cur=${words[cword]} prev=${words[cword - 1]}
+`
+)
+
+func bashCompletion(root *cobra.Command, w io.Writer) error {
+	var script bytes.Buffer
+	if err := root.GenBashCompletionV2(&script, true); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.Replace(script.Bytes(), []byte(needsPackage), []byte(ownWords), 1))
+	return err
+}
+
 func completionCommand(s *stdio) *cobra.Command {
 	scripts := map[string]func(root *cobra.Command, w io.Writer) error{
-		"bash":       func(root *cobra.Command, w io.Writer) error { return root.GenBashCompletionV2(w, true) },
+		"bash":       bashCompletion,
 		"zsh":        (*cobra.Command).GenZshCompletion,
 		"fish":       func(root *cobra.Command, w io.Writer) error { return root.GenFishCompletion(w, true) },
 		"powershell": (*cobra.Command).GenPowerShellCompletionWithDesc,
