@@ -22,6 +22,15 @@ func (r *reader) judgeVariables() {
 	for _, d := range r.stack.Datastores {
 		names = append(append(names, d.Name), d.Aliases...)
 	}
+	for _, l := range r.stack.Links {
+		var e *staging.Error
+		if errors.As(r.o.Judge(l.Variable, l.URL, names), &e) {
+			at := []string{extensionKey, "links", l.Name, "url"}
+			file, line := r.where(at)
+			r.class[len(r.notes)] = staging.ClassPolicy
+			r.note(staging.NoteRefused, file, line, strings.Join(at, "."), e.Message, e.Hint)
+		}
+	}
 	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
 		for _, key := range slices.Sorted(maps.Keys(v.Environment)) {
 			if strings.HasPrefix(key, "OFFSHOOT") || key == "PORT" {

@@ -74,6 +74,6 @@ func (a *actor) hookFailed(ctx context.Context, r result, hook staging.HookName)
 		}); err != nil {
 			return err
 		}
-		return a.event(ctx, w, env, "hook.failed", "hook "+string(hook)+" failed: "+detail)
+		return a.event(ctx, w, env, "hook.failed", detail)
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
+	"offshoot/internal/variable"
 )
 
 // listen opens a link's listener at the address that was allotted to it.
@@ -20,18 +21,21 @@ func (a *actor) listen(ctx context.Context, op plan.Op) error {
 
 // linkVariables adds where services reach each link: an address that stays
 // the same however the link is switched.
-func (a *actor) linkVariables(ctx context.Context, v *view, dep *staging.Deployment, vars map[string]string) error {
+func (a *actor) linkVariables(ctx context.Context, v *view, dep *staging.Deployment, in *variable.Input) error {
+	in.Links = map[string]string{}
 	for _, l := range dep.Stack.Links {
-		vars[l.Variable] = l.URL
-		if l.Project != "" {
-			at, err := a.address(ctx, plan.LinkEndpoint(a.id, l.Name))
-			if err != nil {
-				return err
-			}
-			vars[l.Variable] = "http://" + net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+		public := staging.Upper(l.Name) + "_PUBLIC_URL"
+		if l.Project == "" {
+			in.Links[l.Variable], in.Links[public] = l.URL, l.URL
+			continue
 		}
-		if public := a.LinkURL(ctx, v.Environment, l); public != "" {
-			vars[staging.Upper(l.Name)+"_PUBLIC_URL"] = public
+		at, err := a.address(ctx, plan.LinkEndpoint(a.id, l.Name))
+		if err != nil {
+			return err
+		}
+		in.Ours[l.Variable] = "http://" + net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+		if address := a.LinkURL(ctx, v.Environment, l); address != "" {
+			in.Ours[public] = address
 		}
 	}
 	return nil

@@ -204,12 +204,12 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 // doubt is what to ask about a service that is not healthy in time, by how that
 // is seen.
 func doubt(s staging.Service) string {
-	more := "; x-offshoot.health.timeout is how long it may take"
+	more := " x-offshoot.health.timeout is how long it may take"
 	switch h := s.Health; {
 	case h.Path != "":
 		return "does " + h.Path + " answer below 400 on $PORT?" + more
 	case !h.Test.Empty() && !h.Disabled:
-		return "does its check succeed? `offshoot console` has a shell to try it in" + more
+		return "does its check succeed? `offshoot console` has a shell to try it in;" + more
 	case len(s.Ports) == 0 || h.Disabled:
 		return "does it stay up?" + more
 	}

@@ -116,7 +116,7 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 	}
 	in.Project = append(in.Project, vars...)
 	in.Ours = variable.Ours(v.Environment, dep.Revision, a.Site.PrimaryURL(v.project, v.Environment), a.Site.URLs(v.project, v.Environment, dep.Stack))
-	if err := a.linkVariables(ctx, v, dep, in.Ours); err != nil {
+	if err := a.linkVariables(ctx, v, dep, &in); err != nil {
 		return variable.Result{}, err
 	}
 	res, err := variable.Resolve(in)

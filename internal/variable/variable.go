@@ -39,6 +39,9 @@ type Address struct {
 // Input is everything that an environment is made of.
 type Input struct {
 	Ours map[string]string
+	// Links are the variables of links to fixed addresses, as the stack has
+	// them; its other variables come over them.
+	Links map[string]string
 	// Stack is as the stack has it, late values not yet put in; so are Files,
 	// path to content.
 	Stack, Files map[string]string
@@ -105,13 +108,14 @@ func Resolve(in Input) (Result, error) {
 // expand puts late values in.
 func (in *Input) expand() {
 	late := func(name string) string { return in.late(name) }
-	in.Stack, in.Files = maps.Clone(in.Stack), maps.Clone(in.Files)
-	for key, value := range in.Stack {
-		in.Stack[key] = staging.ExpandLate(value, late)
+	expanded := func(written map[string]string) map[string]string {
+		values := maps.Clone(written)
+		for key, value := range values {
+			values[key] = staging.ExpandLate(value, late)
+		}
+		return values
 	}
-	for path, content := range in.Files {
-		in.Files[path] = staging.ExpandLate(content, late)
-	}
+	in.Links, in.Stack, in.Files = expanded(in.Links), expanded(in.Stack), expanded(in.Files)
 	in.Datastores = slices.Clone(in.Datastores)
 	for i := range in.Datastores {
 		in.Datastores[i].Declared = staging.ExpandLate(in.Datastores[i].Declared, late)
@@ -154,6 +158,7 @@ func (in *Input) given() map[string]string {
 // did. What is Offshoot's own to say is left out.
 func (in *Input) foreign(res *Result) map[string]string {
 	foreign := map[string]string{}
+	maps.Copy(foreign, in.Links)
 	maps.Copy(foreign, in.Stack)
 	for _, v := range in.Project {
 		if v.File != "" {

@@ -141,3 +141,21 @@ func TestOrder(t *testing.T) {
 		t.Errorf("%v %v", res, err)
 	}
 }
+
+func TestAFixedLinkIsAVariableLikeOthers(t *testing.T) {
+	in := variable.Input{Ours: map[string]string{"BRANCH_NAME": "x"}, Datastores: []variable.Address{db}, Peers: peers,
+		Stack: map[string]string{"B_URL": "https://own.example.com"},
+		Links: map[string]string{"A_URL": "https://" + staging.Late("BRANCH_NAME") + ".example.com", "B_URL": "https://b.example.com", "C_URL": "http://api:4000/"}}
+	res, err := variable.Resolve(in)
+	if err != nil || res.Env["A_URL"] != "https://x.example.com" || res.Env["B_URL"] != "https://own.example.com" || res.Env["C_URL"] != "http://127.0.0.1:20010/" {
+		t.Errorf("%v, %v", res.Env, err)
+	}
+	in.Links = map[string]string{"SOLR_URL": "https://solr.example.com/solr"}
+	if _, err := variable.Resolve(in); err == nil || !strings.Contains(err.Error(), "SOLR_URL") {
+		t.Errorf("a link leads to data elsewhere: %v", err)
+	}
+	in.Allow = []string{"solr.example.com"}
+	if _, err := variable.Resolve(in); err != nil {
+		t.Error(err)
+	}
+}
