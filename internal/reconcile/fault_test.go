@@ -140,14 +140,17 @@ func TestBlindness(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for _, nth := range []int{1, 7, 14, 0} {
-				t.Run(fmt.Sprint("observation ", nth), func(t *testing.T) {
+			endpoint := string(staging.ResourceEndpoint)
+			for _, f := range []fault.Fault{{Nth: 1}, {Nth: 7}, {Nth: 14}, {Kind: endpoint, Nth: 8}, {Kind: endpoint, Nth: 13},
+				{Kind: endpoint, Nth: 26}, {Kind: endpoint, Nth: 40}, {}} {
+				t.Run(fmt.Sprint("observation ", f.Kind, f.Nth), func(t *testing.T) {
 					w := newWorld(t)
 					s.before(w)
 					before, starts := w.platform.Inventory(), w.platform.Starts()
-					heal := w.platform.Break(fault.Fault{Method: fakeplatform.Observe, Nth: nth, Effect: fault.Blind})
+					f.Method, f.Effect = fakeplatform.Observe, fault.Blind
+					heal := w.platform.Break(f)
 					s.do(w)
-					if nth == 0 {
+					if f.Nth == 0 {
 						w.blindFor(before, starts)
 						heal()
 					}

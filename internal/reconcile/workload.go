@@ -16,9 +16,13 @@ import (
 	"offshoot/internal/variable"
 )
 
-// address is where an endpoint of the ledger was allotted.
+// address is where an endpoint of the ledger was allotted. One that cannot be
+// seen just now is waited for: that says nothing about the endpoint.
 func (a *actor) address(ctx context.Context, name string) (datastore.Endpoint, error) {
 	o := a.look(ctx, staging.Resource{Name: name, Kind: staging.ResourceEndpoint, Owner: a.id})
+	if o.Presence == staging.Unknown {
+		return datastore.Endpoint{}, &staging.Waiting{Reason: "where " + name + " is cannot be seen: " + o.Reason, Err: ctx.Err()}
+	}
 	host, port, err := net.SplitHostPort(o.Address)
 	if err != nil {
 		return datastore.Endpoint{}, fmt.Errorf("address of %s: %s %s", name, o.Presence, o.Reason)

@@ -21,8 +21,10 @@ import (
 
 const (
 	defaultGrace = 10 * time.Second
-	// killWait is how long the kernel may take to end a killed namespace.
-	killWait = 10 * time.Second
+	// killWait is how long the kernel may take to end a killed namespace: each
+	// process of it dies on a processor, which on a busy host may be long in
+	// coming.
+	killWait = 30 * time.Second
 )
 
 // endLeft ends what outlived a shim that was killed: in a namespace nothing

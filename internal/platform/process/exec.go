@@ -60,8 +60,9 @@ const (
 	// outputWait is how long the end of the output is waited for once the
 	// command has ended with all that it started.
 	outputWait = 200 * time.Millisecond
-	// hangUpWait is how long a shim may take to end what was hung up.
-	hangUpWait = 10 * time.Second
+	// hangUpWait is how long a shim may take to end what was hung up: its grace
+	// and its search (shim), and some more. One that is gone is heard at once.
+	hangUpWait = time.Minute
 )
 
 // call is one command under way at a shim.

@@ -12,7 +12,7 @@ import (
 )
 
 // Listening implements platform.Lookout.
-func (d *Driver) Listening(_ context.Context, ref platform.Ref) ([]string, error) {
+func (d *Driver) Listening(ctx context.Context, ref platform.Ref) ([]string, error) {
 	if err := d.check(ref); err != nil {
 		return nil, err
 	}
@@ -21,7 +21,7 @@ func (d *Driver) Listening(_ context.Context, ref platform.Ref) ([]string, error
 		return nil, err
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(hangUpWait))
+	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
 	_, reply, err := (&call{conn: conn}).next()
 	if err == nil && reply.Error != "" {
 		err = errors.New(reply.Error)

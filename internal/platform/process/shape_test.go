@@ -100,9 +100,9 @@ func TestInEveryShape(t *testing.T) {
 // lets it do.
 func TestServersBeginAtTheSameTime(t *testing.T) {
 	want := newHost(t).Traits().Isolation
-	dir := folder(t) // which the users of environments may pass through
 	var all sync.WaitGroup
 	for range 3 { // of few, one often ends while another is about to begin
+		dir := folder(t) // each server's own, which the users of environments may pass through
 		all.Go(func() {
 			for range 25 {
 				d, err := process.New(process.Config{Dir: dir, Log: slog.New(slog.DiscardHandler), Shape: shape()})

@@ -144,15 +144,17 @@ func (f family) signal(s unix.Signal) {
 	}
 }
 
-// endRounds bounds the search for processes that beget others while they are
-// searched for.
-const endRounds = 200
+// endLimit bounds the search for processes that beget others while they are
+// searched for, and seeing killed ones gone: that takes a moment of a processor,
+// which on a busy host may be long in coming.
+const endLimit = 30 * time.Second
 
 // end stops every member, so that none begets another unseen, then kills them
 // and sees them gone.
 func (f family) end() error {
 	held := map[process]bool{}
-	for range endRounds {
+	pause := time.Millisecond
+	for began := time.Now(); time.Since(began) < endLimit; {
 		members, err := f.members()
 		if err != nil {
 			return err
@@ -174,27 +176,29 @@ func (f family) end() error {
 		for _, p := range members {
 			p.send(unix.SIGKILL)
 		}
-		<-time.After(2 * time.Millisecond)
+		<-time.After(pause)
+		pause = min(2*pause, 50*time.Millisecond)
 	}
 	return fmt.Errorf("processes do not end")
 }
 
 // stall is how long after its signal a process stands still at the latest,
-// unless it waits for another that does.
+// unless it waits for another that does, or for a processor: so each further
+// try is given twice as long.
 const stall = 200 * time.Millisecond
 
 // hold stops all members, parents before children: a server before those whose
 // end or silence it would remark. It returns when none runs.
 func (f family) hold(ctx context.Context) error {
 	held := map[process]bool{}
-	pause, since := 200*time.Microsecond, time.Now()
+	pause, since, patience := 200*time.Microsecond, time.Now(), stall
 	for {
-		if time.Since(since) > stall {
+		if time.Since(since) > patience {
 			// One that waits in vfork(2) for a child that was stopped before it
 			// executed anything never stops itself: all go on, and again.
 			f.release()
 			clear(held)
-			since = time.Now()
+			since, patience = time.Now(), 2*patience
 		}
 		members, err := f.members()
 		if err != nil {
