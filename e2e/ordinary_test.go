@@ -57,7 +57,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 			if out, err := exec.Command("chown", "-R", who.Uid+":"+who.Gid, dir).CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			cmd := exec.Command(filepath.Join(dir, "test"), "-test.v", "-test.timeout=8m", "-test.run=TestScripts/(life|restart|session)$")
+			cmd := exec.Command(filepath.Join(dir, "test"), "-test.v", "-test.timeout=20m", "-test.run=TestScripts/(life|restart|session)$")
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + dir, "TMPDIR=" + dir, shapeVariable + "=" + shape,
 				programVariable + "=" + filepath.Join(dir, "offshoot"), componenttest.Variable + "=" + os.Getenv(componenttest.Variable)}

@@ -24,8 +24,9 @@ import (
 	"offshoot/internal/staging"
 )
 
-// askTimeout bounds one `--version`.
-const askTimeout = 10 * time.Second
+// askTimeout bounds one `--version`: a server that does not answer counts as one
+// that this host lacks, so a busy host is waited for.
+const askTimeout = time.Minute
 
 // Finder remembers what it found. It is safe for concurrent use.
 type Finder struct {

@@ -9,19 +9,25 @@ import (
 	"offshoot/internal/staging"
 )
 
-// The deadlines of operations: none runs for ever.
+// The deadlines of operations: none runs for ever. They are for what hangs, a disk
+// or platform that does not answer. What only waits for a processor must never
+// meet one: a deployment would fail that nothing is wrong with.
 const (
-	quickLimit  = time.Minute
+	// quickLimit is that of what takes milliseconds.
+	quickLimit  = 5 * time.Minute
 	copyLimit   = 30 * time.Minute
 	deleteLimit = 5 * time.Minute
 	drainLimit  = 30 * time.Second
-	// pauseLimit is how long what is in flight may take to end before its data is
-	// replaced.
+	// pauseLimit is how long requests in flight may take to end before their data
+	// is replaced; then it is replaced under them. Others wait meanwhile, so it is
+	// far below what a client waits (edge: a minute).
 	pauseLimit  = 5 * time.Second
 	taskLimit   = 15 * time.Minute
 	buildLimit  = 30 * time.Minute
 	healthLimit = time.Minute
-	readyLimit  = 2 * time.Minute
+	// readyLimit is how long a data server may take to answer, which recovers
+	// first what a kill or a power cut left. One that ends is heard at once.
+	readyLimit = 5 * time.Minute
 	// wakeLimit is when a wake counts as failed, however patient its stack is:
 	// before those who wait are sent away (edge), so that they are told why. What
 	// was started goes on, and is asked again.

@@ -15,8 +15,9 @@ import (
 	"offshoot/internal/staging"
 )
 
-// compareLimit bounds asking the servers for their schema.
-const compareLimit = 20 * time.Second
+// compareLimit bounds asking the servers for their schema: what does not answer
+// counts as changed, and then what was written since the mark is set aside.
+const compareLimit = time.Minute
 
 // mark copies all data of the environment as of one paused instant.
 func (a *actor) mark(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {

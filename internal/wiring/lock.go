@@ -17,8 +17,9 @@ import (
 )
 
 // lastWait is how long the lock of a server that is gone may last: a process
-// that it was starting when it was killed holds it until it executes something.
-const lastWait = 5 * time.Second
+// that it was starting when it was killed holds it until it executes something,
+// which on a busy host waits for a processor.
+const lastWait = 30 * time.Second
 
 // lock lets one server at a time use a folder, and names the other's process.
 func lock(dir string) (func(), error) {

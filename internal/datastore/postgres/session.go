@@ -15,13 +15,14 @@ import (
 	"offshoot/internal/datastore"
 )
 
-// askTimeout bounds one statement of ours.
-const askTimeout = 30 * time.Second
+// askTimeout bounds one statement of ours, with the session for it: that is a
+// process which the server starts, and on a busy host waits for a processor.
+const askTimeout = time.Minute
 
 // connect opens a session as our superuser through the socket in the clone's
 // own folder: no other process can answer there.
 func (d *Driver) connect(ctx context.Context, c datastore.Clone, at datastore.Endpoint, database string) (*pgx.Conn, error) {
-	config, err := pgx.ParseConfig("sslmode=disable connect_timeout=5")
+	config, err := pgx.ParseConfig("sslmode=disable")
 	if err != nil {
 		return nil, err
 	}

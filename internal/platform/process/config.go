@@ -25,6 +25,8 @@ type Config struct {
 	// Silence is after how long without output a build says that it goes on;
 	// 0 is 30 s.
 	Silence time.Duration
+	// Patience is how long trying one shape may take; 0 is two minutes.
+	Patience time.Duration
 }
 
 // Shape is how far the host lets workloads be kept apart.

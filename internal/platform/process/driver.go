@@ -69,7 +69,7 @@ func New(c Config) (*Driver, error) {
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
 	}
-	if err := d.settle(c.Shape); err != nil {
+	if err := d.settle(c.Shape, cmp.Or(c.Patience, patience)); err != nil {
 		return nil, err
 	}
 	if err := os.Chmod(d.dir, d.closed()); err != nil {

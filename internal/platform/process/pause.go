@@ -22,8 +22,9 @@ import (
 	"offshoot/internal/staging"
 )
 
-// frozenWait bounds waiting for the kernel to have stopped every process.
-const frozenWait = 10 * time.Second
+// frozenWait bounds waiting for the kernel to have stopped every process. Each has
+// to run to stop; what asks it waits, so it is half of what a request waits.
+const frozenWait = 30 * time.Second
 
 // hold is a shim's promise to keep its processes stopped: it lasts as long as
 // the connection, so what a server that was killed had paused goes on at once.

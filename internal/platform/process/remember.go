@@ -10,8 +10,8 @@ import (
 )
 
 // rememberedFile, beside the environments, says what trying has found out, for
-// a server that starts on a disk on which nothing can be tried: it is needed to
-// take away what filled that.
+// a server that starts where nothing can be tried: on a full disk it is needed to
+// take away what filled that, on a busy host what runs is to be found again.
 const rememberedFile = "shape.json"
 
 // remembered is what was found out, and what it holds for.
@@ -37,14 +37,16 @@ func (d *Driver) remember(wanted Shape) error {
 	return unlessFull(writeFile(d.rememberedFile(), now))
 }
 
-// recall takes over what an earlier server found out on this kernel, where the
-// disk is too full to try.
-func (d *Driver) recall(wanted Shape) bool {
+// full is whether nothing can be tried on this disk.
+func (d *Driver) full() bool {
 	var disk unix.Statfs_t
 	const room = 1 << 20
-	if err := unix.Statfs(filepath.Dir(d.dir), &disk); err != nil || int64(disk.Bavail)*disk.Bsize >= room {
-		return false
-	}
+	err := unix.Statfs(filepath.Dir(d.dir), &disk)
+	return err == nil && int64(disk.Bavail)*disk.Bsize < room
+}
+
+// recall takes over what an earlier server found out on this kernel.
+func (d *Driver) recall(wanted Shape) bool {
 	var known remembered
 	if err := readFile(d.rememberedFile(), &known); err != nil || known.Wanted != wanted || known.Kernel != kernel() || known.UID != os.Geteuid() {
 		return false

@@ -29,22 +29,29 @@ type abilities struct {
 	overlay bool
 }
 
-// probeLimit bounds one try.
-const probeLimit = 20 * time.Second
+// patience bounds one try, which takes some 20 ms: what takes longer hangs, or
+// has no processor to run on.
+const patience = 2 * time.Minute
+
+// errSlow is why a try says nothing about what this host can do.
+var errSlow = errors.New("it did not end in time")
 
 // settle finds the best shape that works here by starting something in it. A
 // wanted one is the only one tried.
-func (d *Driver) settle(wanted Shape) error {
-	if d.recall(wanted) {
+func (d *Driver) settle(wanted Shape, limit time.Duration) error {
+	if d.full() && d.recall(wanted) {
 		return nil
 	}
-	if err := d.explore(wanted); err != nil {
+	switch err := d.explore(wanted, limit); {
+	case errors.Is(err, errSlow) && d.recall(wanted):
+		return nil
+	case err != nil:
 		return err
 	}
 	return d.remember(wanted)
 }
 
-func (d *Driver) explore(wanted Shape) error {
+func (d *Driver) explore(wanted Shape, limit time.Duration) error {
 	shapes := []Shape{ShapeRoot, ShapeUser, ShapePlain}
 	if wanted != "" {
 		if !slices.Contains(shapes, wanted) {
@@ -59,9 +66,13 @@ func (d *Driver) explore(wanted Shape) error {
 			continue
 		}
 		for _, a := range variants(shape) {
-			err := d.try(a)
-			if err == nil {
+			err := d.try(a, limit)
+			switch {
+			case err == nil:
 				return nil
+			case errors.Is(err, errSlow): // no reason to take less
+				return staging.Errorf(staging.CodeTimeout, "try again when this host is less busy, or ask for less with OFFSHOOT_PROCESS_SHAPE",
+					"a task in the shape %s of processes: %w (%s)", shape, err, limit)
 			}
 			d.log.Debug("not on this host", "shape", shape, "users", a.users, "overlay", a.overlay, "error", err)
 			tried = append(tried, fmt.Errorf("%s: %w", shape, err))
@@ -84,9 +95,9 @@ func variants(shape Shape) []abilities {
 }
 
 // try runs one task with those abilities, and leaves nothing of it.
-func (d *Driver) try(a abilities) (err error) {
+func (d *Driver) try(a abilities, limit time.Duration) (err error) {
 	d.abilities = a
-	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	dir, err := os.MkdirTemp(filepath.Dir(d.dir), "probe-")
 	if err != nil {
@@ -118,6 +129,8 @@ func (d *Driver) try(a abilities) (err error) {
 		o, err = probe.Wait(ctx, ref, o)
 	}
 	switch {
+	case ctx.Err() != nil:
+		return errSlow
 	case err != nil:
 		return err
 	case o.ExitCode == nil || *o.ExitCode != 0:

@@ -11,9 +11,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"offshoot/internal/componenttest"
 	"offshoot/internal/platform/process"
+	"offshoot/internal/staging"
 )
 
 // shapeVariable says in which shape the tests of a process run; it is set by
@@ -74,7 +76,7 @@ func TestInEveryShape(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			cmd := exec.Command(program, "-test.v", "-test.timeout=3m")
+			cmd := exec.Command(program, "-test.v", "-test.timeout=10m")
 			cmd.Dir = dir
 			cmd.Env = []string{"PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir, shapeVariable + "=" + string(run.shape),
 				componenttest.Variable + "=" + os.Getenv(componenttest.Variable)}
@@ -92,6 +94,29 @@ func TestInEveryShape(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestABusyHostIsNoLesserHost holds that a try which does not end in time says
+// nothing: no server keeps workloads apart less for it. What an earlier one has
+// found out holds.
+func TestABusyHostIsNoLesserHost(t *testing.T) {
+	c := process.Config{Dir: folder(t), Log: slog.New(slog.DiscardHandler), Shape: shape(), Patience: time.Nanosecond}
+	if _, err := process.New(c); staging.CodeOf(err) != staging.CodeTimeout {
+		t.Errorf("nothing could be tried: %v", err)
+	}
+	c.Patience = 0
+	calm, err := process.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Patience = time.Nanosecond
+	busy, err := process.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := busy.Traits().Isolation, calm.Traits().Isolation; got != want {
+		t.Errorf("%q, where it was %q", got, want)
 	}
 }
 

@@ -198,8 +198,9 @@ func (v *supervisor) reply(c *net.UnixConn, file *os.File, r Reply) {
 }
 
 const (
-	// holdLimit bounds waiting until every process stands still.
-	holdLimit = 10 * time.Second
+	// holdLimit bounds waiting until every process stands still; who asks waits
+	// as long.
+	holdLimit = 30 * time.Second
 	// hangUpGrace is how long a command that was hung up may take to end.
 	hangUpGrace = 2 * time.Second
 )
