@@ -20,11 +20,7 @@ const demoLimit = 15 * time.Minute
 // the next one takes away what that left.
 func TestDemo(t *testing.T) {
 	require(t)
-	bin := filepath.Join(t.TempDir(), "offshoot")
-	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/offshoot").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	cache := t.TempDir()
+	bin, cache := program(t), t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), demoLimit)
 	defer cancel()
 	demo := func(args ...string) *exec.Cmd {

@@ -31,12 +31,7 @@ func TestScripts(t *testing.T) {
 // commands beside testscript's.
 func scripts(t *testing.T) testscript.Params {
 	require(t)
-	bin := t.TempDir()
-	if program := os.Getenv(programVariable); program != "" {
-		bin = filepath.Dir(program)
-	} else if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "offshoot"), "../cmd/offshoot").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	bin := filepath.Dir(program(t))
 	fixtures, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)

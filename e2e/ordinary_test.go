@@ -16,8 +16,6 @@ import (
 const (
 	// shapeVariable is the server's own: how far it keeps workloads apart.
 	shapeVariable = "OFFSHOOT_PROCESS_SHAPE"
-	// programVariable names a program that is built already.
-	programVariable = "OFFSHOOT_E2E_PROGRAM"
 	// ordinary is the user that TestAsAnOrdinaryUser runs the scripts as: with
 	// a name, since Postgres asks for one.
 	ordinary = "nobody"
@@ -39,6 +37,10 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	}
 	uid, _ := strconv.Atoi(who.Uid)
 	gid, _ := strconv.Atoi(who.Gid)
+	test := filepath.Join(programs, "test")
+	if err := compile("test", "-c", "-o", test, "."); err != nil {
+		t.Fatal(err)
+	}
 	for _, shape := range []string{"userns", "plain"} {
 		t.Run(shape, func(t *testing.T) {
 			dir, err := os.MkdirTemp("", "e2e-")
@@ -46,16 +48,10 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
-			for program, args := range map[string][]string{"offshoot": {"build", "-o", dir, "../cmd/offshoot"}, "test": {"test", "-c", "-o", filepath.Join(dir, "test"), "."}} {
-				if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-					t.Fatalf("build %s: %v\n%s", program, err, out)
+			for _, args := range [][]string{{"cp", program(t), test, dir}, {"cp", "-r", "testdata", dir}, {"chown", "-R", who.Uid + ":" + who.Gid, dir}} {
+				if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+					t.Fatalf("%q: %v\n%s", args, err, out)
 				}
-			}
-			if err := os.CopyFS(filepath.Join(dir, "testdata"), os.DirFS("testdata")); err != nil {
-				t.Fatal(err)
-			}
-			if out, err := exec.Command("chown", "-R", who.Uid+":"+who.Gid, dir).CombinedOutput(); err != nil {
-				t.Fatalf("%v\n%s", err, out)
 			}
 			cmd := exec.Command(filepath.Join(dir, "test"), "-test.v", "-test.timeout=20m", "-test.run=TestScripts/(life|restart|session)$")
 			cmd.Dir = dir

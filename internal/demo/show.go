@@ -100,6 +100,9 @@ func (s show) create(ctx context.Context, branch string) (wire.Environment, erro
 		}
 	}
 	return until(ctx, s.client, v, err, func(v wire.Environment) (bool, error) {
+		if v.Phase == string(staging.PhaseQueued) && v.Reason != "" {
+			tell("queued: " + v.Reason)
+		}
 		if v.Deployment == nil {
 			return false, nil
 		}

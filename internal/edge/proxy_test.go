@@ -120,9 +120,6 @@ func TestHeadAndEmptyAnswers(t *testing.T) {
 	}
 }
 
-// A client that asks first is told to go on only once somebody reads, also
-// after a wake.
-// zeros is a body of many bytes that costs no memory.
 func TestAnUpstreamThatDiesIsNotHidden(t *testing.T) {
 	e := made(t, nil)
 	e.Put(route(upstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -148,6 +145,26 @@ func TestAnUpstreamThatDiesIsNotHidden(t *testing.T) {
 	}
 	if n := e.InFlight("env_a"); n != 0 {
 		t.Errorf("%d in flight", n)
+	}
+}
+
+// TestAnInstanceThatBreaksOffIsSkipped holds that one that dies takes one request
+// with it, whatever connections to it are still open.
+func TestAnInstanceThatBreaksOffIsSkipped(t *testing.T) {
+	e := made(t, nil)
+	e.Put(route(upstream(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), saying(t, "alive")))
+	var failed time.Time
+	for range 20 {
+		began := time.Now()
+		if code, body := get(t, e, host); code == http.StatusOK {
+			continue
+		} else if code != http.StatusBadGateway || time.Since(failed) < time.Second {
+			t.Errorf("%d %s, a moment after it broke off", code, body)
+		}
+		failed = began
+	}
+	if failed.IsZero() {
+		t.Error("nothing broke off")
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// skipDead is how long an upstream that could not be reached is not tried while
-// another one can.
+// skipDead is how long an upstream that could not be reached, or broke off, is not
+// tried while another one can: connections to what is ending may still be open.
 const skipDead = time.Second
 
 // target is one service's upstreams, asked in turn.
@@ -66,10 +66,13 @@ func (b balance) RoundTrip(r *http.Request) (res *http.Response, err error) {
 	}
 	for _, u := range flightOf(r).target.order() {
 		r.URL.Host = u.address
-		if res, err = speak.RoundTrip(r); !undialled(err) {
+		if res, err = speak.RoundTrip(r); err == nil || r.Context().Err() != nil {
 			return res, err
 		}
 		u.dead.Store(time.Now().Add(skipDead).UnixNano())
+		if !undialled(err) {
+			return nil, err
+		}
 	}
 	return nil, err
 }

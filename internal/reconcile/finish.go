@@ -11,6 +11,9 @@ import (
 
 // finish ends a deployment.
 func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
+	if op.Phase == staging.PhaseFailed && !v.Predecessor && v.Environment.DeleteRequestedAt.IsZero() {
+		a.Edge.Put(a.unserved(v, dep, op.Phase)) // who is told that it failed finds why at its address
+	}
 	err := a.Store.Write(ctx, func(w Writer) error {
 		env, err := a.fence(ctx, w, v)
 		if err != nil {
@@ -67,9 +70,6 @@ func (a *actor) finish(ctx context.Context, v *view, dep *staging.Deployment, op
 	})
 	if err == nil {
 		a.mem.announceEnd()
-	}
-	if err == nil && v.Serving == nil && !dep.Progress.Routed {
-		a.Edge.Remove(a.id) // announced anew with the failure
 	}
 	return err
 }

@@ -116,18 +116,24 @@ func (a *actor) announce(v *view, phase staging.Phase) {
 			return // it may have switched since this was observed
 		}
 	}
-	r := edge.Route{Environment: a.id, Phase: phase, Hosts: map[string]edge.Target{}}
-	var stack *staging.Stack
-	if v.Current != nil {
-		r.Failure, stack = v.Current.Failure, v.Current.Stack
-	}
-	for host, service := range a.Site.Hosts(v.project, v.Environment, stack) {
-		r.Hosts[host] = edge.Target{Service: service}
-	}
+	r := a.unserved(v, v.Current, phase)
 	if old, ok := a.Edge.Route(a.id); ok && old.Phase == phase && len(old.Hosts) == len(r.Hosts) && (old.Failure == nil) == (r.Failure == nil) {
 		return
 	}
 	a.Edge.Put(r)
+}
+
+// unserved lets the hosts of an environment say its phase, and why dep failed.
+func (a *actor) unserved(v *view, dep *staging.Deployment, phase staging.Phase) edge.Route {
+	r := edge.Route{Environment: a.id, Phase: phase, Hosts: map[string]edge.Target{}}
+	var stack *staging.Stack
+	if dep != nil {
+		r.Failure, stack = dep.Failure, dep.Stack
+	}
+	for host, service := range a.Site.Hosts(v.project, v.Environment, stack) {
+		r.Hosts[host] = edge.Target{Service: service}
+	}
+	return r
 }
 
 // track brings a deployment's timeline up to date with its plan: a step runs

@@ -65,6 +65,7 @@ func TestNothingGoesWrong(t *testing.T) {
 	for _, grain := range []platform.Grain{platform.GrainWorkload, platform.GrainBundle} {
 		for _, s := range scenarios() {
 			t.Run(string(grain)+" "+s.name, func(t *testing.T) {
+				t.Parallel()
 				w := newWorldOf(t, grain)
 				s.before(w)
 				s.do(w)

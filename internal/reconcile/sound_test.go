@@ -11,13 +11,17 @@ import (
 	"offshoot/internal/staging"
 )
 
-// promised holds that who is told that an environment is ready finds it so.
+// promised holds that who is told that an environment is ready finds it so, and
+// who is told that it failed finds why.
 func (w *world) promised(e staging.Environment) {
 	w.Helper()
 	r, ok := w.server.Load().edge.Route(envID)
 	leads := ok && (r.Holding || w.server.Load().edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) > 0)
 	if e.Phase == staging.PhaseReady && w.server.Load().life.check() == nil && !leads {
 		w.Errorf("it is said to be ready, and the edge has %+v", r)
+	}
+	if e.Phase == staging.PhaseFailed && w.server.Load().life.check() == nil && (!ok || r.Phase != staging.PhaseFailed || r.Failure == nil) {
+		w.Errorf("it is said to have failed, and the edge has %+v", r)
 	}
 }
 

@@ -1,7 +1,9 @@
 package reconcile_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -48,7 +50,7 @@ func newStore(t *testing.T, dir string) *store.Store {
 		t.Fatal(err)
 	}
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+		if err := writeSparse(filepath.Join(dir, name), content); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,6 +59,25 @@ func newStore(t *testing.T, dir string) *store.Store {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// writeSparse writes a file with holes where its content is zero: most of a store
+// that nothing was written to is the room it keeps.
+func writeSparse(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(int64(len(content)))
+	const page = 4096
+	var zero [page]byte
+	for at := 0; at < len(content) && err == nil; at += page {
+		part := content[at:min(at+page, len(content))]
+		if !bytes.Equal(part, zero[:len(part)]) {
+			_, err = f.WriteAt(part, int64(at))
+		}
+	}
+	return errors.Join(err, f.Close())
 }
 
 // memoryDir is a folder in memory where there is one: these tests are about

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -207,8 +208,12 @@ func buildWorkload(b *staging.BuildSpec, memory int64) *staging.WorkloadSpec {
 	if limits.Memory == 0 {
 		limits.Memory = memory / buildShare
 	}
+	// Go's modules lie in folders that not even their owner may empty, unless told
+	// otherwise: a data folder could not be removed by hand.
+	env := map[string]string{"GOFLAGS": "-modcacherw"}
+	maps.Copy(env, b.Env)
 	return &staging.WorkloadSpec{Service: "build", Role: staging.RoleBuild, Command: staging.Command{Shell: script},
-		Env: b.Env, Limits: limits, Timeout: b.Timeout, StopGrace: 2 * time.Second}
+		Env: env, Limits: limits, Timeout: b.Timeout, StopGrace: 2 * time.Second}
 }
 
 // publish makes what a build made an artifact, once it ended well, and keeps
