@@ -112,8 +112,8 @@ func (a *actor) announce(v *view, phase staging.Phase) {
 		return
 	}
 	for _, o := range a.running {
-		if o.op.Action == plan.Route {
-			return // it may have switched since this was observed
+		if o.op.Action == plan.Route || o.op.Action == plan.Finish {
+			return // it may have switched, or failed, since this was observed
 		}
 	}
 	r := a.unserved(v, v.Current, phase)
