@@ -32,7 +32,7 @@ func scenarios() []scenario {
 		{"failing start", created, func(w *world) { w.spoil("revB", "web"); w.deploy("revB") },
 			func(w *world) { w.serves("revA", staging.PhaseDegraded); w.holds("A") }},
 		{"failing create", func(*world) {}, func(w *world) { w.spoil("revA", "migrate"); w.deploy("revA") },
-			func(w *world) { w.serves("", staging.PhaseFailed) }},
+			func(w *world) { w.serves("", staging.PhaseFailed); w.says("release") }},
 		{"superseded", created, func(w *world) { w.deploy("revB"); w.deploy("revC") }, func(w *world) { w.serves("revC", staging.PhaseReady); w.holds("C") }},
 		{"other data server", created, func(w *world) { w.tunes("revB"); w.deploy("revB") }, func(w *world) { w.serves("revB", staging.PhaseReady); w.holds("B") }},
 		{"other data server, failing build", created, func(w *world) { w.tunes("revB"); w.spoil("revB", "build"); w.deploy("revB") },

@@ -11,8 +11,8 @@ import (
 	"offshoot/internal/staging"
 )
 
-// promised holds that who is told that an environment is ready finds it so, and
-// who is told that it failed finds why.
+// promised holds that who is told that an environment is ready, or has failed,
+// finds it so.
 func (w *world) promised(e staging.Environment) {
 	w.Helper()
 	r, ok := w.server.Load().edge.Route(envID)
@@ -20,8 +20,16 @@ func (w *world) promised(e staging.Environment) {
 	if e.Phase == staging.PhaseReady && w.server.Load().life.check() == nil && !leads {
 		w.Errorf("it is said to be ready, and the edge has %+v", r)
 	}
-	if e.Phase == staging.PhaseFailed && w.server.Load().life.check() == nil && (!ok || r.Phase != staging.PhaseFailed || r.Failure == nil) {
+	if e.Phase == staging.PhaseFailed && w.server.Load().life.check() == nil && (!ok || r.Phase != staging.PhaseFailed) {
 		w.Errorf("it is said to have failed, and the edge has %+v", r)
+	}
+}
+
+// says holds that the hosts of what failed say why.
+func (w *world) says(text string) {
+	w.Helper()
+	if r, _ := w.server.Load().edge.Route(envID); r.Failure == nil || !strings.Contains(r.Failure.Message, text) {
+		w.Errorf("the edge has %+v, want %s", r, text)
 	}
 }
 

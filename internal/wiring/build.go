@@ -156,19 +156,6 @@ func site(c ServerConfig, edgeAddress net.Addr) staging.Site {
 	return staging.Site{Domain: c.Domain, Pattern: pattern}
 }
 
-// own is whether a connection comes from an environment's own services: they
-// run as users of their own, where the host has such.
-func own(users reconcile.Users) func(environment, remote string) bool {
-	return func(environment, remote string) bool {
-		uid, ok := userBehind(remote)
-		if !ok || uid == os.Getuid() {
-			return false
-		}
-		service, data, err := users.Users(context.Background(), environment)
-		return err == nil && (uid == service || uid == data)
-	}
-}
-
 // publicScheme is what a pattern of URLs says that people reach the edge by.
 func publicScheme(pattern string) string {
 	scheme, _, _ := strings.Cut(pattern, "://")

@@ -9,39 +9,38 @@ import (
 	"strings"
 )
 
-// userBehind is the user whose process is at the other end of a connection of
-// this machine, as /proc/net/tcp lists it (proc(5)); ok is false where it
-// cannot be told.
-func userBehind(remote string) (uid int, ok bool) {
+// behind is the other end of a connection of this machine, as /proc/net/tcp lists
+// it (proc(5)); ok is false where it cannot be told.
+func behind(remote string) (p peer, ok bool) {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil || !at.Addr().Unmap().IsLoopback() {
-		return 0, false
+		return peer{}, false
 	}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		if uid, ok := userIn(table, at); ok {
-			return uid, true
+		if p, ok := peerIn(table, at); ok {
+			return p, true
 		}
 	}
-	return 0, false
+	return peer{}, false
 }
 
-func userIn(table string, at netip.AddrPort) (uid int, ok bool) {
+func peerIn(table string, at netip.AddrPort) (p peer, ok bool) {
 	f, err := os.Open(table)
 	if err != nil {
-		return 0, false
+		return peer{}, false
 	}
 	defer func() { _ = f.Close() }()
 	want := socketName(at, strings.HasSuffix(table, "6"))
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
-		// sl local_address rem_address st tx:rx tr:when retrnsmt uid …
+		// sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …
 		fields := strings.Fields(lines.Text())
-		if len(fields) > 7 && fields[1] == want {
+		if len(fields) > 9 && fields[1] == want {
 			uid, err := strconv.Atoi(fields[7])
-			return uid, err == nil
+			return peer{uid, fields[9]}, err == nil
 		}
 	}
-	return 0, false
+	return peer{}, false
 }
 
 // socketName is an address as the kernel prints it: words of four bytes in the

@@ -2,5 +2,5 @@
 
 package wiring
 
-// userBehind cannot be told here.
-func userBehind(string) (uid int, ok bool) { return 0, false }
+// behind cannot be told here.
+func behind(string) (peer, bool) { return peer{}, false }

@@ -16,9 +16,15 @@ func (d *Driver) Listening(ctx context.Context, ref platform.Ref) ([]string, err
 	if err := d.check(ref); err != nil {
 		return nil, err
 	}
-	conn, err := shim.Dial(d.file(ref), shim.Request{Op: shim.Listening})
+	reply, err := question(ctx, d.file(ref), shim.Request{Op: shim.Listening})
+	return reply.Listening, err
+}
+
+// question asks a shim something that it answers at once.
+func question(ctx context.Context, dir string, r shim.Request) (shim.Reply, error) {
+	conn, err := shim.Dial(dir, r)
 	if err != nil {
-		return nil, err
+		return shim.Reply{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })()
@@ -26,5 +32,5 @@ func (d *Driver) Listening(ctx context.Context, ref platform.Ref) ([]string, err
 	if err == nil && reply.Error != "" {
 		err = errors.New(reply.Error)
 	}
-	return reply.Listening, err
+	return reply, err
 }

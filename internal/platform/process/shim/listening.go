@@ -20,9 +20,9 @@ import (
 // stateListen is TCP_LISTEN in /proc/net/tcp (include/net/tcp_states.h).
 const stateListen = "0A"
 
-// listening are the TCP addresses on which the workload's processes listen:
-// the network is the host's, so sockets are told apart by who holds them.
-func (v *supervisor) listening() ([]string, error) {
+// sockets are the inodes of those that the workload's processes have open: the
+// network is the host's, so sockets are told apart by who holds them.
+func (v *supervisor) sockets() (map[string]bool, error) {
 	members, err := v.everything().members()
 	if err != nil {
 		return nil, err
@@ -41,11 +41,20 @@ func (v *supervisor) listening() ([]string, error) {
 			}
 		}
 	}
+	return held, nil
+}
+
+// listening are the TCP addresses on which the workload's processes listen.
+func (v *supervisor) listening() ([]string, error) {
+	held, err := v.sockets()
+	if err != nil {
+		return nil, err
+	}
 	var list []string
 	for family, table := range map[uint8]string{unix.AF_INET: "/proc/net/tcp", unix.AF_INET6: "/proc/net/tcp6"} {
 		found, err := diagnosed(family, held)
 		if err != nil { // a kernel without
-			found, err = sockets(table, held)
+			found, err = listed(table, held)
 		}
 		if err != nil {
 			return nil, err
@@ -56,7 +65,8 @@ func (v *supervisor) listening() ([]string, error) {
 	return slices.Compact(list), nil
 }
 
-func sockets(table string, held map[string]bool) ([]string, error) {
+// listed is what diagnosed finds, from the kernel's own listing.
+func listed(table string, held map[string]bool) ([]string, error) {
 	f, err := os.Open(table)
 	if os.IsNotExist(err) {
 		return nil, nil // no IPv6

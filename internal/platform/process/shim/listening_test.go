@@ -45,7 +45,7 @@ func TestListeners(t *testing.T) {
 		if err != nil {
 			componenttest.Missing(t, "sock-diag", err.Error())
 		}
-		read, err := sockets(c.table, held)
+		read, err := listed(c.table, held)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,8 @@ const (
 	Resume = "resume"
 	// Listening asks on which TCP addresses the workload's processes listen.
 	Listening = "listening"
+	// Holds asks whether one of them has a certain socket open.
+	Holds = "holds"
 )
 
 // Request is what is asked of a shim. Without TTY an exec brings three files:
@@ -47,6 +49,8 @@ type Request struct {
 	TTY     bool     `json:"tty,omitempty"`
 	Rows    uint16   `json:"rows,omitempty"`
 	Cols    uint16   `json:"cols,omitempty"`
+	// Socket is the inode of one.
+	Socket string `json:"socket,omitempty"`
 }
 
 // Reply answers: the first when what was asked for has begun (with the
@@ -56,6 +60,7 @@ type Reply struct {
 	// Code is the exit code of a command that could not be started, or ended.
 	Code      int      `json:"code,omitempty"`
 	Listening []string `json:"listening,omitempty"`
+	Holds     bool     `json:"holds,omitempty"`
 }
 
 type listener struct{ *net.UnixListener }
@@ -175,6 +180,9 @@ func (v *supervisor) answer(c *net.UnixConn) {
 	case Listening:
 		list, err := v.listening()
 		v.reply(c, nil, Reply{Error: said(err), Listening: list})
+	case Holds:
+		held, err := v.sockets()
+		v.reply(c, nil, Reply{Error: said(err), Holds: held[r.Socket]})
 	default:
 		v.reply(c, nil, Reply{Error: "unknown request " + r.Op})
 	}
