@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -67,6 +68,23 @@ func git(ctx context.Context, args ...string) string {
 		return ""
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// whyNone is what to do where this folder is taken for no checkout: hint, unless
+// that is only because git cannot say so.
+func whyNone(ctx context.Context, hint string) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "git", "rev-parse", "--show-toplevel")
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	said, err := cmd.CombinedOutput()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return "install git: without it no checkout is known"
+	case strings.Contains(string(said), "dubious ownership"):
+		return "this checkout is another user's: be that one, or trust it with git config --global --add safe.directory DIR"
+	}
+	return hint
 }
 
 func currentBranch(ctx context.Context) string {
@@ -151,7 +169,7 @@ func (s *stdio) guessProject(ctx context.Context, c *apiclient.Client) (string, 
 func (s *stdio) needProject(ctx context.Context, c *apiclient.Client) (string, error) {
 	name, err := s.guessProject(ctx, c)
 	if err == nil && name == "" {
-		err = staging.NotFound("offshoot project add, or name one: -p PROJECT", "this folder is no checkout of a project")
+		err = staging.NotFound(whyNone(ctx, "offshoot project add, or name one: -p PROJECT"), "this folder is no checkout of a project")
 	}
 	return name, err
 }

@@ -68,7 +68,7 @@ func projectAdd(io *stdio) *cobra.Command {
 				r.Repo, r.DefaultBranch = guess.Repo, first(r.DefaultBranch, guess.DefaultBranch)
 			}
 			if r.Repo == "" {
-				return staging.Errorf(staging.CodeUsage, "--repo URL-OR-PATH, or run it in a checkout", "no repository is given")
+				return staging.Errorf(staging.CodeUsage, whyNone(c.Context(), "--repo URL-OR-PATH, or run it in a checkout"), "no repository is given")
 			}
 			var err error
 			if r.Repo, err = abs(r.Repo); err != nil {

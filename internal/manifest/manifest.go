@@ -147,8 +147,11 @@ func (r *reader) read(ctx context.Context) {
 		r.dockerfileAlone()
 	case len(procfile) == 0:
 		if !r.refused() {
-			r.note(staging.NoteRefused, "", 0, "", "nothing says what to run: there is no "+strings.Join(usualNames, ", ")+", Procfile or Dockerfile",
-				"add one of them, or name another file with --compose-file; docs/compose.md says what is read")
+			hint := "add one of them, or name another file with --compose-file; docs/compose.md says what is read"
+			if r.hasScript("package.json", "start") {
+				hint = "a Procfile with the line `web: npm start` is enough; docs/compose.md says what is read"
+			}
+			r.note(staging.NoteRefused, "", 0, "", "nothing says what to run: there is no "+strings.Join(usualNames, ", ")+", Procfile or Dockerfile", hint)
 		}
 		return
 	}

@@ -155,6 +155,10 @@ type gaveUp struct{ seen staging.Observation }
 
 func (g *gaveUp) Error() string { return "it does not stay up: " + g.seen.Reason }
 
+// notFound is how a command ends that is not there, by the platform's word or a
+// shell's (POSIX, 2.8.2).
+const notFound = 127
+
 // health blocks until a service can serve.
 func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	s, ok := dep.Stack.Service(op.Service)
@@ -190,6 +194,8 @@ func (a *actor) health(ctx context.Context, v *view, dep *staging.Deployment, op
 			f.Hint = moreMemory
 		case code != nil && *code == 0:
 			f.Hint = "a service stays in the foreground until it is stopped: take away what sends it to the background; what ends by itself is a release task"
+		case code != nil && *code == notFound:
+			f.Hint = "neither the revision, its build nor this host has that program where it is looked for: x-offshoot.process.command, or a line of a Procfile, says what runs here"
 		}
 		return &staging.Error{Code: staging.ClassCode(staging.ClassStart), Message: f.Message, Failure: f, Err: err}
 	case ctx.Err() != nil:
