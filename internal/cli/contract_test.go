@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -211,6 +212,36 @@ func TestEveryCommandHelps(t *testing.T) {
 		if !strings.Contains(stdout, "Examples:\n  ") {
 			t.Errorf("%s --help has no example", c)
 		}
+	}
+}
+
+// TestExamplesAreTypedRight types every example that only asks a server.
+func TestExamplesAreTypedRight(t *testing.T) {
+	typed := 0
+	for _, c := range cli.Commands() {
+		_, stdout, _ := run(t, strings.TrimPrefix(c, "offshoot")+" --help --json")
+		var help struct{ Examples []string }
+		if err := json.Unmarshal([]byte(stdout), &help); err != nil {
+			t.Fatalf("%s --help --json: %v", c, err)
+		}
+		for _, example := range help.Examples {
+			line, ok := strings.CutPrefix(example, "offshoot ")
+			line, _, _ = strings.Cut(line, " #")
+			line, _, _ = strings.Cut(line, " <")
+			line, _, _ = strings.Cut(line, " >")
+			line, _, _ = strings.Cut(line, " |")
+			first, _, _ := strings.Cut(line, " ")
+			if !ok || slices.Contains([]string{"server", "demo", "doctor", "storage", "check", "login"}, first) {
+				continue // looks at this machine, or changes it
+			}
+			typed++
+			if code, _, stderr := run(t, line); code == 2 && !strings.Contains(stderr, "on stdin") {
+				t.Errorf("%s: %s", example, stderr)
+			}
+		}
+	}
+	if typed < 50 {
+		t.Errorf("%d examples", typed)
 	}
 }
 
