@@ -59,11 +59,17 @@ func first(values ...string) string {
 	return ""
 }
 
+// gitCommand is git in whatever folder a person is in: what that checkout's own
+// configuration names to watch its files is not run.
+func gitCommand(ctx context.Context, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false"}, args...)...)
+}
+
 // git answers one line of git's in the current folder, "" where it fails.
 func git(ctx context.Context, args ...string) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "git", args...).Output()
+	out, err := gitCommand(ctx, args...).Output()
 	if err != nil {
 		return ""
 	}

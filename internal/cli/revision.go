@@ -47,7 +47,7 @@ func revision(ctx context.Context, branch, dir string) (map[string]bool, error) 
 
 // output is what git answers at the top of the checkout.
 func output(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd := gitCommand(ctx, args...)
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -84,7 +84,7 @@ func unpack(ctx context.Context, tree []byte, dir string) (map[string]bool, erro
 		return nil, err
 	}
 	defer func() { _ = root.Close() }()
-	cmd := exec.CommandContext(ctx, "git", "cat-file", "--batch")
+	cmd := gitCommand(ctx, "cat-file", "--batch")
 	cmd.Stdin = strings.NewReader(ids.String())
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -156,7 +156,7 @@ func writeChecked(root *os.Root, name string, from io.Reader, size int64) error 
 func listed(ctx context.Context, dir string, args ...string) map[string]bool {
 	ctx, cancel := context.WithTimeout(ctx, revisionLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "git", append([]string{"ls-files", "-z"}, args...)...)
+	cmd := gitCommand(ctx, append([]string{"ls-files", "-z"}, args...)...)
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {
