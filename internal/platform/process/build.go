@@ -30,12 +30,6 @@ const (
 	// silence is after how long without output a build says that it goes on,
 	// where nothing else is said.
 	silence = 30 * time.Second
-	// buildPIDs bounds the processes and threads of a build that no limit is
-	// given for.
-	buildPIDs = 4096
-	// buildShare is into how many parts the machine's memory is cut, of which a
-	// build may use one that no limit is given for: what runs must go on.
-	buildShare = 2
 	// firstBuilder is the first of the users that builds run as, one a
 	// project: above those of environments. Two projects that share one are
 	// kept apart by their views.
@@ -113,7 +107,7 @@ func (d *Driver) applyBuild(ctx context.Context, r platform.Resource) error {
 		return fmt.Errorf("its scope: %w", err)
 	}
 	target := d.artifact(r.Owner, b.Project, b.Key)
-	spec := buildWorkload(b, d.cgroups.Memory())
+	spec := buildWorkload(b)
 	spec.Artifact = target
 	task := platform.Resource{Kind: r.Kind, Name: r.Name, Owner: r.Owner, SpecHash: r.SpecHash, Workload: spec}
 	used, err := d.cacheFor(b)
@@ -188,9 +182,8 @@ func (d *Driver) insideBuild(ctx context.Context, known record, dir, work string
 }
 
 // buildWorkload runs the steps one after another in one shell. They are the
-// team's own words; nothing from outside is put into them. memory is what the
-// machine has, 0 where that is not known.
-func buildWorkload(b *staging.BuildSpec, memory int64) *staging.WorkloadSpec {
+// team's own words; nothing from outside is put into them.
+func buildWorkload(b *staging.BuildSpec) *staging.WorkloadSpec {
 	script := "set -e\n"
 	for _, s := range b.Steps {
 		line := s.Command.Shell
@@ -201,19 +194,12 @@ func buildWorkload(b *staging.BuildSpec, memory int64) *staging.WorkloadSpec {
 		}
 		script += "echo '--- build " + strings.ReplaceAll(s.Name, "'", "") + "'\n(\n" + line + "\n)\n"
 	}
-	limits := b.Limits
-	if limits.PIDs == 0 {
-		limits.PIDs = buildPIDs
-	}
-	if limits.Memory == 0 {
-		limits.Memory = memory / buildShare
-	}
 	// Go's modules lie in folders that not even their owner may empty, unless told
 	// otherwise: a data folder could not be removed by hand.
 	env := map[string]string{"GOFLAGS": "-modcacherw"}
 	maps.Copy(env, b.Env)
 	return &staging.WorkloadSpec{Service: "build", Role: staging.RoleBuild, Command: staging.Command{Shell: script},
-		Env: env, Limits: limits, Timeout: b.Timeout, StopGrace: 2 * time.Second}
+		Env: env, Limits: b.Limits, Timeout: b.Timeout, StopGrace: 2 * time.Second}
 }
 
 // publish makes what a build made an artifact, once it ended well, and keeps

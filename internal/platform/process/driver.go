@@ -28,6 +28,8 @@ type Driver struct {
 	log     *slog.Logger
 	boot    string
 	cgroups cgroup.Hierarchies
+	// memory is what the machine has, in bytes, 0 where that is not known.
+	memory int64
 	// shim is the small program that runs as the shim, nil for this one.
 	shim *os.File
 	path toolchains
@@ -64,7 +66,7 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, shim: program,
+	d := &Driver{dir: filepath.Join(c.Dir, "env"), log: c.Log, boot: strings.TrimSpace(string(boot)), cgroups: groups, memory: groups.Memory(), shim: program,
 		portClaims: claims{"port"}, userClaims: claims{"uid"}, holds: map[string]hold{}, ahead: ahead{shims: map[string]*waiting{}}, silence: cmp.Or(c.Silence, silence)}
 	if err := os.MkdirAll(d.dir, 0o711); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)

@@ -263,3 +263,13 @@ func TestWhatNeverBeganIsBegun(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// TestWhatMultipliesEndsSomewhere starts processes without end.
+func TestWhatMultipliesEndsSomewhere(t *testing.T) {
+	h := newHost(t)
+	limitsMemory(t, h.Driver) // and with it the number of processes
+	r := task("many", `i=0; while [ $i -lt 6000 ] && sleep 60 & do i=$((i+1)); done 2>/dev/null; echo $i`)
+	if o, out := h.run(r); strings.Contains(out, "6000") {
+		t.Errorf("6000 processes were started: %+v", o)
+	}
+}

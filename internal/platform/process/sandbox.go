@@ -42,12 +42,13 @@ func (d *Driver) shimConfig(r platform.Resource, known record, u users, dir stri
 	if signal == 0 {
 		signal = unix.SIGTERM
 	}
-	groups, err := d.cgroups.Make(r.Owner, instanceGroup(r.Name), w.Limits)
+	limits := bounded(w.Limits, d.memory)
+	groups, err := d.cgroups.Make(r.Owner, instanceGroup(r.Name), limits)
 	if err != nil {
 		return shim.Config{}, err
 	}
 	c := shim.Config{Command: known.Paths.list(command), Dir: known.Paths.text(workDir(w)), Env: known.Paths.list(d.environ(w.Env, workDir(w))), UID: id, GID: id, State: dir,
-		Marker: known.Marker, Tasks: groups.Tasks, Unified: groups.Unified, Killed: groups.Killed, Memory: w.Limits.Memory, Restart: known.Restart, Timeout: w.Timeout,
+		Marker: known.Marker, Tasks: groups.Tasks, Unified: groups.Unified, Killed: groups.Killed, Memory: limits.Memory, Restart: known.Restart, Timeout: w.Timeout,
 		StopSignal: int(signal), Grace: known.Grace}
 	if d.shape == ShapePlain {
 		for _, m := range w.Mounts {
