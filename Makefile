@@ -38,15 +38,12 @@ LINTER := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 lint: shim ## the rules of the house that a program can hold
 	$(GO) run $(LINTER) run ./...
 
-# The race detector needs a C compiler; without one the tests run without it. It
-# does not look into SQLite, which is C made Go and has its own locks: watched,
-# that would take most of the time of whatever remembers something.
+# The race detector needs a C compiler; without one the tests run without it.
 CC_HERE := $(shell command -v cc || command -v gcc || command -v clang)
-RACE := -race -gcflags='modernc.org/...=-race=false -d=checkptr=0'
 
 test: shim vet ## the tests; sets up what is missing
 	$(GO) mod download
-	$(if $(CC_HERE),CGO_ENABLED=1) $(GO) test $(if $(CC_HERE),$(RACE)) -p 2 -timeout 30m ./...
+	$(if $(CC_HERE),CGO_ENABLED=1) $(GO) test $(if $(CC_HERE),-race) -p 2 -timeout 30m ./...
 
 generate: ## what is written by programs: the store's statements, the API's document, docs/compose.md
 	$(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
