@@ -15,9 +15,10 @@ import (
 // Removing what is absent is no error.
 //
 // Whoever wrote the tree may have made it as deep as they liked, deeper than a
-// path is long and than a process may have directories open. So nothing is
-// followed down: what a directory has in it is moved up to the top, until the
-// top is empty. It never follows a symbolic link.
+// path is long and than a process may have directories open. So it is followed
+// down only so far; what lies deeper is moved up to the top, until the top is
+// empty. A disk that is full may have no room for a move. It never follows a
+// symbolic link.
 func Remove(dir string) error {
 	if err := remove(dir); err != nil {
 		return fmt.Errorf("remove %s: %w", dir, err)
@@ -40,8 +41,11 @@ func remove(dir string) error {
 	return err
 }
 
-// clearTop removes all that is in a directory. Each pass over it takes a level
-// of what is below away.
+// deepest is how many directories are open at a time.
+const deepest = 48
+
+// clearTop removes all that is in a directory. Each pass over it takes so many
+// levels of what is below away.
 func clearTop(dir string) error {
 	top, err := os.OpenRoot(dir)
 	if err != nil {
@@ -50,43 +54,39 @@ func clearTop(dir string) error {
 	defer func() { _ = top.Close() }()
 	moved := 0
 	for {
-		n := 0
-		err := each(top, func(entry fs.DirEntry) error {
-			n++
-			if !entry.IsDir() {
-				return top.Remove(entry.Name())
-			}
-			return clearBelow(top, entry.Name(), &moved)
-		})
+		n, err := clearBelow(top, top, ".", 0, &moved)
 		if err != nil || n == 0 {
 			return err
 		}
 	}
 }
 
-// clearBelow removes a directory of the top; what it has of directories that
-// are not empty becomes the top's. moved counts those.
-func clearBelow(top *os.Root, name string, moved *int) error {
-	if top.Remove(name) == nil {
-		return nil
-	}
-	_ = top.Chmod(name, 0o700)
-	below, err := top.OpenRoot(name)
-	if err != nil {
-		return err
-	}
-	err = each(below, func(entry fs.DirEntry) error {
-		err := below.Remove(entry.Name())
+// clearBelow removes what is in dir, whose path in top and depth are given, and
+// answers how much that was. Directories that are too deep become the top's;
+// moved counts those.
+func clearBelow(top, dir *os.Root, path string, depth int, moved *int) (n int, err error) {
+	err = each(dir, func(entry fs.DirEntry) error {
+		n++
+		name := entry.Name()
+		err := dir.Remove(name)
 		if err == nil || !entry.IsDir() {
 			return err
 		}
-		_ = below.Chmod(entry.Name(), 0o700) // to be moved it must be writable
-		return hoist(top, filepath.Join(name, entry.Name()), moved)
+		_ = dir.Chmod(name, 0o700) // to be emptied or moved it must be writable
+		if depth == deepest {
+			return hoist(top, filepath.Join(path, name), moved)
+		}
+		below, err := dir.OpenRoot(name)
+		if err != nil {
+			return err
+		}
+		_, err = clearBelow(top, below, filepath.Join(path, name), depth+1, moved)
+		if err := errors.Join(err, below.Close()); err != nil {
+			return err
+		}
+		return dir.Remove(name)
 	})
-	if err := errors.Join(err, below.Close()); err != nil {
-		return err
-	}
-	return top.Remove(name)
+	return n, err
 }
 
 // hoist gives a directory a name at the top that nothing there has.
