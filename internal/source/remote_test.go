@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +157,12 @@ func keyPair(t *testing.T) (private, public string) {
 func overSSH(t *testing.T, address, hostKey, authorized string) (stop func()) {
 	t.Helper()
 	sshd := require(t, "sshd", "/usr/sbin/sshd")
+	if out, err := exec.CommandContext(t.Context(), "getent", "passwd", strconv.Itoa(os.Geteuid())).Output(); err == nil {
+		fields := strings.Split(strings.TrimSpace(string(out)), ":")
+		if shell := filepath.Base(fields[len(fields)-1]); shell == "nologin" || shell == "false" {
+			componenttest.Missing(t, "sshd", "it lets the account "+fields[0]+", which has no login shell, do nothing")
+		}
+	}
 	if os.Geteuid() == 0 {
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil { // it refuses to start without
 			t.Fatal(err)
