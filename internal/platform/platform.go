@@ -115,6 +115,9 @@ type Ref struct {
 	Owner string
 	// ID is the driver's own reference where the ledger has one.
 	ID string
+	// Discard says to Delete that the data goes too: what knows a DiscardSignal
+	// gets that instead of its stop signal.
+	Discard bool
 }
 
 // Grain is how fine a platform takes orders.

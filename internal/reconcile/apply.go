@@ -30,7 +30,7 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if old, ok := v.row(op.Resource); ok && old.State == staging.ResourceDeleting {
 		// Its end was begun and then no longer wanted: what was told to go is
 		// not to be taken for what is to come.
-		if err := a.remove(ctx, old); err != nil {
+		if err := a.remove(ctx, old, false); err != nil {
 			return err
 		}
 	}

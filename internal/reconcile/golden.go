@@ -163,7 +163,7 @@ func (e *Engine) release(ctx context.Context, id string) error {
 			if r, ok := ranks[row.Kind]; !ok || r != rank {
 				continue
 			}
-			if err := a.remove(ctx, row); err != nil {
+			if err := a.remove(ctx, row, false); err != nil {
 				return err
 			}
 			if err := e.Store.Write(ctx, func(w Writer) error { return w.DeleteResource(ctx, row.Name) }); err != nil {

@@ -20,7 +20,7 @@ func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
 			return err
 		}
 	}
-	if err := a.remove(ctx, row); err != nil {
+	if err := a.remove(ctx, row, !v.Environment.DeleteRequestedAt.IsZero()); err != nil {
 		return err
 	}
 	return a.Store.Write(ctx, func(w Writer) error {
@@ -34,8 +34,9 @@ func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
 	})
 }
 
-// remove takes one thing away and sees it gone.
-func (a *actor) remove(ctx context.Context, row staging.Resource) error {
+// remove takes one thing away and sees it gone. Where its data goes too a server
+// need not write it out, which on a full disk it could not.
+func (a *actor) remove(ctx context.Context, row staging.Resource, discard bool) error {
 	switch row.Kind {
 	case staging.ResourceRoute:
 		a.Edge.Remove(row.Owner)
@@ -45,7 +46,9 @@ func (a *actor) remove(ctx context.Context, row staging.Resource) error {
 	case staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark, staging.ResourceAside, staging.ResourceSnapshot:
 		return a.Folders.Delete(ctx, row.Name)
 	}
-	return a.Platform.Delete(ctx, ref(row))
+	gone := ref(row)
+	gone.Discard = discard
+	return a.Platform.Delete(ctx, gone)
 }
 
 // vanish asks every inventory; only where all agree is the environment gone.

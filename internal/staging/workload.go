@@ -33,6 +33,9 @@ type WorkloadSpec struct {
 	Timeout    time.Duration `json:"timeout,omitempty"`
 	StopSignal string        `json:"stop_signal,omitempty"`
 	StopGrace  time.Duration `json:"stop_grace,omitempty"`
+	// DiscardSignal ends it, at once and with nothing written out, where its
+	// data goes with it; "" where it is asked as ever.
+	DiscardSignal string `json:"discard_signal,omitempty"`
 	// Labels are project, environment, branch and such, for logs and metrics.
 	Labels map[string]string `json:"labels,omitempty"`
 }

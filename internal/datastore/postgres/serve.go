@@ -44,7 +44,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	return datastore.Serving{
 		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true,
 			Command: staging.Command{Args: args},
-			Mounts:  mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: stopGrace},
+			Mounts:  mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: stopGrace, DiscardSignal: "SIGQUIT"},
 		URL: u.String(),
 		Variables: map[string]string{"DATABASE_URL": u.String(), "PGHOST": at.Host, "PGPORT": port, "PGUSER": c.Store.User,
 			"PGPASSWORD": c.Password, "PGDATABASE": c.Store.Database},

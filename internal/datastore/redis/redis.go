@@ -102,7 +102,7 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true,
 			Command: staging.Command{Args: []string{filepath.Join(e.Bin, e.Program), "/run/redis.conf"}},
 			Files:   map[string]string{"/run/redis.conf": strings.Join(config, "\n") + "\n"}, Mounts: mounts,
-			Limits: c.Store.Limits, StopGrace: time.Minute},
+			Limits: c.Store.Limits, StopGrace: time.Minute, DiscardSignal: "SIGKILL"},
 		Variables: map[string]string{"REDIS_URL": u.String()}, URL: u.String(),
 	}, nil
 }

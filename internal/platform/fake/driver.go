@@ -173,7 +173,7 @@ func (w *World) grace(ctx context.Context, ref platform.Ref) error {
 	longest := time.Duration(0)
 	for name, t := range w.things {
 		inside := name == ref.Name || t.bundle == ref.Name || ref.Kind == staging.ResourceScope && t.resource.Owner == ref.Owner
-		if inside && t.does.Stubborn && t.seen.Run == staging.RunRunning {
+		if inside && t.does.Stubborn && t.seen.Run == staging.RunRunning && !(ref.Discard && t.resource.Workload.DiscardSignal != "") {
 			longest = max(longest, t.resource.Workload.StopGrace)
 		}
 	}

@@ -63,6 +63,25 @@ func stubborn(f *fixture) {
 	f.delete(r)
 }
 
+// discard holds that what is thrown away with its data need not be waited for.
+func discard(f *fixture) {
+	f.enter()
+	r := f.workload("db", Program{Say: []string{"begun"}, Stay: true, Stubborn: true})
+	spec := *r.Workload
+	spec.StopGrace, spec.DiscardSignal = time.Hour, "SIGKILL"
+	r.Workload = &spec
+	f.apply(r)
+	f.until(r, "running", running)
+	gone := ref(f.order(r))
+	gone.Discard = true
+	if err := f.Delete(f.ctx, gone); err != nil {
+		f.Fatal(err)
+	}
+	if o := f.look(r); o.Presence != staging.Absent {
+		f.Errorf("it is %+v", o)
+	}
+}
+
 // impatientApply holds that what was begun is not there or found, and that the
 // next Apply goes on.
 func impatientApply(f *fixture) {

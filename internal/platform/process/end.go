@@ -53,7 +53,7 @@ func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
 	}
 	for _, step := range []func() error{
 		func() error { return d.Resume(ctx, ref.Owner, []string{ref.Name}) }, // what stands still cannot end
-		func() error { return d.end(ctx, id, known.Grace) },
+		func() error { return d.end(ctx, id, known.Grace, asks(ref, known)) },
 		func() error { return d.endLeft(known) },
 		func() error { return cgroup.Remove(known.Groups) },
 		func() error { return known.Paths.unlink() },
@@ -75,14 +75,22 @@ func (d *Driver) deleteInstance(ctx context.Context, ref platform.Ref) error {
 	return copytree.Remove(gone)
 }
 
+// asks is how a shim is told to end its command.
+func asks(ref platform.Ref, known record) unix.Signal {
+	if ref.Discard && known.Discard {
+		return shim.Discard
+	}
+	return unix.SIGTERM
+}
+
 // end asks, waits, then kills: with the shim, PID 1, goes all of its namespace.
-func (d *Driver) end(ctx context.Context, id identity, grace time.Duration) error {
+func (d *Driver) end(ctx context.Context, id identity, grace time.Duration, ask unix.Signal) error {
 	w, ok := d.watch(id)
 	if !ok {
 		return nil
 	}
 	defer w.close()
-	if err := w.signal(unix.SIGTERM); err != nil {
+	if err := w.signal(ask); err != nil {
 		return err
 	}
 	if w.ended(ctx, grace+time.Second) {

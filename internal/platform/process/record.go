@@ -103,6 +103,8 @@ type record struct {
 	Service  string        `json:"service"`
 	Restart  bool          `json:"restart"`
 	Grace    time.Duration `json:"grace"`
+	// Discard is whether it can be ended with its data.
+	Discard bool `json:"discard,omitempty"`
 	// Data is whether it is a data server.
 	Data bool `json:"data,omitempty"`
 	// Marker is in all its processes where no namespace holds them.

@@ -64,10 +64,16 @@ type Config struct {
 	Wait bool `json:"wait,omitempty"`
 	// Remarks are the first lines of the log.
 	Remarks []string `json:"remarks,omitempty"`
-	// StopSignal and Grace say how the command is asked to end.
-	StopSignal int           `json:"stop_signal"`
-	Grace      time.Duration `json:"grace"`
+	// StopSignal and Grace say how the command is asked to end, DiscardSignal
+	// how where its data goes too.
+	StopSignal    int           `json:"stop_signal"`
+	DiscardSignal int           `json:"discard_signal,omitempty"`
+	Grace         time.Duration `json:"grace"`
 }
+
+// Discard asks the shim to end its command with its data; SIGTERM, to let it
+// write out first.
+const Discard = syscall.SIGUSR2
 
 // Go is what the driver writes after a Config that says Wait.
 var Go = []byte("true\n")
@@ -117,7 +123,7 @@ func run() int {
 	// sleeps less exactly.
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, timerSlackNS, 0, 0, 0)
 	stop := make(chan os.Signal, 4)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, Discard)
 	// Caught, not ignored: what is ignored stays so in all that is started.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGTTOU)
 	var c Config

@@ -194,8 +194,12 @@ func (v *supervisor) await(pid int, end <-chan syscall.WaitStatus, status *Statu
 	beat, stopBeat := v.beat()
 	defer stopBeat()
 	late := false
-	ask := func() {
-		_ = syscall.Kill(-pid, syscall.Signal(v.c.StopSignal))
+	ask := func(how os.Signal) {
+		end := syscall.Signal(v.c.StopSignal)
+		if how == Discard && v.c.DiscardSignal != 0 {
+			end = syscall.Signal(v.c.DiscardSignal)
+		}
+		_ = syscall.Kill(-pid, end)
 		_ = syscall.Kill(-pid, syscall.SIGCONT)
 		grace = time.After(v.c.Grace)
 	}
@@ -207,12 +211,12 @@ func (v *supervisor) await(pid int, end <-chan syscall.WaitStatus, status *Statu
 				exit.Code, exit.Reason, exit.Ending = CodeTimeout, "ran longer than "+v.c.Timeout.String(), "time"
 			}
 			return exit, stopped || late
-		case <-v.stop:
+		case how := <-v.stop:
 			stopped = true
-			ask()
+			ask(how)
 		case <-limit:
 			late = true
-			ask()
+			ask(syscall.SIGTERM)
 		case <-grace:
 			_ = v.everything().end()
 		case <-settled:
