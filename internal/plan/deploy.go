@@ -55,7 +55,7 @@ func (b *builder) leadAgain(dep *staging.Deployment) []string {
 func (b *builder) leave(dep *staging.Deployment) {
 	mine, serving := b.keep(dep, true), b.keep(b.in.Serving, true)
 	b.dropAll(func(r staging.Resource) bool {
-		return !mine[r.Name] && !serving[r.Name] && !ran(r, b.in.Serving) && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r)
+		return !mine[r.Name] && !serving[r.Name] && !Ran(r, b.in.Serving) && !strings.Contains(r.Name, dep.ID) && !b.keepsAside(r)
 	}, "nothing needs it")
 }
 

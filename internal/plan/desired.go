@@ -215,9 +215,9 @@ func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
 	return names
 }
 
-// ran is whether a row is of dep's services, also of an instance that the
+// Ran is whether a row is of dep's services, also of an instance that the
 // environment was scaled down by since: the route may lead there still.
-func ran(r staging.Resource, dep *staging.Deployment) bool {
+func Ran(r staging.Resource, dep *staging.Deployment) bool {
 	return dep != nil && (r.Kind == staging.ResourceWorkload || r.Kind == staging.ResourceEndpoint) && strings.Contains(r.Name, "."+dep.ID+".")
 }
 

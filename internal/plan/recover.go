@@ -22,7 +22,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 	cause := "the deployment " + string(outcome)
 	kept := b.keep(old, b.in.Environment.Awake || !b.in.Holding)
 	for _, name := range b.names {
-		kept[name] = kept[name] || !b.in.Holding && ran(b.rows[name], old)
+		kept[name] = kept[name] || !b.in.Holding && Ran(b.rows[name], old)
 	}
 	stopped := b.dropAll(func(r staging.Resource) bool {
 		return !kept[r.Name] && (r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||

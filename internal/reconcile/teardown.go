@@ -29,6 +29,11 @@ func (a *actor) delete(ctx context.Context, v *view, op plan.Op) error {
 				Message: row.Name + " is gone", Detail: map[string]any{"kind": string(row.Kind), "name": row.Name, "verified_by": row.Driver}}); err != nil {
 				return err
 			}
+		} else if v.Environment.Awake && !v.deploys() && plan.Ran(row, v.Serving) {
+			// Who scaled it down waits for this.
+			if err := a.event(ctx, w, v.Environment, "service.stopped", "has one instance less: "+row.Name); err != nil {
+				return err
+			}
 		}
 		return w.DeleteResource(ctx, row.Name)
 	})
