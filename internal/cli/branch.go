@@ -17,7 +17,7 @@ import (
 // the checkout's.
 func branchOf(ctx context.Context, args []string) (string, error) {
 	if len(args) == 0 || args[0] == "." {
-		if branch := currentBranch(ctx); branch != "" {
+		if branch := currentBranch(ctx, "."); branch != "" {
 			return branch, nil
 		}
 		return "", onNoBranch(ctx, staging.CodeUsage)
@@ -34,7 +34,7 @@ func (s *stdio) createProject(ctx context.Context, c *apiclient.Client, yes bool
 	if err != nil || name != "" {
 		return name, err
 	}
-	r := guessAdd(ctx)
+	r := guessAdd(ctx, ".")
 	if r.Repo == "" {
 		return s.needProject(ctx, c)
 	}
@@ -102,7 +102,7 @@ func onNoBranch(ctx context.Context, code staging.Code) error {
 // noteUnpushed says that the checkout has what is not deployed, which is easily
 // forgotten: changes without a commit, commits without a push.
 func (s *stdio) noteUnpushed(ctx context.Context, v wire.Environment, commit string) {
-	if s.quiet || commit != "" || currentBranch(ctx) != v.Branch {
+	if s.quiet || commit != "" || currentBranch(ctx, ".") != v.Branch {
 		return
 	}
 	known := git(ctx, "rev-parse", "--verify", "--quiet", v.Revision.Desired+"^{commit}") != "" // else it is another repository's

@@ -42,12 +42,16 @@ func checkCommand(p Program, io *stdio) *cobra.Command {
 				return staging.Errorf(staging.CodeUsage, "switch to the branch, then offshoot check --write", "--write needs a folder, not a branch")
 			}
 			here := len(args) == 0 || filepath.Clean(args[0]) == "."
-			meant := first(branch, currentBranch(c.Context()), "branch")
+			place := "." // whose checkout names project and branch
+			if branch == "" {
+				place = dir
+			}
+			meant := first(branch, currentBranch(c.Context(), place), "branch")
 			r, refusal := io.guarded(c.Context(), p.Judge, dir, meant, o, here || branch != "" || io.project != "")
 			if r == nil {
 				return refusal
 			}
-			report := io.report(c.Context(), r, meant)
+			report := io.report(c.Context(), r, place, meant)
 			if io.json {
 				io.object(report)
 			} else {
@@ -106,7 +110,7 @@ func checked(ctx context.Context, args []string, o *manifest.Options) (dir, bran
 	return temporary, dir, done, err
 }
 
-func (s *stdio) report(ctx context.Context, r *manifest.Result, branch string) checkReport {
+func (s *stdio) report(ctx context.Context, r *manifest.Result, dir, branch string) checkReport {
 	report := checkReport{Services: []string{}, Hosts: []string{}, Unset: append([]string{}, r.Unset...), Notes: append([]staging.Note{}, r.Notes...)}
 	for _, v := range r.Stack.Services {
 		report.Services = append(report.Services, v.Name)
@@ -117,7 +121,7 @@ func (s *stdio) report(ctx context.Context, r *manifest.Result, branch string) c
 	if len(report.Services) == 0 {
 		return report // nothing answers
 	}
-	project := staging.Project{Name: first(s.project, guessAdd(ctx).Name, "PROJECT")}
+	project := staging.Project{Name: first(s.project, guessAdd(ctx, dir).Name, "PROJECT")}
 	for host := range (staging.Site{Domain: "localhost"}).Hosts(project, staging.Environment{Slug: staging.Slug(branch, "", nil)}, r.Stack) {
 		report.Hosts = append(report.Hosts, host)
 	}

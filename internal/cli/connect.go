@@ -93,8 +93,8 @@ func whyNone(ctx context.Context, hint string) string {
 	return hint
 }
 
-func currentBranch(ctx context.Context) string {
-	return git(ctx, "symbolic-ref", "--quiet", "--short", "HEAD")
+func currentBranch(ctx context.Context, dir string) string {
+	return git(ctx, "-C", dir, "symbolic-ref", "--quiet", "--short", "HEAD")
 }
 
 // checkout is what a folder says of the repository it belongs to.
@@ -187,7 +187,7 @@ func (s *stdio) environment(ctx context.Context, c *apiclient.Client, name strin
 	}
 	project, here := strings.CutSuffix(name, "/.")
 	if name == "." || here && s.project == "" {
-		branch := currentBranch(ctx)
+		branch := currentBranch(ctx, ".")
 		if branch == "" {
 			return wire.Environment{}, onNoBranch(ctx, staging.CodeNotFound)
 		}

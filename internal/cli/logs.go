@@ -29,6 +29,9 @@ func logsCommand(io *stdio) *cobra.Command {
 			if f.follow && f.previous {
 				return staging.Errorf(staging.CodeUsage, "leave out one of them", "what has ended cannot be followed")
 			}
+			if f.tail < 0 && c.Flags().Changed("tail") {
+				return staging.Errorf(staging.CodeUsage, "for example --tail 100; without it there are all", "--tail %d: no number of lines", f.tail)
+			}
 			since, err := f.begin(time.Now())
 			if err != nil {
 				return err
@@ -52,12 +55,16 @@ func logsCommand(io *stdio) *cobra.Command {
 	}
 	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on until interrupted, over redeploys and restarts")
 	c.Flags().BoolVar(&f.previous, "previous", false, "of the instances that ran before")
-	c.Flags().IntVar(&f.tail, "tail", -1, "only the last lines")
+	c.Flags().IntVar(&f.tail, "tail", wholeLog, "only so many of the last lines")
+	c.Flags().Lookup("tail").DefValue = "all"
 	c.Flags().StringVar(&f.since, "since", "", "only lines of the last while (10m), or from a time on (RFC 3339)")
 	c.Flags().StringVar(&f.step, "step", "", "build, release, seed or hook:NAME")
 	io.timeoutFlag(c, reconnecting)
 	return c
 }
+
+// wholeLog is the tail that leaves out no line.
+const wholeLog = -1
 
 type logFlags struct {
 	follow, previous bool
@@ -143,7 +150,7 @@ func (s *stdio) logs(ctx context.Context, c *apiclient.Client, id string, q url.
 			}
 			return err
 		}
-		q.Set("tail", "-1")
+		q.Set("tail", strconv.Itoa(wholeLog))
 		q.Del("after")
 		for name, position := range seen {
 			q.Add("after", name+"@"+position)

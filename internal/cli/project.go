@@ -37,18 +37,18 @@ func projectName(repo string) string {
 	return strings.Trim(name[:min(40, len(name))], "-")
 }
 
-// guessAdd is what a checkout says of itself.
-func guessAdd(ctx context.Context) wire.AddProject {
-	folder := here(ctx)
-	if folder.top == "" {
+// guessAdd is what the checkout that dir is of says of itself.
+func guessAdd(ctx context.Context, dir string) wire.AddProject {
+	top := git(ctx, "-C", dir, "rev-parse", "--show-toplevel")
+	if top == "" {
 		return wire.AddProject{}
 	}
-	r := wire.AddProject{Repo: folder.top}
-	if origin := git(ctx, "remote", "get-url", "origin"); origin != "" {
+	r := wire.AddProject{Repo: top}
+	if origin := git(ctx, "-C", dir, "remote", "get-url", "origin"); origin != "" {
 		if r.Repo = origin; !strings.Contains(origin, ":") && !filepath.IsAbs(origin) {
-			r.Repo = filepath.Join(folder.top, origin)
+			r.Repo = filepath.Join(top, origin)
 		}
-		_, r.DefaultBranch, _ = strings.Cut(git(ctx, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"), "/")
+		_, r.DefaultBranch, _ = strings.Cut(git(ctx, "-C", dir, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD"), "/")
 	}
 	r.Name = projectName(r.Repo)
 	return r
@@ -64,7 +64,7 @@ func projectAdd(io *stdio) *cobra.Command {
 				return err
 			}
 			if r.Repo == "" {
-				guess := guessAdd(c.Context())
+				guess := guessAdd(c.Context(), ".")
 				r.Repo, r.DefaultBranch = guess.Repo, first(r.DefaultBranch, guess.DefaultBranch)
 			}
 			if r.Repo == "" {

@@ -105,7 +105,7 @@ func projectSecret(s *stdio) *cobra.Command {
 func onlyOnStdin(n int, names string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		switch {
-		case len(args) > n || n > 0 && len(args) == n && strings.Contains(args[n-1], "="):
+		case len(args) > n || n > 0 && len(args) == n && (strings.Contains(args[n-1], "=") || strings.Contains(args[n-1], "://")):
 			return staging.Errorf(staging.CodeUsage, "write it to stdin: "+c.CommandPath()+" "+names+" < FILE", "a secret must not stand in an argument: other users of this machine could read it")
 		case len(args) < n:
 			return staging.Errorf(staging.CodeUsage, c.CommandPath()+" "+names+" < FILE", "name what is set: %s", names)

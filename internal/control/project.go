@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,6 +78,8 @@ func guessBranches(p *staging.Project, heads map[string]string) {
 		_, main := heads["main"]
 		if _, master := heads["master"]; master && !main {
 			p.DefaultBranch = "master"
+		} else if only := slices.Collect(maps.Keys(heads)); !main && len(only) == 1 {
+			p.DefaultBranch = only[0]
 		}
 	}
 	if p.StagingBranch == "" {
