@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,11 +108,18 @@ func settled(action string) func(wire.Environment) bool {
 			return action == "sleep"
 		case staging.PhaseReady, staging.PhaseDegraded:
 			return action == "wake" || v.Awake
+		case staging.PhaseDeploying:
+			return action == "wake" && served(v) // what is deployed is not waited for
 		case staging.PhaseWaking:
 			return action == "wake" && v.Reason != "" && !strings.HasPrefix(v.Reason, "waits ") || action == "sleep" && v.Awake
 		}
 		return false
 	}
+}
+
+// served is whether all runs that the revision before a deployment has.
+func served(v wire.Environment) bool {
+	return v.Awake && v.Revision.Deployed != nil && !slices.ContainsFunc(v.Services, func(s wire.Service) bool { return s.Running < s.Replicas })
 }
 
 // keptUntil is until when an environment is kept.

@@ -14,7 +14,7 @@ import (
 func waitCommand(io *stdio) *cobra.Command {
 	var phase string
 	c := &cobra.Command{
-		Use: "wait ENV", Short: "Wait until an environment rests, or reaches a phase", Example: "  offshoot wait . --for ready --timeout 5m", Args: cobra.ExactArgs(1),
+		Use: "wait ENV", Short: "Wait until an environment rests, or reaches a phase; exit 1 where its last deployment failed", Example: "  offshoot wait . --for ready --timeout 5m", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if phase != "" && !slices.Contains(phases(), phase) {
 				return staging.Errorf(staging.CodeUsage, "one of "+strings.Join(phases(), ", "), "%q is no phase", phase)
@@ -31,7 +31,7 @@ func waitCommand(io *stdio) *cobra.Command {
 			if io.json {
 				io.object(v)
 			}
-			if phase != "" && v.Phase != phase {
+			if phase != "" && v.Phase != phase || phase == "" && failed(v) {
 				return io.missed(v, phase)
 			}
 			if !io.json {
@@ -48,10 +48,6 @@ func waitCommand(io *stdio) *cobra.Command {
 // waited is whether there is nothing more to wait for: the phase is there, or
 // cannot come without a person.
 func waited(v wire.Environment, phase string) bool {
-	accepted := v.Deployment != nil && v.Deployment.Outcome == string(staging.OutcomeRunning)
-	if phase == "" && accepted && v.Phase != string(staging.PhaseDestroyed) {
-		return false // also where the phase does not say so yet
-	}
 	switch staging.Phase(v.Phase) {
 	case staging.Phase(phase), staging.PhaseDestroyed:
 		return true
@@ -61,6 +57,11 @@ func waited(v wire.Environment, phase string) bool {
 		return phase == "" || phase == string(staging.PhaseReady) && v.Failure != nil
 	}
 	return false
+}
+
+// failed is whether an environment rests because its last deployment failed.
+func failed(v wire.Environment) bool {
+	return v.Failure != nil && (v.Phase == string(staging.PhaseFailed) || v.Phase == string(staging.PhaseDegraded))
 }
 
 // missed says why a phase did not come.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"offshoot/internal/plan"
@@ -21,8 +22,13 @@ type Attached struct {
 	Resize         <-chan wire.TerminalSize
 }
 
-// wakeLimit bounds waiting for a sleeping environment.
-const wakeLimit = 2 * time.Minute
+const (
+	// wakeLimit bounds waiting for a sleeping environment.
+	wakeLimit = 2 * time.Minute
+	// lookAgain is how soon it is looked whether services run: not each of them
+	// says so.
+	lookAgain = 200 * time.Millisecond
+)
 
 // awake wakes an environment and waits until it serves.
 func (s *Service) awake(ctx context.Context, id string) (staging.Environment, error) {
@@ -43,7 +49,9 @@ func (s *Service) awake(ctx context.Context, id string) (staging.Environment, er
 			return env, err
 		}
 		if env.Awake && env.Phase != staging.PhaseWaking && env.Phase != staging.PhaseAsleep {
-			return env, nil
+			if begun, err := s.begun(ctx, env); begun || err != nil {
+				return env, err
+			}
 		}
 		if !env.Awake {
 			if err := s.Wake(ctx, id); err != nil {
@@ -52,10 +60,27 @@ func (s *Service) awake(ctx context.Context, id string) (staging.Environment, er
 		}
 		select {
 		case <-woken:
+		case <-time.After(lookAgain):
 		case <-ctx.Done():
 			return env, staging.Errorf(staging.CodeTimeout, "offshoot show "+env.Slug, "%s did not wake within %s", env.Slug, wakeLimit)
 		}
 	}
+}
+
+// begun is whether what serves was started: one that slept when a deployment
+// began is deploying, and says no more of it.
+func (s *Service) begun(ctx context.Context, env staging.Environment) (bool, error) {
+	if env.Phase != staging.PhaseDeploying || env.Deployed.Deployment == "" {
+		return true, nil
+	}
+	d, err := s.Store.Deployment(ctx, env.Deployed.Deployment)
+	if err != nil || d.Stack == nil {
+		return true, err
+	}
+	return !slices.ContainsFunc(d.Stack.Services, func(x staging.Service) bool {
+		w := s.service(ctx, env, d, x, nil)
+		return w.Replicas > 0 && (w.State == "stopped" || w.State == string(staging.RunStarting))
+	}), nil
 }
 
 func (s *Service) touch(ctx context.Context, id string) error {

@@ -69,6 +69,7 @@ func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire
 			v.Revision.CommittedAt = &d.Revision.CommittedAt
 		}
 		w := deployment(d)
+		v.Phase = string(phaseWith(env.Phase, d.Outcome))
 		v.Deployment, v.Failure, stack, first = &w, d.Failure, d.Stack, &d
 		if d.Notes != nil {
 			v.Notes = d.Notes
@@ -91,6 +92,20 @@ func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire
 		v.Services = append(v.Services, s.service(ctx, env, d, x, rows))
 	}
 	return d.Stack, err
+}
+
+// phaseWith is an environment's phase with its latest deployment. What rests
+// says so until its actor looks at what was accepted: who asks meanwhile must
+// not take that for the end of it.
+func phaseWith(kept staging.Phase, latest staging.Outcome) staging.Phase {
+	if latest != staging.OutcomeRunning {
+		return kept
+	}
+	switch kept {
+	case staging.PhaseReady, staging.PhaseDegraded, staging.PhaseAsleep, staging.PhaseFailed:
+		return staging.PhaseDeploying
+	}
+	return kept
 }
 
 func deployment(d staging.Deployment) wire.Deployment {

@@ -64,6 +64,9 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 		}
 	}
 	if s.Beside {
+		if err := beside(env, dep, service); err != nil {
+			return 0, err
+		}
 		if err := a.tellPort(ctx, x.Env, a.portName(dep, service, 0, firstPort(service))); err != nil {
 			return 0, err
 		}
@@ -89,6 +92,19 @@ func sessionService(stack *staging.Stack, s Session) (staging.Service, error) {
 		return staging.Service{}, nil
 	}
 	return staging.Service{}, staging.NotFound("offshoot show lists the services", "there is no service %q", name)
+}
+
+// beside is whether a service has an instance that a command could run in.
+func beside(env staging.Environment, dep *staging.Deployment, x staging.Service) error {
+	console := "offshoot console " + env.Slug + " " + x.Name + " -- CMD runs it in a fresh sandbox"
+	if x.Schedule != "" {
+		return staging.Refused(console, "%s is a cron job: nothing of it runs now", x.Name)
+	}
+	now := dep.Options
+	if now.Scale = env.Desired.Scale; now.Replicas(dep.Stack, x) == 0 {
+		return staging.Refused("offshoot scale "+env.Slug+" "+x.Name+"=1, or "+console, "no instance of %s is to run", x.Name)
+	}
+	return nil
 }
 
 // fresh makes a sandbox for the session, runs the command in it and takes it
