@@ -150,11 +150,19 @@ func TestRunAndLogs(t *testing.T) {
 	if a := ask(t, "POST", s.URL+"/api/v1/environments/env_a/exec", admin, `{}`); a.status != 400 {
 		t.Errorf("exec of nothing: %d %s", a.status, a.body)
 	}
-	if a := ask(t, "GET", s.URL+"/api/v1/environments/env_a/logs", admin, ""); a.status != 200 || a.body != "" {
+	if a := ask(t, "GET", s.URL+"/api/v1/environments/env_a/logs", admin, ""); a.status != 200 || a.body != `{"items":[],"next_cursor":null}`+"\n" {
+		t.Errorf("no logs: %d %q", a.status, a.body)
+	}
+	if a := ask(t, "GET", s.URL+"/api/v1/environments/env_a/logs", admin, "", "Accept", "application/x-ndjson"); a.status != 200 || a.body != "" {
 		t.Errorf("no logs: %d %q", a.status, a.body)
 	}
 	f.logs = []wire.LogLine{{Text: "one"}, {Text: "two"}}
-	if a := ask(t, "GET", s.URL+"/api/v1/environments/env_a/logs?tail=5", admin, ""); strings.Count(a.body, "\n") != 2 || a.header.Get("Content-Type") != "application/x-ndjson" {
+	var list wire.List[wire.LogLine]
+	if a := ask(t, "GET", s.URL+"/api/v1/environments/env_a/logs", admin, "", "Accept", "*/*"); json.Unmarshal([]byte(a.body), &list) != nil || len(list.Items) != 2 || list.Items[1].Text != "two" ||
+		a.header.Get("Content-Type") != "application/json" {
+		t.Errorf("logs as a list: %s %q", a.header.Get("Content-Type"), a.body)
+	}
+	if a := ask(t, "GET", s.URL+"/api/v1/environments/env_a/logs?tail=5", admin, "", "Accept", "application/x-ndjson"); strings.Count(a.body, "\n") != 2 || a.header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("logs: %s %q", a.header.Get("Content-Type"), a.body)
 	}
 	if a := ask(t, "POST", s.URL+"/api/v1/projects/shop/environments", f.token("ann", staging.RoleDeveloper, ""), `{"branch":"x"}`); a.status != 202 || !strings.Contains(a.body, `"created_by":"ann"`) {

@@ -63,7 +63,7 @@ func events(api huma.API, c Config) {
 				return nil, problemOf(err)
 			}
 		}
-		if wantsStream(in.Accept) {
+		if accepts(in.Accept, eventStream) {
 			return &huma.StreamResponse{Body: func(h huma.Context) { c.stream(h, q) }}, nil
 		}
 		q.Limit, q.Patience = in.limit(), time.Duration(in.Wait)*time.Second
@@ -88,10 +88,10 @@ func events(api huma.API, c Config) {
 	})
 }
 
-// wantsStream is whether an Accept header names event streams.
-func wantsStream(accept string) bool {
+// accepts is whether an Accept header names a media type.
+func accepts(accept, wanted string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
-		if kind, _, err := mime.ParseMediaType(part); err == nil && kind == eventStream {
+		if kind, _, err := mime.ParseMediaType(part); err == nil && kind == wanted {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"reflect"
 	"time"
@@ -47,13 +48,19 @@ type Lines struct {
 	Tail     int       `query:"tail" minimum:"-1" default:"-1" doc:"only the last lines; -1 for all"`
 	Since    time.Time `query:"since" doc:"only lines from then on (RFC 3339)"`
 	After    []string  `query:"after,explode" doc:"NAME@POSITION of the last line that was read of each instance"`
+	Accept   string    `header:"Accept" doc:"application/x-ndjson for one JSON object a line"`
 }
 
-// logs streams one JSON object a line.
+// lineStream is one JSON object a line, of what may not end.
+const lineStream = "application/x-ndjson"
+
+// logs are a list like others, or stream one JSON object a line.
 func logs(api huma.API, c Config) {
-	o := operation("read-logs", http.MethodGet, "/environments/{id}/logs", "What services and tasks wrote, one JSON object a line")
-	o.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"application/x-ndjson": {
-		Schema: api.OpenAPI().Components.Schemas.Schema(typeOf[wire.LogLine](), true, "LogLine")}}}
+	o := operation("read-logs", http.MethodGet, "/environments/{id}/logs", "What services and tasks wrote: JSON, or one JSON object a line by Accept, and where it is followed")
+	schemas := api.OpenAPI().Components.Schemas
+	o.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: schemas.Schema(typeOf[wire.List[wire.LogLine]](), true, "ListLogLine")},
+		lineStream:         {Schema: schemas.Schema(typeOf[wire.LogLine](), true, "LogLine")}}}
 	huma.Register(api, o, func(_ context.Context, in *Lines) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(h huma.Context) { c.lines(h, in) }}, nil
 	})
@@ -64,17 +71,28 @@ func (c Config) lines(h huma.Context, in *Lines) {
 	defer cancel()
 	w := h.BodyWriter().(http.ResponseWriter)
 	out, flush := json.NewEncoder(w), http.NewResponseController(w)
+	kind, start, between, end := "application/json", `{"items":[`, ",", "],\"next_cursor\":null}\n"
+	if in.Follow || accepts(in.Accept, lineStream) {
+		kind, start, between, end = lineStream, "", "", ""
+	}
 	begun := false
-	begin := func() {
+	begin := func() error {
+		before := between
 		if !begun {
-			w.Header().Set("Content-Type", "application/x-ndjson")
+			w.Header().Set("Content-Type", kind)
+			before = start
 		}
 		begun = true
+		_, err := io.WriteString(w, before)
+		return err
 	}
 	q := LogQuery{Service: in.Service, Step: in.Step, Follow: in.Follow, Previous: in.Previous, Tail: in.Tail, Since: in.Since, After: in.After}
 	err := c.Feed.Logs(ctx, in.ID, q, func(l wire.LogLine) error {
-		begin()
-		if err := out.Encode(l); err != nil {
+		err := begin()
+		if err == nil {
+			err = out.Encode(l)
+		}
+		if err != nil {
 			return fmt.Errorf("client: %w", err)
 		}
 		if q.Follow {
@@ -82,9 +100,14 @@ func (c Config) lines(h huma.Context, in *Lines) {
 		}
 		return nil
 	})
-	if err != nil && !begun && ctx.Err() == nil {
+	switch {
+	case err != nil && !begun && ctx.Err() == nil:
 		writeProblem(w, problemOf(err))
 		return
+	case err != nil && kind != lineStream:
+		return // an object that does not end is no answer
+	case !begun:
+		_ = begin()
 	}
-	begin()
+	_, _ = io.WriteString(w, end)
 }

@@ -25,7 +25,7 @@ func runtime(api huma.API, c Config) {
 			return reply(c.Runtime.Runtimes(ctx))
 		})
 	o := operation("install-runtime", http.MethodPost, "/runtime", "Fetch one where the host has none: its progress, one JSON object a line; the last has the outcome")
-	o.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"application/x-ndjson": {
+	o.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{lineStream: {
 		Schema: api.OpenAPI().Components.Schemas.Schema(typeOf[wire.RuntimeProgress](), true, "RuntimeProgress")}}}
 	huma.Register(api, o, func(_ context.Context, in *struct{ Body wire.InstallRuntime }) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(h huma.Context) { c.install(h, in.Body.Name) }}, nil
@@ -44,7 +44,7 @@ func (c Config) install(h huma.Context, name string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if !begun {
-			w.Header().Set("Content-Type", "application/x-ndjson")
+			w.Header().Set("Content-Type", lineStream)
 		}
 		begun = true
 		if out.Encode(p) == nil {

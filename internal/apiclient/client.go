@@ -51,6 +51,7 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	if r.Header, err = c.header(); err != nil {
 		return nil, err
 	}
+	r.Header.Set("Accept", "application/json, application/x-ndjson") // lines as they come
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
