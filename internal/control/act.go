@@ -16,18 +16,20 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 		switch action {
 		case "sleep":
 			// The planner lets what runs end first.
-			d, err := latest(ctx, t, env)
-			if err != nil {
+			if err := hasWork(ctx, t, env, action); err != nil {
 				return err
-			}
-			if env.Deployed.Deployment == "" && (d == nil || d.Outcome != staging.OutcomeRunning) {
-				return staging.Refused("offshoot create "+env.Branch, "nothing runs in %s that could sleep", env.Slug)
 			}
 			env.Awake, env.AsleepBy = false, actor
 			if actor != staging.AsleepIdle {
 				env.LastActivityAt = now
 			}
 		case "wake":
+			if err := hasWork(ctx, t, env, action); err != nil {
+				return err
+			}
+			if env.Phase == staging.PhaseAsleep {
+				env.Phase = staging.PhaseWaking
+			}
 			env.Awake, env.AwakeSince, env.AsleepBy, env.LastActivityAt = true, now, "", now
 		case "pin":
 			env.Pinned, env.LastActivityAt = true, now
@@ -57,6 +59,15 @@ func (s *Service) Act(ctx context.Context, actor, id, action string, seconds int
 		}
 		return s.event(ctx, t, env, actor, "environment."+action, env.Branch+": "+action, nil)
 	})
+}
+
+// hasWork refuses to put to sleep, or wake, what has nothing that runs.
+func hasWork(ctx context.Context, t *store.Tx, env staging.Environment, action string) error {
+	d, err := latest(ctx, t, env)
+	if err != nil || env.Deployed.Deployment != "" || d != nil && d.Outcome == staging.OutcomeRunning {
+		return err
+	}
+	return staging.Refused("offshoot create "+env.Branch, "nothing is deployed in %s that could %s", env.Slug, action)
 }
 
 // Wake wakes an environment that a request waits for. It never blocks long and
