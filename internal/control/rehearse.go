@@ -60,7 +60,14 @@ func (r *rehearsal) note(ctx context.Context, t *store.Tx, before staging.Enviro
 
 // shown is the environment as it would be; reason says what would happen.
 func (s *Service) shown(ctx context.Context, r rehearsal) (wire.Environment, error) {
-	v, err := s.view(ctx, r.env, false)
+	var p picture
+	if err := s.Store.Read(ctx, func(now store.Readers) (err error) {
+		p, err = around(ctx, now, r.env)
+		return err
+	}); err != nil {
+		return wire.Environment{}, err
+	}
+	v, err := s.view(ctx, p, false)
 	if v.Reason = r.says; r.fresh {
 		v.ID = "" // it would get another
 	}

@@ -49,8 +49,8 @@ func (s *Service) Resolve(ctx context.Context, project, checkout, name string) (
 	case 0:
 		return wire.Environment{}, staging.NotFound("offshoot ls shows what there is", "there is no environment %q", strings.TrimPrefix(name, branchPrefix))
 	case 1:
-		for _, e := range found {
-			return s.view(ctx, e, true)
+		for id := range found {
+			return s.Environment(ctx, id)
 		}
 	}
 	var list []string

@@ -11,24 +11,21 @@ import (
 
 // Environment is one environment as everyone sees it.
 func (s *Service) Environment(ctx context.Context, id string) (wire.Environment, error) {
-	env, err := s.Store.Environment(ctx, id)
+	p, err := s.picture(ctx, id)
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	return s.view(ctx, env, true)
+	return s.view(ctx, p, true)
 }
 
 // view shows an environment; live measures what takes some milliseconds.
-func (s *Service) view(ctx context.Context, env staging.Environment, live bool) (wire.Environment, error) {
-	p, err := s.Store.Project(ctx, env.Project)
-	if err != nil {
-		return wire.Environment{}, err
-	}
+func (s *Service) view(ctx context.Context, p picture, live bool) (wire.Environment, error) {
+	env := p.env
 	if at := s.Active(env.ID); at.After(env.LastActivityAt) && env.DestroyedAt.IsZero() {
 		env.LastActivityAt = at
 	}
 	v := wire.Environment{ID: env.ID, Project: env.Project, Branch: env.Branch, Ref: env.Ref, Slug: env.Slug, Kind: string(env.Kind), Phase: string(env.Phase),
-		Reason: env.Reason, Awake: env.Awake, URL: s.Site.PrimaryURL(p, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
+		Reason: env.Reason, Awake: env.Awake, URL: s.Site.PrimaryURL(p.project, env), URLs: map[string]string{}, Revision: wire.Revision{Desired: env.Desired.Revision},
 		Generation: env.Generation, Pinned: env.Pinned, Size: env.Desired.Size, Platform: env.Platform, CreatedAt: env.CreatedAt, CreatedBy: env.CreatedBy,
 		LastActivityAt: env.LastActivityAt, Services: []wire.Service{}, Data: []wire.Data{}, Links: []wire.Link{}, Notes: []staging.Note{}}
 	if why := s.waitsFor(env); why != "" {
@@ -43,55 +40,44 @@ func (s *Service) view(ctx context.Context, env staging.Environment, live bool) 
 	if !env.DestroyedAt.IsZero() {
 		v.DestroyedAt = &env.DestroyedAt
 	}
-	if at := s.Upkeep.Expires(p, env); !at.IsZero() {
+	if at := s.Upkeep.Expires(p.project, env); !at.IsZero() {
 		v.ExpiresAt = &at
 	}
-	stack, err := s.describe(ctx, env, &v, live)
-	if err != nil {
-		return v, err
-	}
-	v.URLs = s.Site.URLs(p, env, stack)
+	stack := s.describe(ctx, p, &v, live)
+	v.URLs = s.Site.URLs(p.project, env, stack)
+	var err error
 	v.Links, err = s.linkViews(ctx, env, stack)
 	return v, err
 }
 
 // describe adds the latest deployment, and what serves.
-func (s *Service) describe(ctx context.Context, env staging.Environment, v *wire.Environment, live bool) (*staging.Stack, error) {
+func (s *Service) describe(ctx context.Context, p picture, v *wire.Environment, live bool) *staging.Stack {
 	var stack *staging.Stack
-	var first *staging.Deployment
-	if env.Current != "" {
-		d, err := s.Store.Deployment(ctx, env.Current)
-		if err != nil {
-			return nil, err
-		}
+	if d := p.latest; d != nil {
 		v.Revision.Message, v.Revision.Author = d.Revision.Message, d.Revision.Author
 		if !d.Revision.CommittedAt.IsZero() {
 			v.Revision.CommittedAt = &d.Revision.CommittedAt
 		}
-		w := deployment(d)
-		v.Phase = string(phaseWith(env.Phase, d.Outcome))
-		v.Deployment, v.Failure, stack, first = &w, d.Failure, d.Stack, &d
+		w := deployment(*d)
+		v.Phase = string(phaseWith(p.env.Phase, d.Outcome))
+		v.Deployment, v.Failure, stack = &w, d.Failure, d.Stack
 		if d.Notes != nil {
 			v.Notes = d.Notes
 		}
 	}
-	if env.Deployed.Deployment == "" {
-		v.Data = s.dataOf(ctx, env, first, live)
-		return stack, nil
+	d := p.serving
+	if d == nil {
+		v.Data = s.dataOf(ctx, p.env, p.latest, live)
+		return stack
 	}
-	d, err := s.Store.Deployment(ctx, env.Deployed.Deployment)
-	if err != nil {
-		return stack, err
-	}
-	v.Data = s.dataOf(ctx, env, &d, live)
+	v.Data = s.dataOf(ctx, p.env, d, live)
 	if d.Stack == nil {
-		return stack, nil
+		return stack
 	}
-	rows, err := s.Store.Resources(ctx, env.ID)
 	for _, x := range d.Stack.Services {
-		v.Services = append(v.Services, s.service(ctx, env, d, x, rows))
+		v.Services = append(v.Services, s.service(ctx, p.env, *d, x, p.ledger))
 	}
-	return d.Stack, err
+	return d.Stack
 }
 
 // phaseWith is an environment's phase with its latest deployment. What rests
@@ -139,13 +125,21 @@ func (s *Service) Environments(ctx context.Context, project string, all bool, af
 			return nil, err
 		}
 	}
-	list, err := s.Store.Environments(ctx, store.EnvironmentFilter{Project: project, Destroyed: all, After: after, Limit: limit})
-	if err != nil {
+	var list []picture
+	if err := s.Store.Read(ctx, func(r store.Readers) error {
+		page, err := r.Environments(ctx, store.EnvironmentFilter{Project: project, Destroyed: all, After: after, Limit: limit})
+		for i := 0; i < len(page) && err == nil; i++ {
+			var p picture
+			p, err = around(ctx, r, page[i])
+			list = append(list, p)
+		}
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	items := make([]wire.Environment, 0, len(list))
-	for _, e := range list {
-		v, err := s.view(ctx, e, false)
+	for _, p := range list {
+		v, err := s.view(ctx, p, false)
 		if err != nil {
 			return nil, err
 		}
