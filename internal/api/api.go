@@ -181,6 +181,7 @@ func New(c Config) http.Handler {
 	sessions(api, g, c)
 	runtime(api, c)
 	notBuilt(api)
+	mayBeNull(api.OpenAPI().Components.Schemas)
 	if c.Page != nil {
 		for pattern, handle := range c.Page.Routes() {
 			g.HandleFunc(pattern, handle)

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"offshoot/internal/wire"
 )
 
 // document is what a client reads of the OpenAPI document.
@@ -17,6 +20,9 @@ type document struct {
 	Paths   map[string]map[string]struct {
 		OperationID string                `json:"operationId"`
 		Security    []map[string][]string `json:"security"`
+		Responses   map[string]struct {
+			Content map[string]any `json:"content"`
+		} `json:"responses"`
 	} `json:"paths"`
 }
 
@@ -66,6 +72,54 @@ func TestEveryDocumentedPathIsThere(t *testing.T) {
 		method, path, _ := strings.Cut(want, " ")
 		if _, ok := d.Paths[path][strings.ToLower(method)]; !ok {
 			t.Errorf("%s is not in the document", want)
+		}
+	}
+}
+
+func TestEveryRouteSaysHowItRefuses(t *testing.T) {
+	d, _ := published(t, serve(t, newFake(), nil))
+	for path, methods := range d.Paths {
+		for method, o := range methods {
+			want, kind := "default", "application/problem+json"
+			switch path {
+			case "/healthz":
+				continue
+			case "/readyz":
+				want, kind = "503", "text/plain"
+			}
+			if _, ok := o.Responses[want].Content[kind]; !ok {
+				t.Errorf("%s %s does not say that it answers %s as %s", method, path, want, kind)
+			}
+		}
+	}
+}
+
+// TestNothingFitsTheDocument holds that what is null where there is none of it
+// may be null by the document too: a client that is made from it reads it.
+func TestNothingFitsTheDocument(t *testing.T) {
+	_, text := published(t, serve(t, newFake(), nil))
+	parse := func(text string) any {
+		v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("openapi.json", parse(text)); err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]any{
+		"Environment": wire.Environment{URLs: map[string]string{}}, "Deployment": wire.Deployment{}, "Snapshot": wire.Snapshot{},
+		"Data": wire.Data{}, "EnvironmentData": wire.EnvironmentData{}, "NewToken": wire.NewToken{}, "Task": wire.Task{}, "SweepItem": wire.SweepItem{},
+		"ListEnvironment": wire.List[wire.Environment]{},
+	} {
+		answer, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.MustCompile("openapi.json#/components/schemas/" + name).Validate(parse(string(answer))); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

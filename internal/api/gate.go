@@ -101,7 +101,7 @@ func (c *counted) Read(p []byte) (int, error) {
 // cookie counts for the page alone: another site cannot send an
 // Authorization header.
 func (g *gate) who(r *http.Request) (auth.Principal, error) {
-	if given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+	if scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return g.c.Keeper.Token(r.Context(), given)
 	}
 	if _, pattern := g.mux.Handler(r); g.rules[pattern].page {

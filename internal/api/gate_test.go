@@ -46,6 +46,21 @@ func TestNoRouteWithoutAToken(t *testing.T) {
 	}
 }
 
+// TestTheSchemeIsOfAnyCase holds what RFC 9110 says of names of schemes.
+func TestTheSchemeIsOfAnyCase(t *testing.T) {
+	s := serve(t, newFake(), nil)
+	for _, scheme := range []string{"Bearer", "bearer", "BEARER"} {
+		if a := ask(t, "GET", s.URL+"/api/v1/whoami", "", "", "Authorization", scheme+" "+admin); a.status != 200 {
+			t.Errorf("%s: %d", scheme, a.status)
+		}
+	}
+	for _, given := range []string{admin, "Bearer" + admin, "Basic " + admin} {
+		if a := ask(t, "GET", s.URL+"/api/v1/whoami", "", "", "Authorization", given); a.status != 401 {
+			t.Errorf("%s: %d", given, a.status)
+		}
+	}
+}
+
 func TestRolesAndProjects(t *testing.T) {
 	f := newFake()
 	s := serve(t, f, nil)

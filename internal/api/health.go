@@ -21,13 +21,13 @@ func health(api huma.API, g *gate, c Config) {
 	text := func(description string) map[string]*huma.Response {
 		return map[string]*huma.Response{"200": {Description: description, Content: map[string]*huma.MediaType{"text/plain": {Schema: &huma.Schema{Type: "string"}}}}}
 	}
-	ready := text("ready")
-	ready["503"] = &huma.Response{Description: "not yet, and why"}
+	ready, metrics := text("ready"), text("the text format of Prometheus")
+	ready["503"], metrics["default"] = text("not yet, and why")["200"], refusal()
 	doc := api.OpenAPI()
 	doc.AddOperation(&huma.Operation{OperationID: "live", Method: http.MethodGet, Path: "/healthz", Summary: "Whether the server lives", Tags: []string{"health"}, Security: public, Responses: text("it does")})
 	doc.AddOperation(&huma.Operation{OperationID: "ready", Method: http.MethodGet, Path: "/readyz", Summary: "Whether the edge's table is loaded", Tags: []string{"health"}, Security: public, Responses: ready})
 	if c.Metrics != nil {
 		g.HandleFunc("GET /metrics", c.Metrics.ServeHTTP)
 	}
-	doc.AddOperation(&huma.Operation{OperationID: "metrics", Method: http.MethodGet, Path: "/metrics", Summary: "Metrics for Prometheus", Tags: []string{"health"}, Responses: text("the text format of Prometheus")})
+	doc.AddOperation(&huma.Operation{OperationID: "metrics", Method: http.MethodGet, Path: "/metrics", Summary: "Metrics for Prometheus", Tags: []string{"health"}, Responses: metrics})
 }

@@ -27,8 +27,13 @@ func actor(ctx context.Context) string { return auth.From(ctx).Name }
 
 func operation(id, method, path, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, MaxBodyBytes: maxBody, Tags: []string{tag(path)},
-		Responses: map[string]*huma.Response{"default": {Description: "a problem (RFC 9457)", Content: map[string]*huma.MediaType{
-			"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/" + problemSchema}}}}}}
+		Responses: map[string]*huma.Response{"default": refusal()}}
+}
+
+// refusal is what every error is.
+func refusal() *huma.Response {
+	return &huma.Response{Description: "a problem (RFC 9457)", Content: map[string]*huma.MediaType{
+		"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/" + problemSchema}}}}
 }
 
 // tag groups an operation by the last noun of its path.
