@@ -22,11 +22,11 @@ type dsn struct {
 
 func readDSN(text string) dsn {
 	var d dsn
-	for _, m := range pairs.FindAllStringSubmatch(text, -1) {
-		value := unquote(m[4])
-		switch strings.ToLower(m[2]) {
+	for _, m := range pairs.FindAllStringSubmatchIndex(text, -1) {
+		value := unquote(text[m[8]:m[9]])
+		switch strings.ToLower(text[m[4]:m[5]]) {
 		case "host", "hostaddr", "server", "data source":
-			d.hosts = append(d.hosts, strings.Split(value, ",")...)
+			d.hosts = append(append(d.hosts, strings.Split(value, ",")...), further(text[m[9]:])...)
 		case "port":
 			d.port, d.hasPort = value, true
 		case "password", "pwd":
@@ -36,6 +36,22 @@ func readDSN(text string) dsn {
 		}
 	}
 	return d
+}
+
+// further are the hosts of libpq's list "host=a,b,c" after its first. What
+// follows a comma may also be a port, or the next word of another reader's
+// string.
+func further(text string) []string {
+	var list []string
+	for strings.HasPrefix(text, ",") {
+		word := text[1 : 1+end(text[1:], " \t\r\n;,&")]
+		if word == "" || number(word) || strings.Contains(word, "=") {
+			break
+		}
+		list = append(list, word)
+		text = text[1+len(word):]
+	}
+	return list
 }
 
 func unquote(s string) string {

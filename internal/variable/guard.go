@@ -211,11 +211,13 @@ func scan(key, value string) []named {
 			add(h.host, h.port, 0, false)
 		}
 	case dataKey(key):
-		// HOST:PORT or //HOST without a scheme; a bare word may be a file.
+		// HOST:PORT or //HOST without a scheme; a bare word may be a file, but
+		// where only servers are, one with a dot is a host.
 		rest, relative := strings.CutPrefix(value, "//")
 		text := rest[strings.LastIndexByte(rest, '@')+1:]
 		h := hostPort(text[:end(text, "/?#,")])
-		if relative || number(h.port) || text != rest {
+		server := (key == "REDIS_URL" || key == "SOLR_URL") && strings.Contains(strings.TrimLeft(h.host, "."), ".")
+		if relative || number(h.port) || text != rest || server {
 			add(h.host, h.port, 0, strings.Contains(text, "@"))
 		}
 	}

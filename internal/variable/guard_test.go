@@ -42,10 +42,15 @@ func TestGuard(t *testing.T) {
 		{"DATABASE_URL", "postgres://app:secret@127.0.0.1:5432/shop", true}, {"DATABASE_URL", "postgres://127.0.0.1/x", true},
 		{"DATABASE_URL", "postgres://db:5432@prod.example.com/x", true}, {"SOLR_URL", "http://solr.example.com/solr", true},
 		{"DATABASE_URL", "postgres://2130706433:5432/x", true},
+		{"DATABASE_URL", "host=db,prod.example.com user=x", true}, {"ANYTHING", "dbname=x host=db,prod.example.com,cache port=1", true},
+		{"DATABASE_URL", "hostaddr=127.0.0.1,10.0.0.1 port=20001", true}, {"PGDATABASE", "host=db,::1", true},
+		{"REDIS_URL", "prod.example.com", true}, {"SOLR_URL", "solr.example.com/solr", true}, {"REDIS_URL", "10.0.0.1", true},
 
 		{"DATABASE_URL", "postgres://allowed.example.com:5432/x", false}, {"DATABASE_URL", "postgres://ALLOWED.example.com./x", false},
 		{"DATABASE_URL", "postgres://port.example.com:6000/x", false}, {"DATABASE_URL", "postgres://port.example.com:6001/x", true},
-		{"PGHOST", "allowed.example.com", false},
+		{"PGHOST", "allowed.example.com", false}, {"DATABASE_URL", "postgres://[2001:DB8::7]:5432/x", false}, {"DATABASE_URL", "postgres://[2001:db8::8]/x", true},
+		{"DATABASE_URL", "host=db,port=20001,dbname=x", false},
+		{"REDIS_URL", "none", false}, {"REDIS_URL", "tmp/redis.sock", false}, {"REDIS_URL", "./redis.sock", false}, {"REDIS_URL", "/run/redis.sock", false},
 		{"DATABASE_URL", "postgres://a.b.wild.example.com/x", false}, {"DATABASE_URL", "postgres://wild.example.com/x", true},
 		{"DATABASE_URL", "postgres://awild.example.com/x", true}, {"DATABASE_URL", "postgres://*.wild.example.com.evil.com/x", true},
 		{"DATABASE_URL", "sqlite:///app/x.db", false}, {"DATABASE_URL", "sqlite3://db.sqlite3", false}, {"DATABASE_URL", "db.sqlite3", false},
@@ -59,7 +64,7 @@ func TestGuard(t *testing.T) {
 		{"DATABASE_URL", "postgres://%2Fvar%2Frun/x", false}, {"DATABASE_URL", "postgres://app:own@127.0.0.1:20001/shop", false},
 		{"NGINX", "server=frontend port=80", false}, {"DOCS", "see https://example.com/?host=prod.example.com", false},
 	} {
-		err := resolved(map[string]string{c.key: c.value}, "allowed.example.com", "port.example.com:6000", "*.wild.example.com")
+		err := resolved(map[string]string{c.key: c.value}, "allowed.example.com", "port.example.com:6000", "*.wild.example.com", "2001:db8::7")
 		if (err != nil) != c.refused {
 			t.Errorf("%s=%s: %v", c.key, c.value, err)
 		}

@@ -171,24 +171,31 @@ func (in *Input) connection(text string) string {
 	if strings.Contains(text, ";") || !strings.ContainsAny(text, " \t") && strings.Contains(text, ":") {
 		separator = ";"
 	}
-	return pairs.ReplaceAllStringFunc(text, func(pair string) string {
-		m := pairs.FindStringSubmatch(pair)
-		key := strings.ToLower(m[2])
-		switch key {
+	var b strings.Builder
+	last := 0
+	for _, m := range pairs.FindAllStringSubmatchIndex(text, -1) {
+		b.WriteString(text[last:m[8]])
+		last = m[9]
+		switch strings.ToLower(text[m[4]:m[5]]) {
 		case "host", "hostaddr", "server", "data source":
-			out := m[1] + m[2] + m[3] + d.Host
+			b.WriteString(d.Host)
+			for _, h := range further(text[last:]) {
+				b.WriteString("," + h)
+				last += len("," + h)
+			}
 			if !read.hasPort {
-				out += separator + "port=" + strconv.Itoa(d.Port)
+				b.WriteString(separator + "port=" + strconv.Itoa(d.Port))
 			}
 			if !read.hasSecret {
-				out += separator + "password=" + d.Password
+				b.WriteString(separator + "password=" + d.Password)
 			}
-			return out
 		case "port":
-			return m[1] + m[2] + m[3] + strconv.Itoa(d.Port)
+			b.WriteString(strconv.Itoa(d.Port))
 		case "password", "pwd":
-			return m[1] + m[2] + m[3] + d.Password
+			b.WriteString(d.Password)
+		default:
+			b.WriteString(text[m[8]:m[9]])
 		}
-		return pair
-	})
+	}
+	return b.String() + text[last:]
 }
