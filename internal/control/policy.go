@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -123,10 +124,16 @@ func (s *Service) checkProject(ctx context.Context, t *store.Tx, p staging.Proje
 	return nil
 }
 
+// isHost is whether an administrator's list may have an entry.
+func isHost(entry string) bool {
+	_, err := netip.ParseAddr(entry)
+	return err == nil || hostPort.MatchString(entry)
+}
+
 func changePolicy(ctx context.Context, t *store.Tx, p *staging.Project, r wire.SetProject) error {
 	policy := &p.Policy
 	for _, h := range r.AllowHosts {
-		if !hostPort.MatchString(h) {
+		if !isHost(h) {
 			return staging.Errorf(staging.CodeUsage, "HOST or HOST:PORT", "%q is no host", h)
 		}
 		if !slices.Contains(policy.AllowHosts, h) {
