@@ -97,15 +97,21 @@ func checkCreate(p staging.Project, r wire.CreateEnvironment) error {
 }
 
 // createLinks are the environments that the request's links mean. A new
-// environment has no stack yet that could say which project a name is of.
+// environment has no stack yet that could say which project a name is of; the
+// shared one's says it for most.
 func (s *Service) createLinks(ctx context.Context, p staging.Project, r wire.CreateEnvironment) (map[string]string, error) {
 	var known []staging.Link
-	env, err := s.Store.EnvironmentByBranch(ctx, p.Name, r.Branch)
-	if err == nil && len(r.Links) > 0 {
-		known, err = s.links(ctx, env)
-	}
-	if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
-		return nil, err
+	for _, branch := range []string{r.Branch, p.StagingBranch} {
+		if len(r.Links) == 0 || known != nil {
+			break
+		}
+		env, err := s.Store.EnvironmentByBranch(ctx, p.Name, branch)
+		if err == nil {
+			known, err = s.links(ctx, env)
+		}
+		if err != nil && staging.CodeOf(err) != staging.CodeNotFound {
+			return nil, err
+		}
 	}
 	return s.linkTargets(ctx, known, r.Links)
 }
