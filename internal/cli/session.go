@@ -101,11 +101,14 @@ func (s *stdio) attach(ctx context.Context, name string, want wire.Session) erro
 }
 
 // entered is the environment that a person names, awake: what is done inside
-// has no time limit, waking it has.
+// has no time limit, waking it has. A service that does not come up keeps
+// nobody out: a task and the data are there without it.
 func (s *stdio) entered(ctx context.Context, c *apiclient.Client, name string) (wire.Environment, error) {
 	v, err := s.environment(ctx, c, name)
 	if err == nil && (v.Phase == string(staging.PhaseAsleep) || v.Phase == string(staging.PhaseWaking)) {
-		v, err = s.woken(ctx, c, v.ID)
+		if v, err = s.brought(ctx, c, v.ID, "wake", "sleep"); err == nil && v.Phase == string(staging.PhaseWaking) {
+			s.say("%s does not wake: %s", v.Branch, v.Reason)
+		}
 	}
 	if err == nil {
 		s.subject, s.goesOn = nil, "what ran in it for you has ended with the connection"

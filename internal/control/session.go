@@ -30,7 +30,8 @@ const (
 	lookAgain = 200 * time.Millisecond
 )
 
-// awake wakes an environment and waits until it serves.
+// awake wakes an environment and waits until it serves, or until what does not
+// come up is known: the rest can be entered.
 func (s *Service) awake(ctx context.Context, id string) (staging.Environment, error) {
 	env, err := s.live(ctx, id)
 	if err != nil {
@@ -48,7 +49,8 @@ func (s *Service) awake(ctx context.Context, id string) (staging.Environment, er
 		if err != nil {
 			return env, err
 		}
-		if env.Awake && env.Phase != staging.PhaseWaking && env.Phase != staging.PhaseAsleep {
+		woke := env.Phase != staging.PhaseWaking || env.Reason != ""
+		if env.Awake && woke && env.Phase != staging.PhaseAsleep {
 			if begun, err := s.begun(ctx, env); begun || err != nil {
 				return env, err
 			}
