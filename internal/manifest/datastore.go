@@ -72,6 +72,7 @@ func (r *reader) datastore(p *types.Project, s types.ServiceConfig, kind string)
 	}
 	d.File, d.Line = r.where([]string{"services", s.Name})
 	r.published(s, "use `offshoot tunnel`")
+	r.dataMounts(s)
 	switch kind {
 	case "postgres":
 		d.Port = 5432

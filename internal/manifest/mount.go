@@ -61,11 +61,8 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 		case types.VolumeTypeBind:
 			source, ok := r.relative(m.Source)
 			switch {
-			case !ok && strings.Contains(written, ".sock"):
-				refuse("mount "+written+" is not allowed: sockets of the host", "remove it")
-				continue
 			case !ok:
-				refuse("mount "+written+" is not allowed: outside the repository", "use a named volume, or a path of the repository")
+				refuse(notAllowed(written))
 				continue
 			case r.tracked(source):
 				mount.Kind, mount.Source = staging.MountCheckout, source
@@ -88,6 +85,41 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 			r.volume(mount.Source, clone == nil || *clone)
 		}
 	}
+}
+
+// dataMounts says what becomes of paths that a data server mounts: the server
+// is Offshoot's and gets none of them. A named volume is its data, which is the
+// environment's own anyway.
+func (r *reader) dataMounts(s types.ServiceConfig) {
+	at := []string{"services", s.Name, "volumes"}
+	for i, m := range s.Volumes {
+		if m.Type != types.VolumeTypeBind {
+			continue
+		}
+		file, line, written := r.item(at, m.Target)
+		note := func(kind staging.NoteKind, message, hint string) {
+			r.note(kind, file, line, strings.Join(append(slices.Clone(at), strconv.Itoa(i)), "."), message, hint)
+		}
+		source, inside := r.relative(m.Source)
+		switch {
+		case !inside:
+			message, hint := notAllowed(written)
+			note(staging.NoteRefused, message, hint)
+		case strings.HasPrefix(path.Clean(m.Target), "/docker-entrypoint-initdb.d"):
+			note(staging.NoteIgnored, source+" is not run where "+s.Name+" begins empty", "let x-offshoot.release do it, such as `psql $"+staging.Upper(s.Name)+"_URL -f FILE`")
+		default:
+			note(staging.NoteIgnored, "mount at "+m.Target+" is ignored: the server of "+s.Name+" is Offshoot's, its data the environment's own", "")
+		}
+	}
+}
+
+// notAllowed is why a path of the host cannot be mounted.
+func notAllowed(written string) (message, hint string) {
+	message = "mount " + written + " is not allowed: "
+	if strings.Contains(written, ".sock") {
+		return message + "sockets of the host", "remove it"
+	}
+	return message + "outside the repository", "use a named volume, or a path of the repository"
 }
 
 // mount adds one; what would hide the host's programs is left out.
