@@ -43,6 +43,7 @@ func (r *reader) finish() {
 		}
 	}
 	r.dependencies()
+	r.spokenPorts()
 	r.primary()
 	r.named()
 	r.answered()

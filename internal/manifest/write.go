@@ -72,6 +72,11 @@ func (r *Result) overlayOf(v staging.Service, alone bool) *yaml.Node {
 			n.Content = append(n.Content, scalarNode("ports"), &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{port}})
 		}
 	}
+	for _, p := range r.exposed(v) {
+		port := scalarNode(strconv.Itoa(p.Target))
+		port.Style = yaml.DoubleQuotedStyle
+		n.Content = append(n.Content, scalarNode("expose"), &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{port}})
+	}
 	if len(process.Content) > 0 {
 		n.Content = append(n.Content, scalarNode(extensionKey), mapping("process", process))
 	}
