@@ -41,6 +41,7 @@ func Serve(ctx context.Context, c ServerConfig) (err error) {
 	}
 	c.Dir = dir
 	calmSysmon()
+	keepInherited()
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return staging.Errorf(staging.CodeRefused, "choose another --data-dir", "data folder: %w", err)
 	}
