@@ -47,7 +47,7 @@ func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, na
 	if err := os.MkdirAll(partial, 0o711); err != nil {
 		return time.Time{}, err
 	}
-	reads, need, err := a.reads(sources, partial)
+	reads, need, err := a.reads(ctx, sources, partial)
 	if err == nil && reads {
 		err = copytree.Room(partial, need) // before a server is asked to help
 	}
@@ -95,13 +95,13 @@ func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, n
 }
 
 // reads is whether anything is copied by reading, and how much.
-func (a *actor) reads(sources []source, to string) (bool, int64, error) {
+func (a *actor) reads(ctx context.Context, sources []source, to string) (bool, int64, error) {
 	reads, total := false, int64(0)
 	for _, s := range sources {
 		if copytree.Between(s.clone.Dir, to) != copytree.Plain {
 			continue
 		}
-		n, err := size(s.clone.Dir)
+		n, err := copytree.Size(ctx, s.clone.Dir)
 		if err != nil {
 			return false, 0, err
 		}
@@ -115,7 +115,7 @@ func (a *actor) reads(sources []source, to string) (bool, int64, error) {
 func (a *actor) copyAll(ctx context.Context, dep *staging.Deployment, sources []source, live []string, to string) (time.Time, error) {
 	var paused []source
 	for _, s := range sources {
-		backup, large, err := a.copiesRunning(s, to)
+		backup, large, err := a.copiesRunning(ctx, s, to)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -187,12 +187,12 @@ func forget(driver datastore.Driver, dir string) error {
 }
 
 // copiesRunning is whether a source is better copied while its server runs.
-func (a *actor) copiesRunning(s source, to string) (datastore.Backuper, bool, error) {
+func (a *actor) copiesRunning(ctx context.Context, s source, to string) (datastore.Backuper, bool, error) {
 	backup, ok := s.driver.(datastore.Backuper)
 	if !ok || !s.running || copytree.Between(s.clone.Dir, to) != copytree.Plain {
 		return nil, false, nil
 	}
-	n, err := size(s.clone.Dir)
+	n, err := copytree.Size(ctx, s.clone.Dir)
 	return backup, n > pausedLimit, err
 }
 

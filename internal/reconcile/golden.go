@@ -33,7 +33,7 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 	}
 	verifier, ok := driver.(datastore.Verifier)
 	if !ok { // files: nothing can be asked
-		if p.SizeBytes, err = size(dir); err != nil {
+		if p.SizeBytes, err = copytree.Size(ctx, dir); err != nil {
 			return err
 		}
 		return sealed(dir, 0)

@@ -81,7 +81,7 @@ func (a *actor) noWayBack(ctx context.Context, v *view, dep *staging.Deployment)
 		if copytree.Between(c.Dir, filepath.Dir(c.Dir)) != copytree.Plain {
 			return "", nil
 		}
-		n, err := size(c.Dir)
+		n, err := copytree.Size(ctx, c.Dir)
 		if err != nil {
 			return "", err
 		}

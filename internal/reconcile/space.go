@@ -3,7 +3,6 @@ package reconcile
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,20 +66,4 @@ func (a *actor) blameDisk(f *staging.Failure, err error) {
 		f.Message += "; the disk was full" + freeIn(dir)
 		f.Hint = "does it write more than it should? else free space on the server's data folder, then try again"
 	}
-}
-
-// size is the logical size of the files below a folder.
-func size(dir string) (int64, error) {
-	var total int64
-	err := filepath.WalkDir(dir, func(_ string, entry os.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			total += info.Size()
-		}
-		return err
-	})
-	return total, err
 }

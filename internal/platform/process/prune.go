@@ -116,7 +116,7 @@ func pruneCaches(ctx context.Context, project string, used map[string]bool) erro
 		if slices.ContainsFunc(c.Layers, func(name string) bool { return used[filepath.Join(dir, name)] }) || used[filepath.Join(dir, homeDir)] {
 			continue
 		}
-		size, err := sizeOf(ctx, dir)
+		size, err := copytree.Size(ctx, dir)
 		if err != nil {
 			return err
 		}
@@ -133,18 +133,4 @@ func pruneCaches(ctx context.Context, project string, used map[string]bool) erro
 		total -= b.size
 	}
 	return nil
-}
-
-func sizeOf(ctx context.Context, dir string) (int64, error) {
-	var total int64
-	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
-		}
-		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-			total += info.Size()
-		}
-		return nil
-	})
-	return total, err
 }
