@@ -72,7 +72,11 @@ func actCommands(io *stdio) []*cobra.Command {
 // woken wakes an environment and waits until it serves.
 func (s *stdio) woken(ctx context.Context, c *apiclient.Client, id string) (wire.Environment, error) {
 	v, err := s.brought(ctx, c, id, "wake", "sleep")
-	if err == nil && v.Phase == string(staging.PhaseWaking) {
+	switch {
+	case err != nil:
+	case v.Phase == string(staging.PhaseAsleep):
+		err = staging.Errorf(staging.CodeConflict, "see who: offshoot events "+v.ID, "%s was put to sleep again", v.Branch)
+	case v.Phase == string(staging.PhaseWaking):
 		err = &staging.Error{Code: staging.CodeInternal, Message: v.Branch + " does not wake: " + v.Reason, Hint: "it is tried again; see offshoot logs " + v.ID}
 	}
 	return v, err
@@ -105,7 +109,7 @@ func settled(action string) func(wire.Environment) bool {
 		case staging.PhaseFailed, staging.PhaseDestroying, staging.PhaseDestroyed:
 			return true
 		case staging.PhaseAsleep:
-			return action == "sleep"
+			return action == "sleep" || !v.Awake // whoever came after wanted it so
 		case staging.PhaseReady, staging.PhaseDegraded:
 			return action == "wake" || v.Awake
 		case staging.PhaseDeploying:

@@ -62,3 +62,17 @@ func TestAWakeIsNotHeldUpByADeployment(t *testing.T) {
 		}
 	}
 }
+
+// TestAWakeEndsWhereSomebodySleepsItAgain holds that who came later wins, and
+// that who came before does not wait for what nobody wants any more.
+func TestAWakeEndsWhereSomebodySleepsItAgain(t *testing.T) {
+	for awake, done := range map[bool]bool{true: false, false: true} {
+		v := wire.Environment{Phase: string(staging.PhaseAsleep), Awake: awake}
+		if got := settled("wake")(v); got != done {
+			t.Errorf("awake %t: %t", awake, got)
+		}
+		if !settled("sleep")(v) {
+			t.Errorf("awake %t: sleep waits on", awake)
+		}
+	}
+}
