@@ -115,10 +115,19 @@ func (s *Service) live(ctx context.Context, id string) (staging.Environment, err
 	return env, nil
 }
 
-// edit changes a live environment in one transaction and lets it be worked on.
+// edit changes a live environment in one transaction, lets it be worked on, and
+// answers how it is then.
 func (s *Service) edit(ctx context.Context, id string, change func(*store.Tx, staging.Environment) error) (wire.Environment, error) {
-	own := ""
-	err := s.Store.Write(ctx, func(t *store.Tx) error {
+	own, err := s.alter(ctx, id, change)
+	if err != nil {
+		return wire.Environment{}, err
+	}
+	return s.answer(ctx, id, own)
+}
+
+// alter is edit for who needs no answer but the deployment that is under way.
+func (s *Service) alter(ctx context.Context, id string, change func(*store.Tx, staging.Environment) error) (deployment string, err error) {
+	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		env, err := t.Environment(ctx, id)
 		if err != nil {
 			return err
@@ -130,14 +139,13 @@ func (s *Service) edit(ctx context.Context, id string, change func(*store.Tx, st
 			return err
 		}
 		env, err = t.Environment(ctx, id)
-		own = env.Current
+		deployment = env.Current
 		return err
 	})
-	if err != nil {
-		return wire.Environment{}, err
+	if err == nil {
+		s.Work.Kick(id)
 	}
-	s.Work.Kick(id)
-	return s.answer(ctx, id, own)
+	return deployment, err
 }
 
 // answer is an environment with the deployment that a request made or joined,

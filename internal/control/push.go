@@ -88,28 +88,45 @@ func (s *Service) missed(ctx context.Context, e staging.Environment, missing map
 	return 0, err
 }
 
+// pushTries bounds looking again at a branch whose environment others ask for
+// something meanwhile.
+const pushTries = 5
+
 // push deploys the head of an environment's branch, unless that is what it was
-// asked to be, or what it was when another revision was asked for.
+// asked to be, or what it was when another revision was asked for. head was read
+// after e: where somebody has asked for another revision since, that may be newer
+// than head, and the branch is looked at again.
 func (s *Service) push(ctx context.Context, p staging.Project, e staging.Environment, head string) error {
-	follows := func(d staging.Desired) bool { return head != d.Revision && head != d.HeldAt }
-	if !follows(e.Desired) {
-		return nil
-	}
-	rev, err := s.Source.Revision(ctx, p.Name, head)
-	if err != nil {
-		return err
-	}
-	_, err = s.edit(ctx, e.ID, func(t *store.Tx, env staging.Environment) error {
-		if !follows(env.Desired) {
+	for range pushTries {
+		if head == e.Desired.Revision || head == e.Desired.HeldAt {
 			return nil
 		}
-		want := env.Desired
-		want.Revision, want.HeldAt, want.BorrowedBranch = head, "", ""
-		env.LastActivityAt = s.Now()
-		return s.want(ctx, t, env, want, rev, request{cause: "push", actor: "push"})
-	})
-	if staging.CodeOf(err) == staging.CodeConflict {
-		return nil // it is being destroyed
+		rev, err := s.Source.Revision(ctx, p.Name, head)
+		if err != nil {
+			return err
+		}
+		seen := e
+		_, err = s.alter(ctx, e.ID, func(t *store.Tx, env staging.Environment) error {
+			e = env
+			if env.Desired.Revision != seen.Desired.Revision || env.Desired.HeldAt != seen.Desired.HeldAt {
+				return nil
+			}
+			want := env.Desired
+			want.Revision, want.HeldAt, want.BorrowedBranch = head, "", ""
+			env.LastActivityAt = s.Now()
+			return s.want(ctx, t, env, want, rev, request{cause: "push", actor: "push"})
+		})
+		if staging.CodeOf(err) == staging.CodeConflict {
+			return nil // it is being destroyed
+		}
+		if err != nil || e.Desired.Revision == seen.Desired.Revision && e.Desired.HeldAt == seen.Desired.HeldAt {
+			return err
+		}
+		if head, err = s.Source.Head(ctx, p.Name, e.Branch); staging.CodeOf(err) == staging.CodeNotFound {
+			return nil // deleted meanwhile: the next listing says so
+		} else if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil // the next listing looks again
 }
