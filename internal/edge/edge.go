@@ -27,6 +27,8 @@ type Route struct {
 	Holding bool
 	// Failure is shown where nothing serves.
 	Failure *staging.Failure
+	// Destination is what it leads to in the ledger's words, "" for nothing.
+	Destination string
 }
 
 // Target is one service's upstreams (HOST:PORT); none serves while empty.

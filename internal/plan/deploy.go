@@ -216,8 +216,8 @@ func (b *builder) stopOld(dep *staging.Deployment, service string, after []strin
 // wait for that.
 func (b *builder) takeOver(dep *staging.Deployment, healthy []string, outcome staging.Outcome) {
 	routed := healthy
-	if !dep.Progress.Routed {
-		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: route(dep.Environment).name, Deployment: dep.ID,
+	if name := route(dep.Environment).name; !dep.Progress.Routed || !b.there(name) {
+		routed = b.add(Op{Action: Route, Kind: staging.ResourceRoute, Resource: name, Deployment: dep.ID,
 			Step: staging.StepRoute, Cause: dep.Cause}, healthy)
 	}
 	after := routed

@@ -21,6 +21,34 @@ func TestKilledBetweenAnyTwoWrites(t *testing.T) {
 	}
 }
 
+// TestAWriteIsDoneAndNotToldSo lets each write of a scenario be done while who
+// asked for it is told that it was given up, as one is that the next plan no
+// longer has: what comes of it is the same.
+func TestAWriteIsDoneAndNotToldSo(t *testing.T) {
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for n := int64(1); ; n += thin {
+				w := newWorld(t)
+				s.before(w)
+				l := w.server.Load().life
+				last := l.writes.Load() + n
+				l.untold.Store(last)
+				s.do(w)
+				w.rested()
+				s.then(w)
+				w.sound()
+				met := l.writes.Load() >= last
+				w.gone()
+				if !met || t.Failed() {
+					t.Logf("%d writes", n-1)
+					return
+				}
+			}
+		})
+	}
+}
+
 func killed(t *testing.T, grain platform.Grain, s scenario) {
 	for n := int64(1); ; n += thin {
 		lived := true

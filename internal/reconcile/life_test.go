@@ -32,6 +32,8 @@ type life struct {
 	kill   int64
 	after  bool
 	writes atomic.Int64
+	// untold is the write that is done and not told so, 0 for none.
+	untold atomic.Int64
 }
 
 // end is the server's death, at a write or because its scenario is over.

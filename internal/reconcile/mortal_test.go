@@ -44,7 +44,8 @@ func (m mortalStore) write(do func() error) error {
 	if err := m.life.check(); err != nil {
 		return err
 	}
-	dies := m.life.writes.Add(1) == m.life.kill
+	n := m.life.writes.Add(1)
+	dies := n == m.life.kill
 	if dies && !m.life.after {
 		m.life.end()
 		return errDead
@@ -53,6 +54,9 @@ func (m mortalStore) write(do func() error) error {
 	if dies {
 		m.life.end()
 		return errDead
+	}
+	if err == nil && n == m.life.untold.Load() {
+		return context.Canceled
 	}
 	return err
 }

@@ -138,8 +138,9 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 	switch row.Kind {
 	case staging.ResourceRoute:
 		o := staging.Observation{Kind: row.Kind, Name: row.Name, Owner: row.Owner, Presence: staging.Absent}
-		// Hosts that only say a phase lead nowhere: that is no route.
-		if r, ok := a.Edge.Route(row.Owner); ok && (r.Holding || r.Phase == staging.PhaseReady || a.Edge.Holding(row.Owner)) {
+		// Hosts that only say a phase lead nowhere, and those that lead elsewhere
+		// than is written down are not this route.
+		if r, ok := a.Edge.Route(row.Owner); ok && (r.Holding || a.Edge.Holding(row.Owner) || r.Phase == staging.PhaseReady && r.Destination == row.SpecHash) {
 			o.Presence = staging.Present
 		}
 		return o

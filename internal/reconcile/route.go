@@ -13,7 +13,7 @@ import (
 // loads the new one. Where it leads on to what served before, whoever waits does
 // not wait for that to be written down again.
 func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
-	r := edge.Route{Environment: a.id, Phase: staging.PhaseReady, Hosts: map[string]edge.Target{}}
+	r := edge.Route{Environment: a.id, Phase: staging.PhaseReady, Destination: plan.Destination(dep), Hosts: map[string]edge.Target{}}
 	for host, service := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
 		target := edge.Target{Service: service}
 		s, ok := dep.Stack.Service(service)
@@ -36,12 +36,15 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 		}
 		a.Edge.Put(r)
 	}
+	// The plan that sees it written is without this operation and gives it up: the
+	// switch must follow all the same.
+	ctx = context.WithoutCancel(ctx)
 	err := a.Store.Write(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}
 		if err := w.PutResource(ctx, staging.Resource{Name: op.Resource, Kind: staging.ResourceRoute, Driver: "edge", Owner: a.id, Project: v.project.Name,
-			Generation: v.Environment.Generation, SpecHash: plan.Destination(dep), State: staging.ResourcePresent, CreatedAt: a.Now()}); err != nil {
+			Generation: v.Environment.Generation, SpecHash: r.Destination, State: staging.ResourcePresent, CreatedAt: a.Now()}); err != nil {
 			return err
 		}
 		if again {

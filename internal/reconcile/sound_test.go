@@ -83,7 +83,7 @@ func (w *world) sound() {
 	}
 	e := w.env()
 	if e.Phase == staging.PhaseReady || e.Phase == staging.PhaseDegraded {
-		if r, ok := w.server.Load().edge.Route(envID); !ok || r.Holding || w.server.Load().edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) != 1 {
+		if r, ok := w.server.Load().edge.Route(envID); !ok || r.Holding || w.server.Load().edge.Holding(envID) || len(r.Hosts["new.shop.localhost"].Upstreams) != 1 || r.Destination != w.destination(e) {
 			w.Errorf("%s, and the edge has %+v, %v", e.Phase, r, ok)
 		}
 		if web := plan.Name(envID, staging.ResourceWorkload, "web."+e.Deployed.Deployment+".0"); !w.platform.Running(web) {
@@ -93,6 +93,13 @@ func (w *world) sound() {
 	if e.Phase == staging.PhaseAsleep && slices.ContainsFunc(w.platform.Inventory(), func(n string) bool { return strings.Contains(n, "/workload/") || strings.Contains(n, "/task/") }) {
 		w.Errorf("asleep, and there is %v", w.things())
 	}
+}
+
+// destination is where the hosts of what serves lead.
+func (w *world) destination(e staging.Environment) string {
+	d := w.deployment(e.Deployed.Deployment)
+	d.Options.Scale = e.Desired.Scale
+	return plan.Destination(&d)
 }
 
 // content is the text of the data that serves.
