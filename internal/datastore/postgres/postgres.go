@@ -183,7 +183,7 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 	}
 	for _, step := range []func() error{
 		func() error { return err },
-		func() error { return configure(data, c) },
+		func() error { return configure(data, c, rec) },
 		func() error { return copytree.Own(filepath.Join(tmp, "run"), c.UID, c.GID) },
 		func() error { return writeRecord(tmp, rec) },
 		func() error { return copytree.Publish(tmp, c.Dir, result.Strategy == copytree.Plain) },

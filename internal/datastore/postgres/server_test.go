@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"offshoot/internal/componenttest"
 	"offshoot/internal/datastore"
@@ -186,6 +188,45 @@ func TestTheDataIsServedInAnotherWayAndBack(t *testing.T) {
 	_, stop = serve(t, d, c, port)
 	signsIn(c, "shop")
 	stop()
+}
+
+// Who is gone without a word leaves no statement behind, which would hold its
+// locks for as long as it takes.
+func TestAStatementEndsWithWhoAsked(t *testing.T) {
+	d, c := rig(t)
+	if major, _ := strconv.Atoi(c.Store.Version); major < disconnectSince {
+		componenttest.Missing(t, "postgres", "Postgres "+c.Store.Version+" does not look after who asked")
+	}
+	if _, err := d.Make(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := serve(t, d, c, freePort(t))
+	conn, err := pgx.Connect(t.Context(), d.url(t, c, at, "shop"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.PgConn().Frontend().SendQuery(&pgproto3.Query{String: "SELECT pg_sleep(3600)"})
+	if err := conn.PgConn().Frontend().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	running := func(want string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := datastore.Poll(ctx, func(context.Context) error {
+			if n := d.ask(t, c, at, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%sleep(3600)'"); n != want {
+				return errors.New(n + " run")
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	running("1")
+	if err := conn.PgConn().Conn().Close(); err != nil {
+		t.Fatal(err)
+	}
+	running("0")
 }
 
 // url is what the services of a stack get.

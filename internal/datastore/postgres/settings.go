@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"offshoot/internal/copytree"
@@ -30,6 +31,10 @@ logging_collector = off
 log_destination = 'stderr'
 update_process_title = off
 `
+
+// disconnectSince is the first major version whose server looks, while it works
+// on a statement, whether who asked is still there.
+const disconnectSince = 14
 
 // adjustable are the settings that a stack's command may give its server, as
 // `-c NAME=VALUE` or `--NAME=VALUE`. None names a program or a file.
@@ -85,13 +90,19 @@ func declared(args []string) []string {
 // configure writes the settings that are ours. Our own superuser comes in by the
 // socket alone: its password is the same in each cluster, and whoever answered at
 // one's socket could pass on what it is asked to another's port.
-func configure(data string, c datastore.Clone) error {
+func configure(data string, c datastore.Clone, rec record) error {
 	commit := "off" // at most the last second is lost by a power cut
 	if c.Shared {
 		commit = "on"
 	}
+	settings := ours + "synchronous_commit = " + commit + "\n"
+	if major, err := strconv.Atoi(majorOf(rec.Engine)); err == nil && major >= disconnectSince {
+		// Whoever was killed leaves no statement that keeps its locks: the next
+		// release would wait for them.
+		settings += "client_connection_check_interval = 5s\n"
+	}
 	files := map[string]string{
-		"postgresql.conf":      ours + "synchronous_commit = " + commit + "\n",
+		"postgresql.conf":      settings,
 		"pg_hba.conf":          "local all all scram-sha-256\nhost all " + admin + " all reject\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n",
 		"pg_ident.conf":        "",
 		"postgresql.auto.conf": "",
