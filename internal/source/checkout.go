@@ -38,15 +38,20 @@ func (m *Mirrors) Checkout(ctx context.Context, project, sha, dir string) error 
 	if err := os.MkdirAll(tmp, 0o755); err != nil {
 		return fmt.Errorf("checkout: %w", err)
 	}
-	err = m.writeTree(ctx, mirror, id, tmp)
+	within, done := sparing(ctx, tmp)
+	err = m.writeTree(within, mirror, id, tmp)
 	if err == nil {
-		err = m.extras(ctx, project, mirror, id, tmp)
+		err = m.extras(within, project, mirror, id, tmp)
 	}
+	done()
 	if err != nil {
-		if full(tmp) { // Git does not say why it could not write
-			err = errors.Join(syscall.ENOSPC, err)
+		if errors.Is(context.Cause(within), errSpare) || full(tmp) { // Git does not say why it could not write
+			err = errSpare
 		}
 		_ = os.RemoveAll(tmp)
+		if staging.CodeOf(err) != staging.CodeInternal {
+			return err
+		}
 		return staging.Errorf(staging.ClassCode(staging.ClassSource), "see the free disk space, and whether the commit is whole: git fsck", "check out %s: %w", id[:min(12, len(id))], err)
 	}
 	return os.Rename(tmp, dir)
@@ -82,6 +87,9 @@ func (m *Mirrors) extras(ctx context.Context, project, mirror, id, dir string) e
 // writeTree uses an index of its own, so that checkouts of one mirror do not
 // wait for each other.
 func (m *Mirrors) writeTree(ctx context.Context, mirror, id, tmp string) error {
+	if _, err := m.names(ctx, mirror, id); err != nil {
+		return err
+	}
 	index := []string{"GIT_INDEX_FILE=" + tmp + ".index", "GIT_DIR=" + mirror, "GIT_WORK_TREE=" + tmp}
 	defer func() { _ = os.Remove(tmp + ".index") }()
 	if _, err := m.run(ctx, tmp, index, "read-tree", "--end-of-options", id); err != nil {

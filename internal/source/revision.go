@@ -173,7 +173,7 @@ func (m *Mirrors) Tracked(ctx context.Context, project, sha string) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	out, err := m.run(ctx, dir, nil, "ls-tree", "-r", "-z", "--name-only", "--end-of-options", sha)
+	out, err := m.names(ctx, dir, sha)
 	if err != nil {
 		return nil, fmt.Errorf("list files of %s: %w", sha, err)
 	}
