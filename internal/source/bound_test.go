@@ -53,6 +53,9 @@ func TestACommitOfBillionsOfFilesIsRefused(t *testing.T) {
 	if left, err := os.ReadDir(filepath.Dir(dir)); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
+	if rev, err := m.Revision(ctx, "shop", bomb); err != nil || rev.Message != "bomb" {
+		t.Errorf("what people see of it: %+v, %v", rev, err)
+	}
 	if _, err := m.Tracked(ctx, "shop", bomb); staging.CodeOf(err) != staging.ClassCode(staging.ClassSource) {
 		t.Errorf("its files: %v", err)
 	}

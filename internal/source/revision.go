@@ -80,7 +80,8 @@ func (m *Mirrors) Revision(ctx context.Context, project, sha string) (staging.Re
 	if err != nil {
 		return staging.Revision{}, err
 	}
-	out, err := m.run(ctx, dir, nil, "show", "--no-patch", "--no-show-signature", "--format=%H%x00%T%x00%ct%x00%an%x00%s", "--end-of-options", id)
+	// show would compare the whole tree with its parent's, also where nobody asks.
+	out, err := m.run(ctx, dir, nil, "log", "--max-count=1", "--no-show-signature", "--format=%H%x00%T%x00%ct%x00%an%x00%s", "--end-of-options", id)
 	if err != nil {
 		return staging.Revision{}, fmt.Errorf("describe commit %s: %w", id, err)
 	}
