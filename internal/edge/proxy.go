@@ -24,6 +24,9 @@ const (
 	idleUpstream = 1500 * time.Millisecond
 	// idlePerUpstream bounds the connections kept to one upstream.
 	idlePerUpstream = 512
+	// maxAnswerHeaders bounds the headers of one answer: they are held in memory
+	// until the last has come.
+	maxAnswerHeaders = 1 << 20
 )
 
 // proxy forwards to upstreams over shared connections.
@@ -67,6 +70,7 @@ func newProxy(scheme string) *proxy {
 		return &http.Transport{
 			DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext, Protocols: protocols, DisableCompression: true,
 			MaxIdleConnsPerHost: idlePerUpstream, IdleConnTimeout: idleUpstream, ExpectContinueTimeout: time.Second,
+			MaxResponseHeaderBytes: maxAnswerHeaders,
 		}
 	}
 	p := &proxy{scheme: scheme, h1: transport(func(p *http.Protocols) { p.SetHTTP1(true) }),

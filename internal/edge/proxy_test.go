@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,22 @@ func TestAnUpstreamThatDiesIsNotHidden(t *testing.T) {
 	}
 	if n := e.InFlight("env_a"); n != 0 {
 		t.Errorf("%d in flight", n)
+	}
+}
+
+// Headers are held in memory until the last of them: what a crowd of answers may
+// take is bounded.
+func TestHeadersOfAnAnswerAreBounded(t *testing.T) {
+	e := made(t, nil)
+	e.Put(route(upstream(t, func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.Atoi(r.URL.Path[1:])
+		w.Header().Set("X-Long", strings.Repeat("a", n))
+	})))
+	at := served(t, e)
+	for path, want := range map[string]int{"/200000": 200, "/2000000": 502} {
+		if resp, body := do(t, client(t, false), request(t, http.MethodGet, at, path, nil)); resp.StatusCode != want {
+			t.Errorf("%s: %s %s", path, resp.Status, body)
+		}
 	}
 }
 
