@@ -180,6 +180,10 @@ func (a *actor) fail(ctx context.Context, r result) error {
 // deleted, on the environment of what cannot wake.
 func (a *actor) complain(ctx context.Context, r result) error {
 	reason := a.redactor(ctx).String(r.err.Error())
+	if r.dep != nil && r.op.Action != plan.Delete { // as whoever waits at the edge is told
+		f := a.explain(ctx, r)
+		reason = f.Message + "; " + f.Hint
+	}
 	return a.Store.Write(ctx, func(w Writer) error {
 		rows, err := w.Resources(ctx, a.id)
 		if err != nil {

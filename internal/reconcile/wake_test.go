@@ -41,6 +41,7 @@ func TestAWakeThatFailsIsSaidAndTriedAgain(t *testing.T) {
 	if a.Code != http.StatusServiceUnavailable || !strings.Contains(a.Body.String(), `"class":"data"`) || !strings.Contains(a.Body.String(), `"hint":`) {
 		t.Errorf("%d %s", a.Code, a.Body)
 	}
+	w.until("what to do is said to all", func() bool { return strings.HasSuffix(w.env().Reason, "; look at the last lines of the server") })
 	heal()
 	w.phase(staging.PhaseReady)
 	w.sound()
