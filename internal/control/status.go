@@ -24,11 +24,11 @@ func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 		e := byID[x.Environment]
 		st.Queue = append(st.Queue, wire.Queued{Environment: x.Environment, Project: e.Project, Branch: e.Branch, Reason: x.Reason, Place: x.Place, Since: x.Since})
 	}
-	free, total, err := s.Disk()
+	space, err := s.Disk()
 	if err != nil {
 		return st, err
 	}
-	st.Capacity = wire.Capacity{DiskFreeBytes: free, DiskTotalBytes: total, Scarce: s.Disk.Scarce(), Running: running, Slots: slots}
+	st.Capacity = wire.Capacity{DiskFreeBytes: space.Free, DiskTotalBytes: space.Total, Scarce: s.Disk.Scarce(), Running: running, Slots: slots}
 	tasks, err := s.Upkeep.Tasks(ctx)
 	if err != nil {
 		return st, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,6 +126,29 @@ func TestPlainCopyOntoAFullDiskLeavesNothing(t *testing.T) {
 		t.Errorf("full disk: %v", err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A disk can have room for bytes and none for a file.
+func TestPlainCopyOntoADiskThatHoldsNoMoreFilesLeavesNothing(t *testing.T) {
+	dir := mounted(t, "ext4", 8<<20)
+	before, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := t.TempDir()
+	for i := range 3000 {
+		if err := os.WriteFile(filepath.Join(src, strconv.Itoa(i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = Copy(t.Context(), src, filepath.Join(dir, "dst"), Options{})
+	var room *NoRoom
+	if !errors.As(err, &room) || !errors.Is(err, syscall.ENOSPC) || !room.Files || room.Needed < 3000 || room.Free >= 3000 {
+		t.Errorf("no more files: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != len(before) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

@@ -65,7 +65,7 @@ func (r *run) tree() error {
 		return err
 	}
 	if r.strategy == Plain {
-		if err := Room(filepath.Dir(r.dst), r.total); err != nil {
+		if err := Room(filepath.Dir(r.dst), r.total, int64(len(r.dirs))+r.files); err != nil {
 			return err
 		}
 	}

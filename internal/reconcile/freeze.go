@@ -49,7 +49,7 @@ func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, na
 	}
 	reads, need, err := a.reads(ctx, sources, partial)
 	if err == nil && reads {
-		err = copytree.Room(partial, need) // before a server is asked to help
+		err = copytree.Room(partial, need, 0) // before a server is asked to help
 	}
 	var at time.Time
 	if err == nil {

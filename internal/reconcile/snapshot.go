@@ -98,6 +98,9 @@ func (e *Engine) take(ctx context.Context, s staging.Snapshot) error {
 // failSnapshot keeps why there is no snapshot, and none of its files.
 func (e *Engine) failSnapshot(ctx context.Context, s staging.Snapshot, cause error) error {
 	class, hint := staging.ClassData, "see the server's log, then try again"
+	if dir, err := e.Folders.Path(plan.Name(s.ID, staging.ResourceSnapshot, "x")); err == nil && staging.CodeOf(cause) == staging.CodeInternal {
+		cause = diskFull(cause, filepath.Dir(dir))
+	}
 	var known *staging.Error
 	if errors.As(cause, &known) && known.Hint != "" {
 		hint = known.Hint

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/human"
 	"offshoot/internal/plan"
 	"offshoot/internal/staging"
@@ -19,19 +20,34 @@ func diskFull(err error, dir string) error {
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		return err
 	}
-	return &staging.Error{Code: staging.ClassCode(staging.ClassCapacity), Message: "the disk is full" + freeIn(dir), Err: err,
+	message := "the disk is full" + freeIn(dir)
+	var room *copytree.NoRoom
+	switch {
+	case !errors.As(err, &room):
+	case room.Files:
+		message = fmt.Sprintf("the disk is full: %d more files can be made in %s, %d are needed", room.Free, dir, room.Needed)
+	default:
+		message += ", " + human.Size(room.Needed) + " are needed"
+	}
+	return &staging.Error{Code: staging.ClassCode(staging.ClassCapacity), Message: message, Err: err,
 		Hint: "free space on the server's data folder, then try again; nothing was left behind"}
 }
 
 // nothingLeft is how little counts as none: what failed may not have been able to
 // write even that it did.
-const nothingLeft = 4 << 20
+const (
+	nothingLeft      = 4 << 20
+	nothingLeftFiles = 64
+)
 
 // freeIn is how much is free there, or in the nearest folder above that exists.
 func freeIn(dir string) string {
 	var disk syscall.Statfs_t
 	for ; dir != "/" && dir != "."; dir = filepath.Dir(dir) {
 		if syscall.Statfs(dir, &disk) == nil {
+			if disk.Files > 0 && disk.Ffree < nothingLeftFiles {
+				return fmt.Sprintf(": %d more files can be made in %s", disk.Ffree, dir)
+			}
 			return fmt.Sprintf(": %s are free in %s", human.Size(int64(disk.Bavail)*int64(disk.Bsize)), dir)
 		}
 	}
@@ -40,7 +56,7 @@ func freeIn(dir string) string {
 
 func isFull(dir string) bool {
 	var disk syscall.Statfs_t
-	return syscall.Statfs(dir, &disk) == nil && int64(disk.Bavail)*int64(disk.Bsize) < nothingLeft
+	return syscall.Statfs(dir, &disk) == nil && (int64(disk.Bavail)*int64(disk.Bsize) < nothingLeft || disk.Files > 0 && disk.Ffree < nothingLeftFiles)
 }
 
 // noRoom are what programs say that could not write for want of space.

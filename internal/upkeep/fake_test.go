@@ -39,7 +39,9 @@ type world struct {
 	taken    int
 	tidied   int
 	free     int64
-	broken   error
+
+	freeFiles, files int64
+	broken           error
 	// set is by how far somebody set the clock.
 	set time.Duration
 }
@@ -68,7 +70,11 @@ func (w *world) now() time.Time {
 func (w *world) service() *Service {
 	begun := time.Now()
 	return New(Config{Tidy: func(context.Context) error { w.mu.Lock(); defer w.mu.Unlock(); w.tidied++; return nil }, Store: w, Work: w, Use: w, Crons: &w.jobs, Prune: w.prune, Log: slog.New(slog.DiscardHandler), Now: w.now, Elapsed: func() time.Duration { return time.Since(begun) },
-		Disk:     func() (int64, int64, error) { w.mu.Lock(); defer w.mu.Unlock(); return w.free, 100 << 20, nil },
+		Disk: func() (Space, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return Space{Free: w.free, Total: 100 << 20, FreeFiles: w.freeFiles, Files: w.files}, nil
+		},
 		Defaults: Defaults{TTL: 72 * time.Hour, Sleep: 30 * time.Minute}, SnapshotAt: "03:00", Local: time.UTC, Every: 15 * time.Second,
 		Changed: func() (<-chan struct{}, func()) { return nil, func() {} }})
 }

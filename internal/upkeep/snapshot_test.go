@@ -129,10 +129,32 @@ func TestTheDiskIsWatched(t *testing.T) {
 			t.Errorf("tidied %d times in three days", w.tidied)
 		}
 		w.mu.Unlock()
-		unknown := Disk(func() (int64, int64, error) { return 0, 0, errors.New("broken") })
-		large := Disk(func() (int64, int64, error) { return 60 << 30, 10 << 40, nil })
+		unknown := Disk(func() (Space, error) { return Space{}, errors.New("broken") })
+		large := Disk(func() (Space, error) {
+			return Space{Free: 60 << 30, Total: 10 << 40, FreeFiles: 20 << 20, Files: 640 << 20}, nil
+		})
 		if unknown.Scarce() != "" || large.Scarce() != "" {
 			t.Error("scarce")
+		}
+	})
+}
+
+// A disk can have room for bytes and none for a file.
+func TestTheDisksFilesAreWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.free, w.freeFiles, w.files = 90<<20, 70, 1000
+		s := w.started(t)
+		pass(time.Minute)
+		if why := s.Disk.Scarce(); why != "7 % of the files that the disk can hold are free, 15 % are needed for anything new" || w.told("disk.low") != 1 {
+			t.Errorf("%q, %d alarms", why, w.told("disk.low"))
+		}
+		w.mu.Lock()
+		w.freeFiles = 900
+		w.mu.Unlock()
+		pass(time.Minute)
+		if why := s.Disk.Scarce(); why != "" || w.told("disk.recovered") != 1 {
+			t.Errorf("%q, %d recoveries", why, w.told("disk.recovered"))
 		}
 	})
 }

@@ -75,9 +75,6 @@ type Crons interface {
 	Run(environment, job string)
 }
 
-// Disk is how much of the data folder's disk is free, in bytes.
-type Disk func() (free, total int64, err error)
-
 // Config is what the service works with.
 type Config struct {
 	Store Store

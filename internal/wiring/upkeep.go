@@ -43,10 +43,11 @@ func (s *server) newUpkeep(c ServerConfig) *upkeep.Service {
 
 // disk is how much is free where a folder lies.
 func disk(dir string) upkeep.Disk {
-	return func() (free, total int64, err error) {
+	return func() (upkeep.Space, error) {
 		var s syscall.Statfs_t
-		err = syscall.Statfs(dir, &s)
-		return int64(s.Bavail) * int64(s.Bsize), int64(s.Blocks) * int64(s.Bsize), err //nolint:unconvert // the types differ by system
+		err := syscall.Statfs(dir, &s)
+		return upkeep.Space{Free: int64(s.Bavail) * int64(s.Bsize), Total: int64(s.Blocks) * int64(s.Bsize), //nolint:unconvert // the types differ by system
+			FreeFiles: int64(s.Ffree), Files: int64(s.Files)}, err //nolint:unconvert // as above
 	}
 }
 
