@@ -36,11 +36,11 @@ func (s *Service) SetProjectVariables(ctx context.Context, actor, name string, r
 	if err := s.checkOwn(ctx, p, p.StagingBranch, r.Set); err != nil {
 		return err
 	}
-	if at := path.Clean("/" + r.File); strings.HasPrefix(r.File, "/") && slices.ContainsFunc(hostFolders, func(dir string) bool { return at == dir || strings.HasPrefix(at, dir+"/") }) {
-		return staging.Refused("name a path of the checkout, such as config/master.key, or one below /run", "%s lies in a folder of the host, which services cannot have files of their own in", r.File)
-	}
 	if r.File != "" && !path.IsAbs(r.File) {
 		r.File = path.Join(checkoutAt, r.File)
+	}
+	if at := path.Clean(r.File); slices.ContainsFunc(hostFolders, func(dir string) bool { return at == dir || strings.HasPrefix(at, dir+"/") }) {
+		return staging.Refused("name a path of the checkout, such as config/master.key, or one below /run", "%s lies in a folder of the host, which services cannot have files of their own in", at)
 	}
 	items := make([]store.SealedVariable, 0, len(r.Set))
 	for _, k := range slices.Sorted(maps.Keys(r.Set)) {

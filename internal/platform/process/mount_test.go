@@ -3,9 +3,11 @@
 package process_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"offshoot/internal/platform/process"
@@ -86,6 +88,40 @@ func TestLinksOfACheckoutLeadNowhereElse(t *testing.T) {
 				t.Errorf("outside holds %v, %v", entries, err)
 			}
 		})
+	}
+}
+
+// TestFilesAreWrittenIntoFilesOnly holds that who may name the place of a file
+// writes with the shim's rights neither to the kernel nor to a device, whatever
+// path or link leads there, and holds nothing up by a pipe.
+func TestFilesAreWrittenIntoFilesOnly(t *testing.T) {
+	if os.Geteuid() != 0 || shape() != "" && shape() != process.ShapeRoot {
+		t.Skip("only root has rights that its workloads have not")
+	}
+	const setting = "/proc/sys/vm/swappiness"
+	now, err := os.ReadFile(setting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	volume := t.TempDir()
+	node := filepath.Join(volume, "node")
+	if err := errors.Join(os.Chmod(volume, 0o777), os.Symlink(".."+setting, filepath.Join(volume, "link")), syscall.Mkfifo(filepath.Join(volume, "pipe"), 0o666),
+		syscall.Mknod(node, syscall.S_IFCHR|0o666, 1<<8|7), os.Chmod(node, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{setting, "/data/link", "/data/pipe", "/data/node", "/data/../proc/sys/vm/swappiness"} {
+		t.Run(strings.ReplaceAll(at, "/", "_"), func(t *testing.T) {
+			h := newHost(t)
+			r := task("written", "echo ran")
+			r.Workload.Mounts = []staging.HostMount{{Source: volume, Target: "/data"}}
+			r.Workload.Files = map[string]string{at: string(now)}
+			if seen, out := h.run(r); out != "" || !strings.Contains(seen.Reason, "file "+at+": it is no plain file of the environment's own") {
+				t.Errorf("%+v %q", seen, out)
+			}
+		})
+	}
+	if info, err := os.Lstat(node); err != nil || info.Mode().Perm() != 0o666 {
+		t.Errorf("the device is %v, %v", info.Mode(), err)
 	}
 }
 

@@ -106,12 +106,41 @@ func (v View) file(root *os.Root, path, content string) error {
 	if err := root.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := root.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o400)
+	f, err := root.OpenFile(path, os.O_CREATE|os.O_WRONLY|unix.O_NONBLOCK, 0o400) // of a pipe nobody waits for the other end
+	if errors.Is(err, unix.ENXIO) {
+		return errNotPlain
+	}
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(content)
+	if err := plain(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteString(content)
+	}
 	return errors.Join(err, f.Chmod(0o400), f.Chown(v.UID, v.GID), f.Close())
+}
+
+var errNotPlain = errors.New("it is no plain file of the environment's own")
+
+// plain refuses what the shim may write to and its workload may not: the host's
+// devices, and the kernel's settings below /proc. The stack says where its files
+// are, and a link in a volume may lead anywhere in the view.
+func plain(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var on unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &on); err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || on.Type == unix.PROC_SUPER_MAGIC || on.Type == unix.SYSFS_MAGIC {
+		return errNotPlain
+	}
+	return nil
 }
 
 // pivot leaves the host's tree: pivot_root(".", ".") stacks the old root on
