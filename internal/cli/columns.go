@@ -17,16 +17,63 @@ const gap = 2
 // first of them first, and a last column for which there is no room stands on a
 // line of its own; elsewhere all are written, for programs.
 func (s *stdio) columns(rows [][]string, dispensable ...string) error {
-	width := 0
-	if fd, ok := terminal(s.out); ok {
-		width, _, _ = term.GetSize(fd) // unknown is as wide as it likes
-	}
-	for _, text := range fitted(rows, width, dispensable) {
+	for _, text := range fitted(rows, s.width(), dispensable) {
 		if _, err := fmt.Fprintln(s.out, text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// width is that of the terminal, 0 where there is none, or none is known: as wide
+// as it likes.
+func (s *stdio) width() int {
+	width := 0
+	if fd, ok := terminal(s.out); ok {
+		width, _, _ = term.GetSize(fd)
+	}
+	return width
+}
+
+// under writes a text behind a prefix, as hung says.
+func (s *stdio) under(prefix, text string, indent int) {
+	for _, line := range hung(prefix, text, indent, s.width()) {
+		_, _ = fmt.Fprintln(s.out, line)
+	}
+}
+
+// hung are the lines of a text behind a prefix. Where a width, unless it is 0, is
+// too narrow for one line, those after the first stand so far from the left; so do
+// all of them where the text would not begin there behind the prefix.
+func hung(prefix, text string, indent, width int) []string {
+	if width == 0 || utf8.RuneCountInString(prefix+text) <= width {
+		return []string{prefix + text}
+	}
+	left := strings.Repeat(" ", indent)
+	lines := wrapped(text, width-indent)
+	for i := range lines {
+		if i > 0 || utf8.RuneCountInString(prefix) != indent {
+			lines[i] = left + lines[i]
+		}
+	}
+	if utf8.RuneCountInString(prefix) != indent {
+		return append([]string{strings.TrimRight(prefix, " ")}, lines...)
+	}
+	lines[0] = prefix + lines[0]
+	return lines
+}
+
+// wrapped are the lines of a text, none longer than width but for a word that is.
+func wrapped(text string, width int) []string {
+	var lines []string
+	for word := range strings.FieldsSeq(text) {
+		if last := len(lines) - 1; last >= 0 && utf8.RuneCountInString(lines[last]+" "+word) <= width {
+			lines[last] += " " + word
+			continue
+		}
+		lines = append(lines, word)
+	}
+	return lines
 }
 
 // fitted are the lines of a table for a terminal of that width, 0 for any.
@@ -59,7 +106,10 @@ func fitted(rows [][]string, width int, dispensable []string) []string {
 			lines = append(lines, strings.TrimRight(b.String()+row[last], " "))
 			continue
 		}
-		lines = append(lines, b.String(), "  "+row[last])
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+		for _, text := range wrapped(row[last], width-gap) {
+			lines = append(lines, strings.Repeat(" ", gap)+text)
+		}
 	}
 	return lines
 }

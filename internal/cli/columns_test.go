@@ -30,3 +30,25 @@ feature/größe  asleep
 		}
 	}
 }
+
+func TestLongTextsHang(t *testing.T) {
+	for _, x := range []struct {
+		prefix, text  string
+		indent, width int
+		want          string
+	}{
+		{"warn  ", "one two three four", 6, 0, "warn  one two three four"},
+		{"warn  ", "one two three four", 6, 24, "warn  one two three four"},
+		{"warn  ", "one two three four", 6, 19, "warn  one two three\n      four"},
+		{"2026-11-29  server ", "größer an-unbreakable-word", 2, 20, "2026-11-29  server\n  größer\n  an-unbreakable-word"},
+		{"queued: ", "", 2, 4, "queued:"},
+	} {
+		if got := strings.Join(hung(x.prefix, x.text, x.indent, x.width), "\n"); got != x.want {
+			t.Errorf("%d wide:\n%s\nwant\n%s", x.width, got, x.want)
+		}
+	}
+	rows := [][]string{{"ACTION", "WHY"}, {"keeps", "it is pinned by somebody"}, {"warns", ""}}
+	if got, want := strings.Join(fitted(rows, 20, nil), "\n"), "ACTION\n  WHY\nkeeps\n  it is pinned by\n  somebody\nwarns"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,11 +92,14 @@ func (s *stdio) askServer(ctx context.Context) wire.Check {
 	return check
 }
 
+// checkIndent is where what a check says begins.
+const checkIndent = 24
+
 func (s *stdio) checkup(report wire.Checkup) {
 	for _, check := range report.Items {
-		_, _ = fmt.Fprintf(s.out, "%-4s  %-17s %s\n", check.State, check.Name, check.Message)
+		s.under(fmt.Sprintf("%-4s  %-17s ", check.State, check.Name), check.Message, checkIndent)
 		if check.State != "ok" && check.Remedy != "" {
-			_, _ = fmt.Fprintf(s.out, "      %-17s -> %s\n", "", check.Remedy)
+			s.under(strings.Repeat(" ", checkIndent)+"-> ", check.Remedy, checkIndent+3)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func eventsCommand(io *stdio) *cobra.Command {
 					if after = e.Seq; io.json {
 						all.add(e)
 					} else {
-						_, _ = fmt.Fprintf(io.out, "%s  %-24s %-10s %s\n", e.At.Format(time.RFC3339), e.Type, e.Actor, e.Message)
+						io.under(fmt.Sprintf("%s  %-24s %-10s ", e.At.Format(time.RFC3339), e.Type, e.Actor), e.Message, 4)
 					}
 				}
 				if len(page.Items) == 0 && !follow {

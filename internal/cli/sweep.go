@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,16 +35,15 @@ it go on with --go-on.`,
 				io.object(v)
 				return nil
 			}
-			t := tabwriter.NewWriter(io.out, 0, 4, 2, ' ', 0)
-			_, _ = fmt.Fprintln(t, "ACTION\tPROJECT\tBRANCH\tDUE\tWHY")
+			rows := [][]string{{"ACTION", "PROJECT", "BRANCH", "DUE", "WHY"}}
 			for _, x := range v.Items {
 				due := "never"
 				if x.DueAt != nil {
 					due = x.DueAt.Local().Format("2006-01-02 15:04")
 				}
-				_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", x.Action, x.Project, x.Branch, due, x.Reason)
+				rows = append(rows, []string{string(x.Action), x.Project, x.Branch, due, x.Reason})
 			}
-			if err := t.Flush(); err != nil {
+			if err := io.columns(rows); err != nil {
 				return err
 			}
 			if v.Halted {
@@ -86,24 +84,23 @@ func (s *stdio) status(v wire.Status) error {
 	c := v.Capacity
 	_, _ = fmt.Fprintf(s.out, "disk: %d of %d GB free\n", c.DiskFreeBytes>>30, c.DiskTotalBytes>>30)
 	if c.Scarce != "" {
-		_, _ = fmt.Fprintf(s.out, "nothing new is begun: %s\n", c.Scarce)
+		s.under("nothing new is begun: ", c.Scarce, gap)
 	}
 	for _, phase := range slices.Sorted(maps.Keys(v.Environments)) {
 		_, _ = fmt.Fprintf(s.out, "%4d %s\n", v.Environments[phase], phase)
 	}
 	for _, q := range v.Queue {
-		_, _ = fmt.Fprintf(s.out, "queued: %s %s: %s\n", q.Project, q.Branch, q.Reason)
+		s.under("queued: "+q.Project+" "+q.Branch+": ", q.Reason, gap)
 	}
-	t := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "DUTY\tLAST RAN\tLAST SUCCEEDED\tDUE\t")
+	rows := [][]string{{"DUTY", "LAST RAN", "LAST SUCCEEDED", "DUE", ""}}
 	for _, x := range v.Tasks {
 		note := x.Problem
 		if x.Late {
 			note = "LATE " + note
 		}
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", x.Name, at(x.LastRunAt), at(x.LastSuccessAt), at(x.NextAt), note)
+		rows = append(rows, []string{x.Name, at(x.LastRunAt), at(x.LastSuccessAt), at(x.NextAt), note})
 	}
-	return t.Flush()
+	return s.columns(rows)
 }
 
 // at is a time as the person's own clock says it.
