@@ -51,6 +51,11 @@ func (s *stdio) say(format string, args ...any) {
 }
 
 func (s *stdio) shown(v wire.Environment) error {
+	for _, l := range v.Links {
+		if l.State == wire.LinkUndeclared {
+			s.say("note: the stack declares no link %s: it leads nowhere until x-offshoot.links has one; offshoot link %s %s= takes it back", l.Name, v.ID, l.Name)
+		}
+	}
 	if s.json {
 		s.object(v)
 		return nil

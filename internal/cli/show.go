@@ -154,5 +154,8 @@ func linkLine(l wire.Link) string {
 	if l.Default {
 		way = "by default"
 	}
+	if l.State == wire.LinkUndeclared {
+		return l.Name + ": not declared by the stack (set here)"
+	}
 	return fmt.Sprintf("%s: %s (%s, %s)", l.Name, first(l.URL, "nowhere"), l.State, way)
 }

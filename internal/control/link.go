@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -121,6 +122,11 @@ func (s *Service) linkViews(ctx context.Context, env staging.Environment, stack 
 		}
 		items = append(items, w)
 	}
+	for _, name := range slices.Sorted(maps.Keys(env.Desired.Links)) { // kept for a revision that declares them
+		if !slices.ContainsFunc(stack.Links, func(l staging.Link) bool { return l.Name == name }) {
+			items = append(items, wire.Link{Name: name, Environment: env.Desired.Links[name], State: wire.LinkUndeclared})
+		}
+	}
 	return items, nil
 }
 
@@ -138,7 +144,10 @@ func (s *Service) SetLinks(ctx context.Context, actor, id string, wanted map[str
 	if len(wanted) == 0 {
 		return wire.Environment{}, staging.Errorf(staging.CodeUsage, "offshoot link ENV NAME=ENV", "no link is named")
 	}
-	for name := range wanted {
+	for name, to := range wanted {
+		if to == "" && env.Desired.Links[name] != "" {
+			continue // taken back, whether or not it is declared
+		}
 		if !slices.ContainsFunc(known, func(l staging.Link) bool { return l.Name == name && l.Project != "" }) {
 			return wire.Environment{}, staging.NotFound("offshoot show "+env.Slug+" lists them", "%s has no link %q to another project", env.Slug, name)
 		}

@@ -64,6 +64,10 @@ type Service struct {
 	Enabled  bool   `json:"enabled,omitempty"`
 }
 
+// LinkUndeclared is the state of a link that was set and that the stack does not
+// declare.
+const LinkUndeclared = "undeclared"
+
 // Link is a variable that points at another environment.
 type Link struct {
 	Name        string `json:"name"`
