@@ -82,6 +82,10 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err != nil {
 		return nil, err
 	}
+	golden := filepath.Join(c.Dir, "golden")
+	if err := platform.Seclude(golden); err != nil {
+		return nil, fmt.Errorf("folder of snapshots: %w", err)
+	}
 	db, err := store.Open(ctx, filepath.Join(c.Dir, database), c.Log)
 	if err != nil {
 		return nil, err
@@ -94,7 +98,6 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err := s.runtime.Recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("what was half fetched: %w", err), db.Close())
 	}
-	golden := filepath.Join(c.Dir, "golden")
 	s.clusters = postgres.New(postgres.Config{Golden: golden, Empty: filepath.Join(golden, "empty"), Engines: s.runtime, Key: key.Derive("postgres"),
 		Room: func() bool { return disk(c.Dir).Scarce() == "" }})
 	folders := storage.New(c.Dir)

@@ -74,7 +74,7 @@ func New(c Config) (*Driver, error) {
 	if err := d.settle(c.Shape, cmp.Or(c.Patience, patience)); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(d.dir, d.closed()); err != nil {
+	if err := d.Seclude(d.dir); err != nil {
 		return nil, fmt.Errorf("folder of environments: %w", err)
 	}
 	d.path = findToolchains(cmp.Or(c.Path, os.Getenv("PATH")), d.abilities)

@@ -19,8 +19,11 @@ func New(Config) (*Driver, error) {
 		"environments run as processes of Linux, and this is %s", runtime.GOOS)
 }
 
-// Users, Holds, Watch and Prune are never called: there is no Driver.
+// Users, Seclude, Holds, Watch and Prune are never called: there is no Driver.
 func (*Driver) Users(context.Context, string) (service, data int, err error) { return 0, 0, nil }
+
+// Seclude is never asked.
+func (*Driver) Seclude(string) error { return nil }
 
 // Holds is never asked.
 func (*Driver) Holds(context.Context, string, string) bool { return false }

@@ -191,6 +191,12 @@ func (d *Driver) Users(_ context.Context, owner string) (service, data int, err 
 	return u.Service, u.Data, err
 }
 
+// Seclude lets no other user of this host pass a folder, and makes it where it is
+// missing.
+func (d *Driver) Seclude(dir string) error {
+	return errors.Join(os.MkdirAll(dir, d.closed()), os.Chmod(dir, d.closed()))
+}
+
 // closed is the mode of a folder in which all environments keep things: no
 // other user of this host passes to them, be they open to all as a checkout's
 // files are. Without views the environments' programs pass it themselves.
