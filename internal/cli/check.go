@@ -70,7 +70,7 @@ func checkCommand(p Program, io *stdio) *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&write, "write", false, "save the guesses as compose.offshoot.yaml")
-	c.Flags().StringVar(&composeFile, "compose-file", "", "read this file (default: the usual names)")
+	c.Flags().StringVar(&composeFile, "compose-file", "", "read this file (default: the project's where its server is there, else the usual names)")
 	return c
 }
 

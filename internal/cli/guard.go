@@ -16,16 +16,17 @@ type Judge func(key, value string, names, allow []string) error
 const askLimit = 2 * time.Second
 
 // guarded reads a stack as a deployment of a branch would, the guard with it.
-// Which hosts are allowed, and which variables are the project's own, a server
-// knows: it is asked only where something is refused or has no value, and where
-// there is none nothing is allowed or given. ask is whether the folder is that
-// of a project it may know.
+// Which file is read where none is named, which hosts are allowed, and which
+// variables are the project's own, a server knows: where there is none the usual
+// names are read and nothing is allowed or given. ask is whether the folder is
+// that of a project it may know.
 func (s *stdio) guarded(ctx context.Context, judge Judge, dir, branch string, o manifest.Options, ask bool) (*manifest.Result, error) {
 	var allow []string
 	o.Judge = func(key, value string, names []string) error { return judge(key, value, names, allow) }
 	r, refusal := manifest.Load(ctx, dir, o)
 	unanswered := staging.CodeOf(refusal) == staging.ClassCode(staging.ClassPolicy) || r != nil && len(r.Unset) > 0
-	if !ask || !unanswered || !s.asked(ctx, branch, &o, &allow) {
+	named := o.ComposeFile
+	if !ask || named != "" && !unanswered || !s.asked(ctx, branch, &o, &allow) || o.ComposeFile == named && !unanswered {
 		return r, refusal
 	}
 	return manifest.Load(ctx, dir, o)
@@ -52,6 +53,7 @@ func (s *stdio) asked(ctx context.Context, branch string, o *manifest.Options, a
 	if branch == p.StagingBranch {
 		scope = staging.ScopeShared
 	}
+	o.ComposeFile = first(o.ComposeFile, p.ComposeFile)
 	*allow, o.Variables = p.AllowHosts, map[string]string{}
 	for _, v := range variables.Items {
 		switch {
