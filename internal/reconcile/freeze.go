@@ -61,7 +61,7 @@ func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, na
 		err = copytree.Publish(partial, dir, reads)
 	}
 	if err != nil {
-		return at, errors.Join(diskFull(err, filepath.Dir(dir)), copytree.Remove(partial))
+		return at, errors.Join(tooDeep(diskFull(err, filepath.Dir(dir))), copytree.Remove(partial))
 	}
 	return at, nil
 }
