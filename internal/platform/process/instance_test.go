@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/platform/process/shim"
@@ -238,6 +240,31 @@ func TestAnImpatientDeleteKillsNothing(t *testing.T) {
 	}
 }
 
+// processEnds waits for a shim: it outlives the word of its end while the kernel
+// undoes its view.
+func processEnds(t *testing.T, ref string) {
+	t.Helper()
+	pid, err := strconv.Atoi(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	n, err := 0, error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(time.Minute/time.Millisecond))
+	}
+	if n != 1 {
+		t.Fatalf("process %d does not end: %v", pid, err)
+	}
+}
+
 // What was written down and never begun, because the server died in between,
 // is begun by the next one; what may have begun is not.
 func TestWhatNeverBeganIsBegun(t *testing.T) {
@@ -245,6 +272,7 @@ func TestWhatNeverBeganIsBegun(t *testing.T) {
 	r := task("migrate", "echo ran")
 	h.apply(r)
 	first := h.until(r, exited)
+	processEnds(t, first.Ref)
 	dir := filepath.Join(h.dir, "env", filepath.FromSlash(r.Name))
 	if err := os.Remove(filepath.Join(dir, shim.ExitFile)); err != nil {
 		t.Fatal(err)
