@@ -41,7 +41,11 @@ func killEach(ts *testscript.TestScript, _ bool, args []string) {
 			running = append(running, point)
 		}
 		serve(ts, false, nil)
-		ts.Check(ts.Exec("offshoot", "wait", name))
+		if err := ts.Exec("offshoot", "wait", name); kind != "fail" {
+			ts.Check(err)
+		} else if err == nil {
+			ts.Fatalf("%s of %s, killed at %s: it is not said to have failed", kind, name, point)
+		}
 		get(ts, false, []string{"200", name + ".shop.localhost", "/", text})
 		want := map[string]string{"create": "2 2", "fail": before}[kind]
 		if kind == "deploy" {
