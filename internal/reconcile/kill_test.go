@@ -28,22 +28,21 @@ func TestAWriteIsDoneAndNotToldSo(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			for n := int64(1); ; n += thin {
-				w := newWorld(t)
-				s.before(w)
-				l := w.server.Load().life
-				last := l.writes.Load() + n
-				l.untold.Store(last)
-				s.do(w)
-				w.rested()
-				s.then(w)
-				w.sound()
-				met := l.writes.Load() >= last
-				w.gone()
-				if !met || t.Failed() {
-					t.Logf("%d writes", n-1)
-					return
-				}
+			met := true
+			for n := int64(1); met && !t.Failed(); n += thin {
+				t.Run(fmt.Sprintf("write %d", n), func(t *testing.T) {
+					w := newWorld(t)
+					s.before(w)
+					l := w.server.Load().life
+					last := l.writes.Load() + n
+					l.untold.Store(last)
+					s.do(w)
+					w.rested()
+					s.then(w)
+					w.sound()
+					met = l.writes.Load() >= last
+					w.gone()
+				})
 			}
 		})
 	}
