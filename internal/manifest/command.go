@@ -98,7 +98,7 @@ func mountsCode(s types.ServiceConfig) bool {
 func (r *reader) buildSection(s types.ServiceConfig, v *staging.Service) image {
 	at := []string{"services", s.Name, "build", "context"}
 	b := s.Build
-	v.ImageBuild = &staging.ImageBuild{Context: ".", Dockerfile: b.Dockerfile, Target: b.Target, Args: plainValues(b.Args)}
+	v.ImageBuild = &staging.ImageBuild{Name: s.Name, Context: ".", Dockerfile: b.Dockerfile, Target: b.Target, Args: plainValues(b.Args)}
 	context, ok := r.relative(b.Context)
 	if !ok {
 		if strings.Contains(b.Context, "://") || strings.HasPrefix(b.Context, "git@") || strings.HasPrefix(b.Context, "github.com/") {

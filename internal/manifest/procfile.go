@@ -108,7 +108,7 @@ const webPort = 3000
 // Dockerfile.
 func (r *reader) dockerfileAlone() {
 	img := r.dockerfile("Dockerfile")
-	s := staging.Service{Name: "web", Replicas: 1, ImageBuild: &staging.ImageBuild{Context: "."}, Public: true, File: "Dockerfile", Line: 1,
+	s := staging.Service{Name: "web", Replicas: 1, ImageBuild: &staging.ImageBuild{Name: "web", Context: "."}, Public: true, File: "Dockerfile", Line: 1,
 		Ports: []staging.Port{{Target: webPort}}, Environment: cloneEnv(img.env), WorkingDir: codeAt}
 	if img.port != 0 {
 		s.Ports[0].Target = img.port

@@ -76,7 +76,7 @@ func (r *reader) inOrder(a, b string) int {
 
 func (r *reader) service(p *types.Project, s types.ServiceConfig, x serviceExtension) staging.Service {
 	v := staging.Service{Name: s.Name, Image: s.Image, Replicas: 1, Schedule: x.Schedule, ScheduleEnabled: x.Enabled,
-		Entrypoint: s.Entrypoint, ImageCommand: s.Command, StopSignal: s.StopSignal, Aliases: aliases(p, s)}
+		Container: staging.Container{Entrypoint: s.Entrypoint}, ImageCommand: s.Command, StopSignal: s.StopSignal, Aliases: aliases(p, s)}
 	v.File, v.Line = r.where([]string{"services", s.Name})
 	if v.Schedule != "" && !gronx.IsValid(v.Schedule) {
 		r.refuse([]string{"services", s.Name, extensionKey, "schedule"}, "the schedule "+strconv.Quote(v.Schedule)+" is no cron expression", `for example "*/15 * * * *"`)

@@ -64,13 +64,9 @@ func contentsOf(dep *staging.Deployment, phase string, asleep bool) string {
 }
 
 // EndpointName is the ledger's name of the address of a service's instance at
-// a port. Where a bundle is replaced in place its services keep theirs.
+// a port.
 func EndpointName(bundles bool, dep *staging.Deployment, service string, instance, port int) string {
-	of := dep.ID
-	if bundles {
-		of = PhaseApp
-	}
-	return Name(dep.Environment, staging.ResourceEndpoint, fmt.Sprintf("%s.%s.%d.%d", service, of, instance, port))
+	return Name(dep.Environment, staging.ResourceEndpoint, fmt.Sprintf("%s.%d", Instance(bundles, dep, service, instance), port))
 }
 
 // holds is whether a bundle is what it is to be, and the platform has done with

@@ -124,7 +124,22 @@ func serverEndpoint(dep *staging.Deployment, d staging.Datastore) item {
 
 // DataEndpoint is the ledger's name of a data server's address.
 func DataEndpoint(dep *staging.Deployment, name string) string {
-	return Name(dep.Environment, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", name, DataSet(dep)))
+	return Name(dep.Environment, staging.ResourceEndpoint, DataInstance(dep, name))
+}
+
+// DataInstance is what listens at a data server's address, whichever workload
+// serves it.
+func DataInstance(dep *staging.Deployment, name string) string {
+	return fmt.Sprintf("data.%s.%d", name, DataSet(dep))
+}
+
+// Instance is what listens at the addresses of a service's instance.
+func Instance(bundles bool, dep *staging.Deployment, service string, instance int) string {
+	of := dep.ID
+	if bundles { // replaced in place, it keeps its addresses
+		of = PhaseApp
+	}
+	return fmt.Sprintf("%s.%s.%d", service, of, instance)
 }
 
 // instances are the workloads of a service. A cron job has none.

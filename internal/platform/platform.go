@@ -46,6 +46,10 @@ type Endpoint struct {
 	// where Traits.OwnPorts. 0 is any, for what the server itself listens on.
 	Service string
 	Port    int
+	// Instance is the same for all endpoints of one workload, whose specification
+	// names it too; "" is what the server itself listens on. Where each workload
+	// has an address of its own, it is allotted with the first of them.
+	Instance string
 }
 
 // Bundle is a whole desired set, for platforms of GrainBundle. Applying another

@@ -108,7 +108,7 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		r.Scope = &platform.Scope{Project: v.project.Name, Environment: a.id, Slug: v.Environment.Slug}
 		r.SpecHash = hash(r.Scope)
 	case staging.ResourceEndpoint:
-		r.Endpoint = &platform.Endpoint{Service: op.Service, Port: op.Port}
+		r.Endpoint = &platform.Endpoint{Service: op.Service, Port: op.Port, Instance: a.instance(dep, op)}
 		r.SpecHash = hash(r.Endpoint)
 	case staging.ResourceBuild:
 		spec, err := a.buildSpec(ctx, v, dep)
@@ -140,9 +140,25 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		if err != nil {
 			return err
 		}
+		if op.Kind == staging.ResourceWorkload {
+			spec.Instance = a.instance(dep, op)
+		}
 		r.Workload, r.SpecHash = &spec, hash(spec)
 	}
 	return nil
+}
+
+// instance is what listens at an endpoint, or is to listen as a workload: "" for
+// what tasks are told, and for the server's own side of a link.
+func (a *actor) instance(dep *staging.Deployment, op plan.Op) string {
+	switch op.Resource {
+	case plan.TaskEndpoint(a.id), plan.LinkEndpoint(a.id, op.Service):
+		return ""
+	}
+	if _, ok := dep.Stack.Datastore(op.Service); ok {
+		return plan.DataInstance(dep, op.Service)
+	}
+	return plan.Instance(a.bundles(), dep, op.Service, op.Instance)
 }
 
 // built is the artifact of a build that was made before, "" where there is none

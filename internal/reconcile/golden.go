@@ -71,7 +71,7 @@ func (a *actor) bench(ctx context.Context, project, server string, c *datastore.
 		return datastore.Endpoint{}, err
 	}
 	for _, r := range []platform.Resource{{Kind: staging.ResourceScope, Name: scope, Owner: a.id, Scope: &platform.Scope{Project: project}},
-		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: a.id, Endpoint: &platform.Endpoint{Service: c.Store.Name, Port: c.Store.Port}}} {
+		{Kind: staging.ResourceEndpoint, Name: endpoint, Owner: a.id, Endpoint: &platform.Endpoint{Service: c.Store.Name, Port: c.Store.Port, Instance: c.Store.Name}}} {
 		if _, err := a.Platform.Apply(ctx, r); err != nil {
 			return datastore.Endpoint{}, err
 		}
@@ -96,6 +96,7 @@ func (a *actor) benchServer(ctx context.Context, driver datastore.Driver, c data
 	if err != nil {
 		return serving, err
 	}
+	serving.Workload.Instance = c.Store.Name
 	r := platform.Resource{Kind: staging.ResourceWorkload, Name: server, Owner: a.id, SpecHash: hash(serving.Workload), Workload: &serving.Workload}
 	if _, err := a.Platform.Apply(ctx, r); err != nil {
 		return serving, err

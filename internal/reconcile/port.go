@@ -41,7 +41,7 @@ func (a *actor) portFor(ctx context.Context, dep *staging.Deployment, d staging.
 	if err := a.Platform.Delete(ctx, platform.Ref{Kind: staging.ResourceEndpoint, Name: name, Owner: a.id}); err != nil {
 		return err
 	}
-	e := &platform.Endpoint{Service: d.Name, Port: d.Port}
+	e := &platform.Endpoint{Service: d.Name, Port: d.Port, Instance: plan.DataInstance(dep, d.Name)}
 	_, err = a.Platform.Apply(ctx, platform.Resource{Kind: staging.ResourceEndpoint, Name: name, Owner: a.id, Endpoint: e, SpecHash: hash(e)})
 	return err
 }

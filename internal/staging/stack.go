@@ -57,10 +57,11 @@ type Service struct {
 	Image      string      `json:"image,omitempty"`
 	ImageBuild *ImageBuild `json:"image_build,omitempty"`
 	// Command is what runs on the process platform (process.command, the
-	// Procfile's, or Compose's own); Entrypoint and ImageCommand are Compose's.
+	// Procfile's, or Compose's own); ImageCommand is Compose's.
 	Command      Command  `json:"command,omitzero"`
-	Entrypoint   []string `json:"entrypoint,omitempty"`
 	ImageCommand []string `json:"image_command,omitempty"`
+	// Container is what else Compose says that only what runs images can do.
+	Container Container `json:"container,omitzero"`
 	// Environment is as written, interpolated; values are re-emitted later.
 	Environment map[string]string `json:"environment,omitempty"`
 	Ports       []Port            `json:"ports,omitempty"`
@@ -83,14 +84,6 @@ type Service struct {
 	// File and Line are where the service is declared.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
-}
-
-// ImageBuild is Compose's build section.
-type ImageBuild struct {
-	Context    string            `json:"context"`
-	Dockerfile string            `json:"dockerfile,omitempty"`
-	Target     string            `json:"target,omitempty"`
-	Args       map[string]string `json:"args,omitempty"`
 }
 
 // BuildStep is one command that builds the checkout in place.

@@ -12,9 +12,15 @@ type WorkloadSpec struct {
 	Role Role `json:"role"`
 	// Artifact is the build's reference that is mounted at /app, "" for none.
 	Artifact string `json:"artifact,omitempty"`
-	// Image is for platforms that run images.
-	Image   string  `json:"image,omitempty"`
-	Command Command `json:"command"`
+	// Image is for platforms that run images: what it runs, where Built is "".
+	Image string `json:"image,omitempty"`
+	// Built is the image of that name among those that Artifact holds.
+	Built string `json:"built,omitempty"`
+	// Container is what only platforms that run images can do, nil elsewhere.
+	Container *Container `json:"container,omitempty"`
+	// Instance is that of the endpoints on which it listens, "" for none.
+	Instance string  `json:"instance,omitempty"`
+	Command  Command `json:"command"`
 	// Dir is the working directory inside; "" is /app.
 	Dir string `json:"dir,omitempty"`
 	// Env is the whole environment. It is given to the driver in memory and
@@ -72,7 +78,10 @@ type BuildSpec struct {
 	Key string `json:"key"`
 	// Checkout is a directory with the revision's files, never written to.
 	Checkout string      `json:"checkout"`
-	Steps    []BuildStep `json:"steps"`
+	Steps    []BuildStep `json:"steps,omitempty"`
+	// Images are what a platform that runs images builds, instead of Steps; the
+	// artifact holds them all by their names.
+	Images []ImageBuild `json:"images,omitempty"`
 	// Branch owns the cache layer that is written; BaseBranch's last good
 	// build is underneath, read-only.
 	Branch     string            `json:"branch"`
