@@ -18,7 +18,7 @@ const Variable = "OFFSHOOT_TEST_REQUIRE"
 
 // Known are the names of all that tests ask for; .ci/run requires each of them.
 func Known() []string {
-	return []string{"fetch", "root", "userns", "cgroup", "xfs", "btrfs", "postgres", "redis", "ruby", "sshd", "ssh-keygen", "git-lfs",
+	return []string{"fetch", "root", "userns", "cgroup", "xfs", "btrfs", "ext4", "postgres", "redis", "ruby", "sshd", "ssh-keygen", "git-lfs",
 		"git-http-backend", "chromium", "sock-diag"}
 }
 
