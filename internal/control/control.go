@@ -45,14 +45,19 @@ type Tasks interface {
 
 // Config is what the service works with.
 type Config struct {
-	Store    *store.Store
-	Source   *source.Mirrors
-	Work     Work
-	Links    Links
-	Platform platform.Driver
-	Space    Space
-	Upkeep   Upkeep
-	Breaker  upkeep.Breaker
+	Store  *store.Store
+	Source *source.Mirrors
+	Work   Work
+	Links  Links
+	// Platforms are by name. Platform is where environments run of projects that
+	// name none: one of them, or auto.
+	Platforms map[string]platform.Driver
+	Platform  string
+	// Suits is where a revision of a project can run whole, where nobody says.
+	Suits   func(ctx context.Context, p staging.Project, sha string) (string, error)
+	Space   Space
+	Upkeep  Upkeep
+	Breaker upkeep.Breaker
 	// Active is when an environment was last used and it is not written down
 	// yet, zero for not since.
 	Active  func(environment string) time.Time

@@ -37,10 +37,14 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	on, err := s.platform(ctx, p, rev.ID)
+	if err != nil {
+		return wire.Environment{}, err
+	}
 	var id, own string
 	var rehearsed rehearsal
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
-		env, fresh, err := s.find(ctx, t, p, r.Branch, actor)
+		env, fresh, err := s.find(ctx, t, p, r.Branch, on, actor)
 		if err != nil {
 			return err
 		}
@@ -155,9 +159,9 @@ func isFrom(data []staging.DataOrigin, snapshot string) bool {
 	return len(data) > 0 && (len(from) == 0 && snapshot == "none" || len(from) == 1 && from[0] == snapshot)
 }
 
-// find is the branch's environment, or a new one that waits for an older one
-// of the same name to be gone.
-func (s *Service) find(ctx context.Context, t *store.Tx, p staging.Project, branch, actor string) (env staging.Environment, fresh bool, err error) {
+// find is the branch's environment, or a new one on that platform that waits for
+// an older one of the same name to be gone.
+func (s *Service) find(ctx context.Context, t *store.Tx, p staging.Project, branch, on, actor string) (env staging.Environment, fresh bool, err error) {
 	old, err := t.EnvironmentByBranch(ctx, p.Name, branch)
 	if err == nil && old.DeleteRequestedAt.IsZero() {
 		return old, false, nil
@@ -168,8 +172,11 @@ func (s *Service) find(ctx context.Context, t *store.Tx, p staging.Project, bran
 	if err := room(ctx, t, p, branch); err != nil {
 		return env, false, err
 	}
+	if err := decided(ctx, t, p.Name, on); err != nil {
+		return env, false, err
+	}
 	env = staging.Environment{ID: staging.NewID(staging.EnvironmentPrefix), Project: p.Name, Branch: branch, Ref: "refs/heads/" + branch,
-		Kind: staging.KindBranch, Platform: s.Platform.Traits().Name, Phase: staging.PhaseQueued, CreatedAt: s.Now(), CreatedBy: actor, Awake: true,
+		Kind: staging.KindBranch, Platform: on, Phase: staging.PhaseQueued, CreatedAt: s.Now(), CreatedBy: actor, Awake: true,
 		LastActivityAt: s.Now()}
 	if branch == p.StagingBranch {
 		env.Kind, env.Pinned = staging.KindShared, true

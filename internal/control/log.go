@@ -36,7 +36,7 @@ func (s *Service) Logs(ctx context.Context, id string, q LogQuery, line func(wir
 	if err != nil {
 		return err
 	}
-	logger, ok := s.Platform.(platform.Logger)
+	logger, ok := s.Platforms[env.Platform].(platform.Logger)
 	if !ok {
 		return staging.Refused("look at the platform's own logs", "the platform keeps no logs here")
 	}

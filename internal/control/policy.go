@@ -105,12 +105,8 @@ func (s *Service) checkProject(ctx context.Context, t *store.Tx, p staging.Proje
 	if err := checkAutoCreate(cmp.Or(p.AutoCreate, "none")); err != nil {
 		return err
 	}
-	switch p.Platform {
-	case "", "auto", "process":
-	case "docker", "kubernetes", "cloudformation":
-		return staging.NotBuilt("the platform " + p.Platform)
-	default:
-		return staging.Errorf(staging.CodeUsage, "auto or process", "platform %q", p.Platform)
+	if err := s.checkPlatform(p.Platform); err != nil {
+		return err
 	}
 	all, err := t.Projects(ctx)
 	if err != nil {

@@ -38,7 +38,11 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 		}
 	}
 	for _, name := range names {
-		o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID, Name: name})
+		driver, ok := s.Platforms[env.Platform]
+		if !ok {
+			break // not in this build
+		}
+		o, err := driver.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID, Name: name})
 		if err != nil || o.Presence != staging.Present || o.Run == staging.RunNone {
 			continue
 		}
@@ -49,7 +53,7 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 			w.State = string(o.Run)
 		}
 		if len(w.LogTail) == 0 && (o.Run == staging.RunRestarting || o.Run == staging.RunFailing || o.Run == staging.RunExited) {
-			w.LogTail = s.lastWords(ctx, env.ID, name)
+			w.LogTail = s.lastWords(ctx, env, name)
 		}
 	}
 	return w
@@ -57,17 +61,17 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 
 // lastWords are the last lines of a workload that does not stay up, without
 // secrets.
-func (s *Service) lastWords(ctx context.Context, env, name string) []string {
-	logger, ok := s.Platform.(platform.Logger)
+func (s *Service) lastWords(ctx context.Context, env staging.Environment, name string) []string {
+	logger, ok := s.Platforms[env.Platform].(platform.Logger)
 	if !ok {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastWordsLimit)
 	defer cancel()
-	red := s.Work.Redactor(ctx, env)
+	red := s.Work.Redactor(ctx, env.ID)
 	var lines []string
 	// Where they cannot be read the state alone is shown.
-	_ = logger.Logs(ctx, platform.LogQuery{Owner: env, Names: []string{name}, Tail: lastWordsLines}, func(l platform.LogLine) error {
+	_ = logger.Logs(ctx, platform.LogQuery{Owner: env.ID, Names: []string{name}, Tail: lastWordsLines}, func(l platform.LogLine) error {
 		lines = append(lines, red.String(strings.ToValidUTF8(string(l.Text), "\uFFFD")))
 		return nil
 	})

@@ -17,8 +17,8 @@ func TestWhatIsStillToGoIsCounted(t *testing.T) {
 	world := fake.NewWorld(fake.Options{})
 	defer world.Close()
 	driver := world.Open()
-	s := New(Config{Platform: driver})
-	env := staging.Environment{ID: "env_a", Phase: staging.PhaseReady}
+	s := New(Config{Platforms: map[string]platform.Driver{"fake": driver}})
+	env := staging.Environment{ID: "env_a", Platform: "fake", Phase: staging.PhaseReady}
 	x := staging.Service{Name: "web"}
 	d := staging.Deployment{ID: "dep_a", Stack: &staging.Stack{Services: []staging.Service{x}}}
 	if _, err := driver.Apply(ctx, platform.Resource{Kind: staging.ResourceScope, Owner: env.ID, Name: plan.Name(env.ID, staging.ResourceScope, "0"), Scope: &platform.Scope{}}); err != nil {

@@ -150,7 +150,11 @@ func (s *Service) address(ctx context.Context, env staging.Environment, datastor
 	if _, ok := dep.Stack.Datastore(datastore); !ok {
 		return "", staging.NotFound("offshoot data show lists them", "there is no datastore %q", datastore)
 	}
-	o, err := s.Platform.Observe(ctx, platform.Ref{Kind: staging.ResourceEndpoint, Owner: env.ID,
+	driver, ok := s.Platforms[env.Platform]
+	if !ok {
+		return "", staging.NotBuilt("the platform " + env.Platform)
+	}
+	o, err := driver.Observe(ctx, platform.Ref{Kind: staging.ResourceEndpoint, Owner: env.ID,
 		Name: plan.Name(env.ID, staging.ResourceEndpoint, fmt.Sprintf("data.%s.%d", datastore, plan.DataSet(&dep)))})
 	if err == nil && o.Address == "" {
 		err = fmt.Errorf("address of %s: %s %s", datastore, o.Presence, o.Reason)

@@ -14,6 +14,7 @@ import (
 // actor works on one environment, alone. It lives while there is work.
 type actor struct {
 	*Engine
+	Ground
 	id   string
 	mem  *memory
 	kick chan struct{}
@@ -53,8 +54,8 @@ const (
 // errStale says that the desired state changed under an operation.
 var errStale = errors.New("a newer state is wanted")
 
-func newActor(e *Engine, id string, m *memory) *actor {
-	return &actor{Engine: e, id: id, mem: m, kick: make(chan struct{}, 1), done: make(chan result),
+func newActor(e *Engine, id string, m *memory, on Ground) *actor {
+	return &actor{Engine: e, Ground: on, id: id, mem: m, kick: make(chan struct{}, 1), done: make(chan result),
 		running: map[string]operation{}, retry: map[string]backoff{}, repeats: map[string]int{}}
 }
 

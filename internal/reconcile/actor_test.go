@@ -37,7 +37,7 @@ func TestOneActorAnEnvironment(t *testing.T) {
 	s := &crowded{}
 	world := fake.NewWorld(fake.Options{})
 	defer world.Close()
-	e := New(Config{Store: s, Platform: world.Open(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	e := New(Config{Store: s, Grounds: map[string]Ground{"fake": {Platform: world.Open()}}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	var kicking sync.WaitGroup
 	for range 4 {
 		kicking.Go(func() {

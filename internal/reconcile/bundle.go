@@ -10,7 +10,7 @@ import (
 )
 
 // bundles is whether the platform takes whole sets of workloads.
-func (e *Engine) bundles() bool { return e.Platform.Traits().Grain == platform.GrainBundle }
+func (a *actor) bundles() bool { return a.Platform.Traits().Grain == platform.GrainBundle }
 
 // bundle describes a whole set: its members as they would be described alone.
 func (a *actor) bundle(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) (*platform.Bundle, error) {

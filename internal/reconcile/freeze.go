@@ -230,11 +230,19 @@ func (a *actor) resume(ctx context.Context, pauser platform.Pauser, names []stri
 
 // Thaw lets go what an earlier server had paused when it was killed.
 func (e *Engine) Thaw(ctx context.Context, environment string) error {
-	pauser, ok := e.Platform.(platform.Pauser)
+	env, err := e.Store.Environment(ctx, environment)
+	if err != nil {
+		return err
+	}
+	on, err := e.ground(env)
+	if err != nil {
+		return err
+	}
+	pauser, ok := on.Platform.(platform.Pauser)
 	if !ok {
 		return nil
 	}
-	a := newActor(e, environment, e.remembered(environment))
+	a := newActor(e, environment, e.remembered(environment), on)
 	rows, err := e.Store.Resources(ctx, environment)
 	if err != nil {
 		return err

@@ -22,7 +22,10 @@ const verifyLimit = 30 * time.Minute
 func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.Snapshot, p *staging.SnapshotPart) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit)
 	defer cancel()
-	a := newActor(e, s.ID, e.remembered(s.ID))
+	a, err := e.prover(ctx, s)
+	if err != nil {
+		return err
+	}
 	dir, err := e.Folders.Path(plan.Name(s.ID, staging.ResourceSnapshot, p.Name))
 	if err != nil {
 		return err
@@ -53,6 +56,16 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 		return err
 	}
 	return sealed(dir, 0o222)
+}
+
+// prover works on a snapshot, on the platform that it is of.
+func (e *Engine) prover(ctx context.Context, s *staging.Snapshot) (*actor, error) {
+	env, err := e.Store.Environment(ctx, s.Source)
+	if err != nil {
+		return nil, err
+	}
+	on, err := e.ground(env)
+	return newActor(e, s.ID, e.remembered(s.ID), on), err
 }
 
 // bench makes the place where a copy is proved - a scope and an address, each
@@ -157,7 +170,7 @@ func (e *Engine) release(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	a := newActor(e, id, e.remembered(id))
+	a := newActor(e, id, e.remembered(id), Ground{}) // each row names its own
 	ranks := map[staging.ResourceKind]int{staging.ResourceTask: 0, staging.ResourceWorkload: 1, staging.ResourceEndpoint: 2, staging.ResourceScope: 3, staging.ResourceClone: 4}
 	for rank := range len(ranks) {
 		for _, row := range rows {

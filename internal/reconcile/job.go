@@ -40,7 +40,7 @@ func (e *Engine) RunJob(ctx context.Context, environment, job string, tell func(
 		return 0, err
 	}
 	defer a.mem.session(row.Name, false)
-	o, err := e.Platform.Apply(ctx, platform.Resource{Kind: row.Kind, Name: row.Name, Owner: row.Owner, SpecHash: row.SpecHash, Workload: &spec})
+	o, err := a.Platform.Apply(ctx, platform.Resource{Kind: row.Kind, Name: row.Name, Owner: row.Owner, SpecHash: row.SpecHash, Workload: &spec})
 	if err == nil {
 		o, err = a.followJob(ctx, row, o, tell)
 	}
@@ -158,5 +158,6 @@ func (e *Engine) standing(ctx context.Context, environment string) (*actor, *vie
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return newActor(e, env.ID, e.remembered(env.ID)), &view{Input: plan.Input{Environment: env}, project: project}, &dep, nil
+	on, err := e.ground(env)
+	return newActor(e, env.ID, e.remembered(env.ID), on), &view{Input: plan.Input{Environment: env}, project: project}, &dep, err
 }

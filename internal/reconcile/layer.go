@@ -28,7 +28,10 @@ func (e *Engine) layer(ctx context.Context, dep staging.Deployment, s *staging.S
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyLimit+limit)
 	defer cancel()
-	a := newActor(e, s.ID, e.remembered(s.ID))
+	a, err := e.prover(ctx, s)
+	if err != nil {
+		return err
+	}
 	around, quiet, err := a.spread(ctx, &dep, s)
 	if err != nil {
 		return err
@@ -59,7 +62,11 @@ func (e *Engine) layerSpec(ctx context.Context, dep *staging.Deployment, s *stag
 	if err != nil {
 		return staging.WorkloadSpec{}, err
 	}
-	of := newActor(e, s.Source, e.remembered(s.Source))
+	on, err := e.ground(env)
+	if err != nil {
+		return staging.WorkloadSpec{}, err
+	}
+	of := newActor(e, s.Source, e.remembered(s.Source), on)
 	service, _ := dep.Stack.Service(dep.Stack.Layer.Service)
 	spec, vars, err := of.within(ctx, &view{Input: plan.Input{Environment: env}, project: project}, dep, service, around)
 	spec.Service, spec.Role = "layer", staging.RoleTask

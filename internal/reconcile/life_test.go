@@ -56,8 +56,9 @@ func (w *world) start(kill int64, after bool) {
 	l := &life{dead: make(chan struct{}), kill: kill, after: after}
 	s := &server{edge: edge.New(edge.Config{Wake: func(string) {}}), life: l}
 	s.Engine = reconcile.New(reconcile.Config{
-		Store: mortalStore{w.store, l}, Platform: mortalPlatform{w.platform.Open(), w, l}, Folders: mortalFolders{w.folders, l},
-		Data:   map[string]datastore.Driver{"postgres": mortalData{w.data["postgres"], l}, "volume": mortalData{w.data["volume"], l}},
+		Store: mortalStore{w.store, l}, Folders: mortalFolders{w.folders, l},
+		Grounds: map[string]reconcile.Ground{"fake": {Platform: mortalPlatform{w.platform.Open(), w, l},
+			Data: map[string]datastore.Driver{"postgres": mortalData{w.data["postgres"], l}, "volume": mortalData{w.data["volume"], l}}}},
 		Source: mortalSource{l}, Edge: s.edge, Site: staging.Site{Domain: "localhost", Pattern: "http://{host}:1"},
 		Read: func(_ context.Context, _ string, _ staging.Project, _ staging.Environment, sha string) (*staging.Stack, []staging.Note, error) {
 			return w.stack(sha), nil, l.check()

@@ -42,7 +42,9 @@ func onHostPorts(w *world) (address string, listens *atomic.Pointer[[]string], s
 	listens.Store(&[]string{})
 	w.address = address
 	s := w.server.Load()
-	s.Platform = hostPorts{s.Platform.(mortalPlatform), listens}
+	g := s.Grounds["fake"]
+	g.Platform = hostPorts{g.Platform.(mortalPlatform), listens}
+	s.Grounds["fake"] = g
 	return address, listens, func() {
 		l, err := net.Listen("tcp", address)
 		if err != nil {

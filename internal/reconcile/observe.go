@@ -41,9 +41,7 @@ func (v *view) row(name string) (staging.Resource, bool) {
 
 // observe reads what is wanted and looks at everything that the ledger names.
 func (a *actor) observe(ctx context.Context) (*view, error) {
-	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}, Bundles: a.bundles(),
-		Prepared: a.mem.allPrepared()}}
-	_, v.Prepares = a.Platform.(platform.Preparer)
+	v := &view{Input: plan.Input{Now: a.Now(), Observed: map[string]staging.Observation{}, Ready: map[string]bool{}, Prepared: a.mem.allPrepared()}}
 	// What is wanted and what was done must be of one instant: a deployment
 	// that is seen to have ended while what serves is not seen yet would let
 	// go of everything.
@@ -51,6 +49,15 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		return nil, err
 	}
 	env := v.Environment
+	if a.Platform == nil {
+		on, err := a.ground(env)
+		if err != nil {
+			return nil, err
+		}
+		a.Ground = on
+	}
+	v.Bundles = a.bundles()
+	_, v.Prepares = a.Platform.(platform.Preparer)
 	for _, row := range v.Ledger {
 		o := a.look(ctx, row)
 		v.Observed[row.Name] = o
@@ -155,7 +162,7 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	o, err := a.Platform.Observe(ctx, ref(row))
+	o, err := a.by(row).Observe(ctx, ref(row))
 	if err != nil {
 		return staging.Observation{Kind: row.Kind, Name: row.Name, Owner: row.Owner, Presence: staging.Unknown, Reason: err.Error()}
 	}

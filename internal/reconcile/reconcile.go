@@ -119,15 +119,21 @@ type Links interface {
 	Close(link string) error
 }
 
-// Config is what an Engine works with.
-type Config struct {
-	Store    Store
+// Ground is a platform, with who owns the data that is served on it, by kind.
+type Ground struct {
 	Platform platform.Driver
 	Data     map[string]datastore.Driver
-	Source   Source
-	Folders  Folders
-	Edge     Edge
-	Links    Links
+}
+
+// Config is what an Engine works with.
+type Config struct {
+	Store Store
+	// Grounds are what environments stand on, by the names of their platforms.
+	Grounds map[string]Ground
+	Source  Source
+	Folders Folders
+	Edge    Edge
+	Links   Links
 	// LinkURL is where people's browsers find what a link leads to, "" where
 	// it leads nowhere.
 	LinkURL func(ctx context.Context, e staging.Environment, l staging.Link) string
@@ -197,7 +203,7 @@ func (e *Engine) Kick(environment string) {
 	a := e.actors[environment]
 	if a == nil {
 		m := e.recall(environment)
-		a = newActor(e, environment, m)
+		a = newActor(e, environment, m, Ground{}) // the store says which, once it looks
 		e.actors[environment] = a
 		e.all.Go(a.run)
 		return

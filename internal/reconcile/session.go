@@ -32,13 +32,13 @@ type Session struct {
 // Run runs a session to its end and answers its exit code. What it needs must
 // be awake.
 func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
-	attacher, ok := e.Platform.(platform.Attacher)
-	if !ok {
-		return 0, staging.Refused("", "the platform cannot attach")
-	}
 	a, v, dep, err := e.standing(ctx, s.Environment)
 	if err != nil {
 		return 0, err
+	}
+	attacher, ok := a.Platform.(platform.Attacher)
+	if !ok {
+		return 0, staging.Refused("", "the platform cannot attach")
 	}
 	env := v.Environment
 	service, err := sessionService(dep.Stack, s)
@@ -73,7 +73,7 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 		x.In = plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", service.Name, dep.ID))
 		return attacher.Exec(ctx, x)
 	}
-	return e.fresh(ctx, attacher, env, spec, x)
+	return a.fresh(ctx, attacher, env, spec, x)
 }
 
 // sessionService is whose code a session sees.
@@ -109,32 +109,31 @@ func beside(env staging.Environment, dep *staging.Deployment, x staging.Service)
 
 // fresh makes a sandbox for the session, runs the command in it and takes it
 // away with all that the command left.
-func (e *Engine) fresh(ctx context.Context, attacher platform.Attacher, env staging.Environment, spec staging.WorkloadSpec, x platform.Exec) (int, error) {
+func (a *actor) fresh(ctx context.Context, attacher platform.Attacher, env staging.Environment, spec staging.WorkloadSpec, x platform.Exec) (int, error) {
 	name := plan.Name(env.ID, staging.ResourceTask, "session."+staging.NewID("s")[2:])
-	m := e.remembered(env.ID)
-	m.session(name, true)
-	defer m.session(name, false)
+	a.mem.session(name, true)
+	defer a.mem.session(name, false)
 	spec.Service, spec.Command = "console", staging.Command{Args: []string{"sleep", "infinity"}}
 	spec.StopGrace = 10 * time.Millisecond
-	row := staging.Resource{Name: name, Kind: staging.ResourceTask, Driver: e.Platform.Traits().Name, Owner: env.ID, Project: env.Project,
-		State: staging.ResourcePresent, CreatedAt: e.Now()}
-	if err := e.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) }); err != nil {
+	row := staging.Resource{Name: name, Kind: staging.ResourceTask, Driver: a.Platform.Traits().Name, Owner: env.ID, Project: env.Project,
+		State: staging.ResourcePresent, CreatedAt: a.Now()}
+	if err := a.Store.Write(ctx, func(w Writer) error { return w.PutResource(ctx, row) }); err != nil {
 		return 0, err
 	}
 	defer func() {
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		if err := e.Platform.Delete(end, ref(row)); err != nil {
-			e.Log.Warn("end a session", "environment", env.ID, "error", err)
+		if err := a.Platform.Delete(end, ref(row)); err != nil {
+			a.Log.Warn("end a session", "environment", env.ID, "error", err)
 			return // the row stays: the planner deletes it
 		}
-		if err := e.Store.Write(end, func(w Writer) error { return w.DeleteResource(end, name) }); err != nil {
-			e.Log.Warn("end a session", "environment", env.ID, "error", err)
+		if err := a.Store.Write(end, func(w Writer) error { return w.DeleteResource(end, name) }); err != nil {
+			a.Log.Warn("end a session", "environment", env.ID, "error", err)
 		}
 	}()
-	o, err := e.Platform.Apply(ctx, platform.Resource{Kind: row.Kind, Name: name, Owner: env.ID, SpecHash: hash(spec), Workload: &spec})
+	o, err := a.Platform.Apply(ctx, platform.Resource{Kind: row.Kind, Name: name, Owner: env.ID, SpecHash: hash(spec), Workload: &spec})
 	for err == nil && o.Run == staging.RunStarting && ctx.Err() == nil {
-		o, err = e.Platform.Wait(ctx, ref(row), o) // its view is made once it runs
+		o, err = a.Platform.Wait(ctx, ref(row), o) // its view is made once it runs
 	}
 	if err != nil {
 		return 0, err

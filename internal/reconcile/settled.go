@@ -16,12 +16,15 @@ const settleLimit = time.Hour
 func (e *Engine) copySettled(ctx context.Context, s *staging.Snapshot, dir string) (staging.Deployment, error) {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
 	defer cancel()
-	a := newActor(e, s.Source, e.remembered(s.Source))
+	a := newActor(e, s.Source, e.remembered(s.Source), Ground{})
 	env, dep, err := a.holdSettled(ctx)
 	if err != nil {
 		return dep, err
 	}
 	defer a.mem.data.Unlock()
+	if a.Ground, err = e.ground(env); err != nil {
+		return dep, err
+	}
 	s.Revision, s.Parts = dep.Revision.ID, parts(dep.Stack, s.Only)
 	if err := e.written(ctx, *s); err != nil {
 		return dep, err

@@ -51,7 +51,7 @@ func (w *world) rows() []string {
 func (w *world) things() []string {
 	w.Helper()
 	names := w.platform.Inventory()
-	if w.server.Load().Platform.Traits().Grain == platform.GrainBundle {
+	if w.server.Load().Grounds["fake"].Platform.Traits().Grain == platform.GrainBundle {
 		// What belongs to a bundle is there as that.
 		names = slices.DeleteFunc(names, func(n string) bool { return strings.Contains(n, "/workload/") })
 	}

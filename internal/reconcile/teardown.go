@@ -53,7 +53,7 @@ func (a *actor) remove(ctx context.Context, row staging.Resource, discard bool) 
 	}
 	gone := ref(row)
 	gone.Discard = discard
-	return a.Platform.Delete(ctx, gone)
+	return a.by(row).Delete(ctx, gone)
 }
 
 // vanish asks every inventory; only where all agree is the environment gone.

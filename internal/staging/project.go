@@ -49,8 +49,11 @@ type Policy struct {
 	// MaxEnvironments bounds the environments of this project, 0 for no bound.
 	MaxEnvironments int `json:"max_environments,omitempty"`
 	// MaxCPUs and MaxMemory bound what one service may ask for.
-	MaxCPUs        float64       `json:"max_cpus,omitempty"`
-	MaxMemory      int64         `json:"max_memory,omitempty"`
+	MaxCPUs   float64 `json:"max_cpus,omitempty"`
+	MaxMemory int64   `json:"max_memory,omitempty"`
+	// Suits is the platform that was decided on for a project that names none,
+	// "" where nothing of it was created yet.
+	Suits          string        `json:"suits,omitempty"`
 	BuildTimeout   time.Duration `json:"build_timeout,omitempty"`
 	ReleaseTimeout time.Duration `json:"release_timeout,omitempty"`
 }

@@ -17,10 +17,7 @@ import (
 	"offshoot/internal/api"
 	"offshoot/internal/auth"
 	"offshoot/internal/control"
-	"offshoot/internal/datastore"
 	"offshoot/internal/datastore/postgres"
-	"offshoot/internal/datastore/redis"
-	"offshoot/internal/datastore/volume"
 	"offshoot/internal/edge"
 	"offshoot/internal/engine"
 	"offshoot/internal/filewatch"
@@ -101,9 +98,10 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	s.clusters = postgres.New(postgres.Config{Golden: golden, Empty: filepath.Join(golden, "empty"), Engines: s.runtime, Key: key.Derive("postgres"),
 		Room: func() bool { return disk(c.Dir).Scarce() == "" }})
 	folders := storage.New(c.Dir)
-	s.engine = s.newEngine(c, key, mirrors, folders)
+	grounds := s.grounds()
+	s.engine = s.newEngine(c, key, mirrors, folders, grounds)
 	s.upkeep = s.newUpkeep(c)
-	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platform: platform, Space: folders,
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platforms: platforms(grounds), Platform: c.Platform, Suits: s.suits, Space: folders,
 		Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Active: s.edge.Active, Disk: disk(c.Dir), Key: key, Site: s.site, Version: c.Version, Log: c.Log, Now: now})
 	mirrors.Describe = s.control.Repository
 	s.metrics = s.newMetrics(c)
@@ -115,10 +113,10 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 
 // newEngine makes what brings environments to what is wanted of them. Control,
 // which it asks in turn, is made after it.
-func (s *server) newEngine(c ServerConfig, key *seal.Key, mirrors *source.Mirrors, folders *storage.Folders) *reconcile.Engine {
-	return reconcile.New(reconcile.Config{Store: ledger{s.store}, Platform: s.processes, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
-		Data: map[string]datastore.Driver{"volume": volume.New(), "redis": redis.New(s.runtime), "postgres": s.clusters},
-		Read: s.read(mirrors), Slots: c.Slots, Scarce: disk(c.Dir).Scarce, Log: c.Log, Now: now,
+func (s *server) newEngine(c ServerConfig, key *seal.Key, mirrors *source.Mirrors, folders *storage.Folders, grounds map[string]reconcile.Ground) *reconcile.Engine {
+	return reconcile.New(reconcile.Config{Store: ledger{s.store}, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
+		Grounds: grounds,
+		Read:    s.read(mirrors), Slots: c.Slots, Scarce: disk(c.Dir).Scarce, Log: c.Log, Now: now,
 		LinkURL: func(ctx context.Context, e staging.Environment, l staging.Link) string {
 			return s.control.LinkURL(ctx, e, l)
 		},

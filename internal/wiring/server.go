@@ -21,6 +21,8 @@ type ServerConfig struct {
 	Listen     string
 	EdgeListen string
 	Domain     string
+	// Platform is where environments run of projects that name none.
+	Platform string
 	// PublicURL is the pattern of environments' URLs, "" for the edge's own.
 	PublicURL string
 	Version   string
