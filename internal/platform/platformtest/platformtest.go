@@ -22,6 +22,8 @@ type World struct {
 	Open func(t *testing.T) platform.Driver
 	// Command runs a program on this platform, Shell where there is one.
 	Command func(p Program) staging.Command
+	// Image is what Command runs in, where the platform runs images.
+	Image string
 	// Build describes a build that runs a program and leaves a file "built" with
 	// the text in it; nil where the platform builds otherwise.
 	Build func(t *testing.T, key string, p Program) *staging.BuildSpec
@@ -132,11 +134,11 @@ func scope(owner string) platform.Resource {
 
 func endpoint(owner, service string) platform.Resource {
 	return platform.Resource{Kind: staging.ResourceEndpoint, Name: owner + "/endpoint/" + service, Owner: owner, Generation: 1, SpecHash: service,
-		Endpoint: &platform.Endpoint{Service: service, Port: 3000}}
+		Endpoint: &platform.Endpoint{Service: service, Port: 3000, Instance: service}}
 }
 
 func (f *fixture) spec(service string, role staging.Role, p Program) *staging.WorkloadSpec {
-	return &staging.WorkloadSpec{Service: service, Role: role, Command: f.Command(p), Env: p.Env, StopGrace: 100 * time.Millisecond,
+	return &staging.WorkloadSpec{Service: service, Role: role, Image: f.Image, Command: f.Command(p), Env: p.Env, StopGrace: 100 * time.Millisecond,
 		Restart: role == staging.RoleService, Timeout: p.Timeout}
 }
 

@@ -1,0 +1,48 @@
+// Package docker is the platform that runs workloads as containers of a Docker
+// engine, by its API from 1.41 up.
+//
+// What it holds:
+//
+//   - The engine is the memory. A container or network has the ledger's name as
+//     its name and everything that must be known of it as labels, so a new server
+//     adopts what an old one made. What the engine cannot keep lies in files of
+//     Dir/docker: which subnet, which addresses, logs of containers that are gone,
+//     and which tasks ran into their time limit. Each is written before it is so.
+//   - Names and labels carry an id of the data directory's own: two servers on
+//     one engine never see each other's things. What has one of our names and not
+//     our label is somebody else's: it is never touched, and said.
+//   - An engine that does not answer makes everything unknown, nothing absent.
+//   - A scope is a network with a /24 of its own. Its first address is the host's,
+//     on which the server itself listens; up to .127 are instances, each with one
+//     that stays; what has none (tasks) gets one of the rest.
+//   - A container that was made and never started is absent, and listed.
+//   - A workload that ends is started again by the engine, also with no server.
+//     It fails once it was started again several times and has not run for some
+//     seconds since. Health is asked by the control plane: checks of images are off.
+//   - The time limit of a task is kept by the server: one that comes back later
+//     ends at once what ran too long meanwhile.
+//   - Waiting is one stream of the engine's events for all, resumed where it broke
+//     off. It is asked every half minute whether it still answers.
+//   - No value of an environment or file is in a label or an argument.
+package docker
+
+import (
+	"log/slog"
+	"net/netip"
+)
+
+// Config is what a driver needs to know.
+type Config struct {
+	// Dir is the server's data directory; the driver's own files lie in
+	// Dir/docker.
+	Dir string
+	// Host is the engine as DOCKER_HOST names it; "" is the usual socket. The
+	// keys for tcp:// are those of DOCKER_CERT_PATH.
+	Host string
+	Log  *slog.Logger
+	// Pool is what environments' subnets are taken from, each a /24; the zero
+	// value is 10.213.0.0/16.
+	Pool netip.Prefix
+	// Builder makes images; nil where nothing is built.
+	Builder Builder
+}

@@ -1,0 +1,49 @@
+package docker_test
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+
+	"offshoot/internal/componenttest"
+	"offshoot/internal/platform"
+	"offshoot/internal/platform/docker"
+	"offshoot/internal/platform/platformtest"
+)
+
+func TestConformance(t *testing.T) {
+	host := engine(t)
+	platformtest.Run(t, func(t *testing.T) platformtest.World {
+		dir := t.TempDir()
+		return platformtest.World{
+			Open:    func(t *testing.T) platform.Driver { return open(t, docker.Config{Dir: dir, Host: host}) },
+			Command: platformtest.Shell,
+			Image:   "debian-base:12",
+		}
+	})
+}
+
+// engine is the engine that tests use (.ci/engine), as DOCKER_HOST names it.
+func engine(t *testing.T) string {
+	t.Helper()
+	host := os.Getenv("DOCKER_HOST")
+	if host == "" {
+		componenttest.Missing(t, "docker", "DOCKER_HOST is not set")
+	}
+	return host
+}
+
+func open(t *testing.T, c docker.Config) *docker.Driver {
+	t.Helper()
+	c.Log = slog.New(slog.DiscardHandler)
+	d, err := docker.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}

@@ -1,0 +1,154 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// inspect is a container of ours, fs.ErrNotExist where there is none; stranger
+// is whether somebody else's has the name.
+func (d *Driver) inspect(ctx context.Context, name string) (c container.InspectResponse, stranger bool, err error) {
+	r, err := call(ctx, d.engine, lookTime, "look at a container", func(ctx context.Context) (client.ContainerInspectResult, error) {
+		return d.client.ContainerInspect(ctx, d.engineName(name), client.ContainerInspectOptions{})
+	})
+	if err != nil {
+		return c, false, err
+	}
+	if r.Container.Config == nil || r.Container.State == nil || !d.isOurs(r.Container.Config.Labels, name) {
+		return c, true, fs.ErrNotExist
+	}
+	return r.Container, false, nil
+}
+
+// applyContainer makes and starts a workload or task unless it is there. A task
+// that began once is never begun again.
+func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error {
+	if r.Workload == nil {
+		return errors.New("nothing says what to run")
+	}
+	c, stranger, err := d.inspect(ctx, r.Name)
+	switch {
+	case stranger:
+		return d.taken("container", r.Name)
+	case err == nil && begun(c.State):
+		if c.Config.Labels[labelSpec] != r.SpecHash {
+			return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
+		}
+		return nil
+	case err == nil:
+		// Never begun: what it would get may have changed since. It is not
+		// forced: if it is just being started after all, that is what is wanted.
+		if err := d.remove(ctx, c.ID, false); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	id, err := d.create(ctx, r)
+	if err != nil {
+		return err
+	}
+	if err := d.putFiles(ctx, id, r.Workload.Files); err != nil {
+		return err
+	}
+	return d.start(ctx, r, id)
+}
+
+// begun is whether a container was ever started, or its command could not be.
+func begun(s *container.State) bool {
+	return s.Status != container.StateCreated || notStarted(s)
+}
+
+// notStarted is whether the command could not be started: that is its end. Where
+// the engine itself failed nothing was begun.
+func notStarted(s *container.State) bool {
+	return s.Status == container.StateCreated && s.Error != "" && (s.ExitCode == 126 || s.ExitCode == 127)
+}
+
+func (d *Driver) create(ctx context.Context, r platform.Resource) (string, error) {
+	options, err := d.options(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	made, err := d.make(ctx, options)
+	if isImage(err) && d.pulls(r.Workload) {
+		if err := d.pull(ctx, r.Workload.Image); err != nil {
+			return "", err
+		}
+		made, err = d.make(ctx, options)
+	}
+	switch {
+	case err == nil:
+		return made.ID, nil
+	case isImage(err):
+		return "", noImage(options.Config.Image, err)
+	case errdefs.IsConflict(err):
+		return "", d.taken("container", r.Name)
+	}
+	return "", err
+}
+
+// isImage is whether it is an image that is not there. The engine has no other
+// way to say so.
+func isImage(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && strings.Contains(strings.ToLower(err.Error()), "no such image")
+}
+
+func noImage(image string, err error) error {
+	if !isImage(err) {
+		return err
+	}
+	return staging.Errorf(staging.ClassCode(staging.ClassStart), "see its name, or get it: docker pull "+image, "the engine has no image %s: %w", image, err)
+}
+
+// pulls is whether an image that is not there can be got.
+func (d *Driver) pulls(w *staging.WorkloadSpec) bool { return d.builder != nil && w.Built == "" }
+
+func (d *Driver) pull(ctx context.Context, image string) error {
+	ctx, cancel := context.WithTimeout(ctx, pullTime)
+	defer cancel()
+	return d.builder.Pull(ctx, image)
+}
+
+func (d *Driver) make(ctx context.Context, options client.ContainerCreateOptions) (client.ContainerCreateResult, error) {
+	return call(ctx, d.engine, makeTime, "make a container", func(ctx context.Context) (client.ContainerCreateResult, error) {
+		return d.client.ContainerCreate(ctx, options)
+	})
+}
+
+// start begins what was made. A command that cannot be started is no error: it
+// is observed as ended.
+func (d *Driver) start(ctx context.Context, r platform.Resource, id string) error {
+	_, err := call(ctx, d.engine, startTime, "start a container", func(ctx context.Context) (client.ContainerStartResult, error) {
+		return d.client.ContainerStart(ctx, id, client.ContainerStartOptions{})
+	})
+	if err != nil {
+		c, _, look := d.inspect(ctx, r.Name)
+		if look != nil || !begun(c.State) {
+			return err
+		}
+	}
+	if r.Kind == staging.ResourceTask && r.Workload.Timeout > 0 {
+		d.limit(ctx, r.Name)
+	}
+	return nil
+}
+
+func (d *Driver) remove(ctx context.Context, id string, force bool) error {
+	_, err := call(ctx, d.engine, makeTime, "remove a container", func(ctx context.Context) (client.ContainerRemoveResult, error) {
+		return d.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: force})
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

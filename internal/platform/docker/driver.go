@@ -1,0 +1,212 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// Driver implements platform.Driver, Logger, Attacher, Pauser, Watcher and
+// Lookout.
+type Driver struct {
+	dir  string
+	id   string
+	log  *slog.Logger
+	pool netip.Prefix
+	engine
+	builder Builder
+	traits  platform.Traits
+
+	turns turns
+	// allotting is held while a subnet, an address or a port is chosen.
+	allotting sync.Mutex
+	events    events
+	limits    limits
+	watching  watching
+
+	ends func()
+	life sync.WaitGroup
+}
+
+// defaultPool is a part of the private addresses (RFC 1918) that engines and
+// home networks seldom use.
+var defaultPool = [...]byte{10, 213, 0, 0}
+
+// New is a driver. It needs no engine that answers: until one does everything is
+// unknown. What an earlier server paused goes on, and what ran into its time
+// limit meanwhile ends, once it does.
+func New(c Config) (*Driver, error) {
+	if !filepath.IsAbs(c.Dir) {
+		return nil, staging.Errorf(staging.CodeUsage, "choose an absolute path", "data directory %q", c.Dir)
+	}
+	if !c.Pool.IsValid() {
+		c.Pool = netip.PrefixFrom(netip.AddrFrom4(defaultPool), 16)
+	}
+	if !c.Pool.Addr().Is4() || c.Pool.Bits() > subnetBits {
+		return nil, staging.Errorf(staging.CodeUsage, "choose one of IPv4 that holds a /24, such as 10.213.0.0/16", "the pool of addresses %s", c.Pool)
+	}
+	d := &Driver{dir: filepath.Join(c.Dir, "docker"), log: c.Log, pool: c.Pool.Masked(), builder: c.Builder,
+		turns: turns{taken: map[string]chan struct{}{}}, limits: limits{timers: map[string]func() bool{}}}
+	if err := os.MkdirAll(d.dir, 0o700); err != nil {
+		return nil, fmt.Errorf("folder of the driver: %w", err)
+	}
+	var err error
+	if d.id, err = identity(filepath.Join(d.dir, "id")); err != nil {
+		return nil, err
+	}
+	if d.engine, err = dial(c.Host); err != nil {
+		return nil, err
+	}
+	d.events.init()
+	d.traits = d.look()
+	ctx, cancel := context.WithCancel(context.Background())
+	d.ends = cancel
+	d.life.Go(func() { d.follow(ctx) })
+	return d, nil
+}
+
+// identity is the data directory's own name on an engine, made by the first who
+// asks.
+func identity(file string) (string, error) {
+	var id string
+	err := readFile(file, &id)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return id, err
+	}
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	id = hex.EncodeToString(random[:])
+	return id, writeFile(file, id)
+}
+
+// Close lets go of the engine. What runs goes on.
+func (d *Driver) Close() error {
+	d.ends()
+	d.limits.end()
+	d.life.Wait()
+	return d.client.Close()
+}
+
+// Traits implements platform.Driver.
+func (d *Driver) Traits() platform.Traits { return d.traits }
+
+// Apply implements platform.Driver.
+func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observation, error) {
+	ref := platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner}
+	if err := check(ref); err != nil {
+		return staging.Observation{}, err
+	}
+	giveBack, err := d.turns.take(ctx, r.Name)
+	if err != nil {
+		return staging.Observation{}, fmt.Errorf("%s: %w", r.Name, err)
+	}
+	defer giveBack()
+	switch r.Kind {
+	case staging.ResourceScope:
+		err = d.applyScope(ctx, r)
+	case staging.ResourceEndpoint:
+		err = d.applyEndpoint(r)
+	case staging.ResourceWorkload, staging.ResourceTask:
+		err = d.applyContainer(ctx, r)
+	default:
+		err = none(r.Kind)
+	}
+	if err != nil {
+		return staging.Observation{}, named(r.Name, err)
+	}
+	d.events.tell(r.Name)
+	return d.Observe(ctx, ref)
+}
+
+func none(kind staging.ResourceKind) error {
+	return staging.Errorf(staging.CodeInternal, "", "the Docker platform makes no %s", kind)
+}
+
+// named says of what an error is.
+func named(name string, err error) error {
+	var known *staging.Error
+	if !errors.As(err, &known) {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	own := *known
+	own.Message, own.Err = name+": "+known.Message, err
+	return &own
+}
+
+// Observe implements platform.Driver.
+func (d *Driver) Observe(ctx context.Context, ref platform.Ref) (staging.Observation, error) {
+	if err := check(ref); err != nil {
+		return staging.Observation{}, err
+	}
+	var o staging.Observation
+	var err error
+	switch ref.Kind {
+	case staging.ResourceScope:
+		o, err = d.observeScope(ctx, ref)
+	case staging.ResourceEndpoint:
+		o, err = d.observeEndpoint(ref)
+	case staging.ResourceWorkload, staging.ResourceTask:
+		o, err = d.observeContainer(ctx, ref)
+	case staging.ResourceBuild:
+		err = fs.ErrNotExist
+	default:
+		return o, none(ref.Kind)
+	}
+	o.Kind, o.Name, o.Owner = ref.Kind, ref.Name, ref.Owner
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		o.Presence = staging.Absent
+	case err != nil:
+		o.Presence, o.Reason = staging.Unknown, err.Error()
+	}
+	return o, nil
+}
+
+// Delete implements platform.Driver.
+func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
+	if err := check(ref); err != nil {
+		return err
+	}
+	giveBack, err := d.turns.take(ctx, ref.Name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", ref.Name, err)
+	}
+	defer giveBack()
+	switch ref.Kind {
+	case staging.ResourceScope:
+		err = d.deleteScope(ctx, ref)
+	case staging.ResourceEndpoint:
+		err = removeFile(d.file(ref.Name))
+	case staging.ResourceWorkload, staging.ResourceTask:
+		err = d.deleteContainer(ctx, ref)
+	case staging.ResourceBuild:
+	default:
+		err = none(ref.Kind)
+	}
+	if err != nil {
+		return named(ref.Name, err)
+	}
+	d.events.tell(ref.Name)
+	return nil
+}
+
+// home is the folder of an owner.
+func (d *Driver) home(owner string) string { return filepath.Join(d.dir, "env", owner) }
+
+// file is where what the engine cannot keep of a resource lies.
+func (d *Driver) file(name string) string {
+	owner, rest, _ := strings.Cut(name, "/")
+	return filepath.Join(d.home(owner), filepath.FromSlash(rest))
+}

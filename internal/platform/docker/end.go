@@ -1,0 +1,116 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"offshoot/internal/platform"
+)
+
+// killWait is how long the kernel may take to end what was killed.
+const killWait = 30 * time.Second
+
+func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
+	c, _, err := d.inspect(ctx, ref.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.limits.drop(ref.Name)
+		return removeFile(d.lateFile(ref.Name))
+	}
+	if err != nil {
+		return err
+	}
+	signal := ""
+	if ref.Discard {
+		signal = c.Config.Labels[labelDiscard]
+	}
+	if err := d.end(ctx, c, signal); err != nil {
+		return err
+	}
+	d.limits.drop(ref.Name)
+	if begun(c.State) {
+		if err := d.keepLog(ctx, ref.Name, c); err != nil {
+			return err
+		}
+	}
+	if err := d.remove(ctx, c.ID, true); err != nil {
+		return err
+	}
+	return removeFile(d.lateFile(ref.Name))
+}
+
+// end asks a container to end, by signal or its own, then kills it. Impatience
+// is no reason to kill: where ctx ends first it was asked and may be writing.
+func (d *Driver) end(ctx context.Context, c container.InspectResponse, signal string) error {
+	if c.State.Paused { // what stands still cannot end
+		if err := d.resume(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	if c.State.Restarting {
+		return d.endAtOnce(ctx, c.ID)
+	}
+	if !c.State.Running {
+		return nil
+	}
+	grace := durationOf(c.Config.Labels, labelGrace)
+	if err := d.kill(ctx, c.ID, cmp.Or(signal, c.Config.Labels[labelSignal], c.Config.StopSignal, "SIGTERM")); err != nil {
+		return err
+	}
+	if ended, err := d.ended(ctx, c.ID, grace); ended || err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("it was asked to end and has not yet: %w", ctx.Err())
+	}
+	return d.endAtOnce(ctx, c.ID)
+}
+
+// endAtOnce kills, also what the engine is about to start again.
+func (d *Driver) endAtOnce(ctx context.Context, id string) error {
+	now := 0
+	_, err := call(ctx, d.engine, killWait, "stop a container", func(ctx context.Context) (client.ContainerStopResult, error) {
+		return d.client.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &now})
+	})
+	return gone(err)
+}
+
+func (d *Driver) kill(ctx context.Context, id, signal string) error {
+	_, err := call(ctx, d.engine, lookTime, "signal a container", func(ctx context.Context) (client.ContainerKillResult, error) {
+		return d.client.ContainerKill(ctx, id, client.ContainerKillOptions{Signal: signal})
+	})
+	return gone(err)
+}
+
+// gone is err, unless it says that what is to end has ended.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errdefs.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// ended waits for a container's end, as long as grace says.
+func (d *Driver) ended(ctx context.Context, id string, grace time.Duration) (bool, error) {
+	bounded, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	w := d.client.ContainerWait(bounded, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case <-w.Result:
+		return true, nil
+	case err := <-w.Error:
+		if bounded.Err() != nil {
+			return false, nil
+		}
+		return errdefs.IsNotFound(err), gone(d.fault(ctx, "wait for a container's end", err))
+	case <-bounded.Done():
+		return false, nil
+	}
+}

@@ -1,0 +1,105 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// How long the engine may take to answer, on a busy host.
+const (
+	lookTime  = 20 * time.Second
+	makeTime  = time.Minute
+	startTime = 2 * time.Minute
+	pullTime  = 15 * time.Minute
+)
+
+// engine is one engine, as this process reaches it.
+type engine struct {
+	client *client.Client
+	host   string
+	// local is whether its containers are processes of this host.
+	local bool
+}
+
+func dial(host string) (engine, error) {
+	host = cmp.Or(host, client.DefaultDockerHost)
+	u, err := url.Parse(host)
+	if err != nil || u.Scheme != "unix" && u.Scheme != "tcp" {
+		return engine{}, staging.Errorf(staging.CodeUsage, "write unix:///var/run/docker.sock or tcp://HOST:2376", "the engine %q cannot be reached so", host)
+	}
+	options := []client.Opt{client.WithHost(host)}
+	if keys := os.Getenv("DOCKER_CERT_PATH"); u.Scheme == "tcp" && keys != "" {
+		options = append(options, client.WithTLSClientConfig(filepath.Join(keys, "ca.pem"), filepath.Join(keys, "cert.pem"), filepath.Join(keys, "key.pem")))
+	}
+	c, err := client.New(options...)
+	if err != nil {
+		return engine{}, staging.Errorf(staging.CodeUsage, "see DOCKER_HOST and DOCKER_CERT_PATH", "the engine %q: %w", host, err)
+	}
+	return engine{client: c, host: host, local: u.Scheme == "unix"}, nil
+}
+
+// fault is err of a call, as people read it: what, where, what to do. What ended
+// with ctx stays that; what is not there is fs.ErrNotExist.
+func (e engine) fault(ctx context.Context, what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	case errdefs.IsNotFound(err):
+		return fmt.Errorf("%s: %w", what, errors.Join(fs.ErrNotExist, err))
+	case client.IsErrConnectionFailed(err), errors.Is(err, context.DeadlineExceeded):
+		return staging.Errorf(staging.CodeUnreachable, "see whether it runs: docker -H "+e.host+" version", "the Docker engine at %s does not answer (%s): %w", e.host, what, err)
+	}
+	return staging.Errorf(staging.CodeInternal, "the engine's own log tells more", "the Docker engine at %s could not %s: %w", e.host, what, err)
+}
+
+// call bounds one call to the engine.
+func call[T any](ctx context.Context, e engine, d time.Duration, what string, f func(context.Context) (T, error)) (T, error) {
+	bounded, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	v, err := f(bounded)
+	return v, e.fault(ctx, what, err)
+}
+
+// look asks once what this engine is.
+func (d *Driver) look() platform.Traits {
+	t := platform.Traits{Name: "docker", Grain: platform.GrainWorkload, Images: true, NamesResolve: true, OwnPorts: true,
+		Isolation: "containers of the Docker engine at " + d.host + ", a network of its own for each environment"}
+	if !d.local {
+		t.Lacks = append(t.Lacks, "the engine is on another host: directories of this one cannot be mounted there, and nothing there reaches what this server listens on")
+	}
+	info, err := call(context.Background(), d.engine, 2*time.Second, "say what it is", func(ctx context.Context) (client.SystemInfoResult, error) {
+		return d.client.Info(ctx, client.InfoOptions{})
+	})
+	if err != nil {
+		return t // what it lacks is not known; it may answer later
+	}
+	for _, limit := range []struct {
+		there bool
+		what  string
+	}{{info.Info.MemoryLimit, "memory"}, {info.Info.CPUCfsQuota, "processors"}, {info.Info.PidsLimit, "processes"}} {
+		if !limit.there {
+			t.Lacks = append(t.Lacks, "the engine cannot limit "+limit.what)
+		}
+	}
+	for _, option := range info.Info.SecurityOptions {
+		if option == "name=rootless" {
+			t.Lacks = append(t.Lacks, "the engine runs without root: this host does not reach its containers by their addresses")
+		}
+	}
+	return t
+}

@@ -1,0 +1,169 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+const (
+	// outputWait is how long the end of the output is waited for once the
+	// command has ended: what still holds it open is not the command's.
+	outputWait = 200 * time.Millisecond
+	// markVariable is in what a command starts, so that all of it is found.
+	markVariable = "OFFSHOOT_EXEC"
+)
+
+// Exec implements platform.Attacher.
+func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
+	ref := platform.Ref{Kind: staging.ResourceWorkload, Name: x.In, Owner: x.Owner}
+	if check(ref) != nil {
+		ref.Kind = staging.ResourceTask
+	}
+	if err := check(ref); err != nil {
+		return 0, err
+	}
+	c, _, err := d.inspect(ctx, x.In)
+	if err != nil {
+		return 0, named(x.In, err)
+	}
+	if !c.State.Running || c.State.Paused || c.State.Restarting {
+		return 0, staging.Refused("offshoot logs tells why", "%s does not run: it is %s", x.In, c.State.Status)
+	}
+	mark := rand.Text()
+	options := client.ExecCreateOptions{Cmd: argv(x.Command), TTY: x.TTY, AttachStdin: x.Stdin != nil, AttachStdout: true, AttachStderr: true,
+		Env: []string{markVariable + "=" + mark}}
+	for _, k := range slices.Sorted(maps.Keys(x.Env)) {
+		options.Env = append(options.Env, k+"="+x.Env[k])
+	}
+	if x.Spec != nil {
+		options.WorkingDir = x.Spec.Dir
+	}
+	size := client.ConsoleSize{}
+	if x.TTY {
+		size = client.ConsoleSize{Height: uint(x.Size.Rows), Width: uint(x.Size.Cols)}
+	}
+	made, err := call(ctx, d.engine, makeTime, "run a command", func(ctx context.Context) (client.ExecCreateResult, error) {
+		return d.client.ExecCreate(ctx, c.ID, options)
+	})
+	if err != nil {
+		return 0, named(x.In, err)
+	}
+	over, stop := d.events.awaitExec(made.ID)
+	defer stop()
+	// Begun without ctx: what has begun is ended in order.
+	attached, err := d.client.ExecAttach(context.WithoutCancel(ctx), made.ID, client.ExecAttachOptions{TTY: x.TTY, ConsoleSize: size})
+	if err != nil {
+		return 0, named(x.In, d.fault(ctx, "run a command", err))
+	}
+	e := &execution{d: d, x: x, id: made.ID, container: c.ID, mark: mark, over: over, HijackedResponse: attached.HijackedResponse}
+	return e.run(ctx)
+}
+
+// execution is one command under way.
+type execution struct {
+	d             *Driver
+	x             platform.Exec
+	id, container string
+	mark          string
+	over          <-chan struct{}
+	client.HijackedResponse
+}
+
+func (e *execution) run(ctx context.Context) (int, error) {
+	defer e.Close()
+	if e.x.Stdin != nil {
+		go func() {
+			_, _ = io.Copy(e.Conn, e.x.Stdin)
+			_ = e.CloseWrite()
+		}()
+	}
+	drained := make(chan struct{})
+	go func() { e.output(); close(drained) }()
+	done := make(chan struct{})
+	var resizing sync.WaitGroup
+	resizing.Go(func() { e.resize(ctx, done) })
+	err := e.await(ctx, drained)
+	close(done)
+	resizing.Wait()
+	if err != nil {
+		err = errors.Join(err, e.d.hangUp(context.WithoutCancel(ctx), e.container, e.mark))
+	}
+	select {
+	case <-drained:
+	case <-time.After(outputWait):
+		e.Close()
+	}
+	<-drained
+	code, _, look := e.ended(context.WithoutCancel(ctx))
+	return code, errors.Join(err, look)
+}
+
+// await waits until the command has ended, or ctx.
+func (e *execution) await(ctx context.Context, drained <-chan struct{}) error {
+	for {
+		select {
+		case <-drained:
+			return nil
+		case <-e.over: // or the stream of events broke off
+			if _, running, err := e.ended(ctx); err == nil && !running {
+				return nil
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (e *execution) ended(ctx context.Context) (code int, running bool, err error) {
+	look, err := call(ctx, e.d.engine, lookTime, "look at a command", func(ctx context.Context) (client.ExecInspectResult, error) {
+		return e.d.client.ExecInspect(ctx, e.id, client.ExecInspectOptions{})
+	})
+	return look.ExitCode, look.Running, err
+}
+
+func (e *execution) output() {
+	out, errs := e.x.Stdout, e.x.Stderr
+	if out == nil {
+		out = io.Discard
+	}
+	if errs == nil {
+		errs = io.Discard
+	}
+	if e.x.TTY {
+		_, _ = io.Copy(out, e.Reader)
+		return
+	}
+	_, _ = stdcopy.StdCopy(out, errs, e.Reader)
+}
+
+func (e *execution) resize(ctx context.Context, done <-chan struct{}) {
+	for {
+		select {
+		case size, ok := <-e.x.Resize:
+			if !ok {
+				return
+			}
+			_, err := call(ctx, e.d.engine, lookTime, "resize a terminal", func(ctx context.Context) (client.ExecResizeResult, error) {
+				return e.d.client.ExecResize(ctx, e.id, client.ExecResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
+			})
+			if err != nil && ctx.Err() == nil {
+				e.d.log.Debug("resize a terminal", "error", fmt.Sprint(err))
+			}
+		case <-done:
+			return
+		}
+	}
+}

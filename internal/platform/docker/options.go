@@ -1,0 +1,227 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/netip"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// DataUser is the user and group that data servers run as, in every container
+// and on the host: their files lie there.
+const DataUser = 1_899_900_001
+
+const defaultGrace = 10 * time.Second
+
+func graceOf(w *staging.WorkloadSpec) time.Duration {
+	if w.StopGrace <= 0 {
+		return defaultGrace
+	}
+	return w.StopGrace
+}
+
+// options are what the engine is asked to make.
+func (d *Driver) options(ctx context.Context, r platform.Resource) (client.ContainerCreateOptions, error) {
+	w := r.Workload
+	none := client.ContainerCreateOptions{}
+	image, err := d.image(w)
+	if err != nil {
+		return none, err
+	}
+	config, err := d.config(ctx, r, image)
+	if err != nil {
+		return none, err
+	}
+	host, err := d.hostConfig(r)
+	if err != nil {
+		return none, err
+	}
+	settings := &network.EndpointSettings{Aliases: []string{w.Service}}
+	address, ok, err := d.addressOf(r.Owner, w.Instance)
+	if err != nil {
+		return none, err
+	}
+	if ok {
+		settings.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: address}
+	}
+	name := d.engineName(scopeName(r.Owner))
+	host.NetworkMode = container.NetworkMode(name)
+	return client.ContainerCreateOptions{Name: d.engineName(r.Name), Config: config, HostConfig: host,
+		NetworkingConfig: &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{name: settings}}}, nil
+}
+
+func (d *Driver) image(w *staging.WorkloadSpec) (string, error) {
+	if w.Built == "" {
+		if w.Image == "" {
+			return "", staging.Errorf(staging.ClassCode(staging.ClassStart), "give it an image or a build", "nothing says which image %s runs", w.Service)
+		}
+		return w.Image, nil
+	}
+	if d.builder == nil {
+		return "", staging.NotBuilt("building images")
+	}
+	image := d.builder.Image(w.Artifact, w.Built)
+	if image == "" {
+		return "", staging.Errorf(staging.CodeInternal, "", "the artifact %q holds no image %q", w.Artifact, w.Built)
+	}
+	return image, nil
+}
+
+func (d *Driver) config(ctx context.Context, r platform.Resource, image string) (*container.Config, error) {
+	w := r.Workload
+	grace := int(math.Ceil(graceOf(w).Seconds()))
+	c := &container.Config{Image: image, Hostname: hostname(w), WorkingDir: w.Dir, Labels: d.workloadLabels(r), StopSignal: w.StopSignal, StopTimeout: &grace,
+		// Health is asked by the control plane.
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}}}
+	for _, k := range slices.Sorted(maps.Keys(w.Env)) {
+		c.Env = append(c.Env, k+"="+w.Env[k])
+	}
+	if x := w.Container; x != nil {
+		c.Entrypoint, c.User, c.Tty, c.OpenStdin = x.Entrypoint, x.User, x.TTY, x.Stdin
+	}
+	if w.Role == staging.RoleData && c.User == "" {
+		c.User = fmt.Sprintf("%d:%d", DataUser, DataUser)
+	}
+	c.Cmd = argv(w.Command)
+	if w.Role == staging.RoleTask && len(c.Cmd) > 0 && c.Entrypoint == nil {
+		keep, err := d.wraps(ctx, r, image)
+		if err != nil {
+			return nil, err
+		}
+		if !keep {
+			c.Entrypoint, c.Cmd = c.Cmd, nil
+		}
+	}
+	return c, nil
+}
+
+// hostname is one of RFC 1123, or none.
+func hostname(w *staging.WorkloadSpec) string {
+	name := w.Service
+	if w.Container != nil && w.Container.Hostname != "" {
+		return w.Container.Hostname
+	}
+	if len(name) > 63 || strings.Contains(name, ".") {
+		return ""
+	}
+	return strings.ReplaceAll(name, "_", "-")
+}
+
+func argv(c staging.Command) []string {
+	if c.Shell != "" {
+		return []string{"sh", "-c", c.Shell}
+	}
+	return c.Args
+}
+
+// wraps is whether an image's entrypoint is only there to run what follows: then
+// a task's own command is run by it as well, else in its place.
+func (d *Driver) wraps(ctx context.Context, r platform.Resource, image string) (bool, error) {
+	look := func() (client.ImageInspectResult, error) {
+		return call(ctx, d.engine, lookTime, "look at an image", func(ctx context.Context) (client.ImageInspectResult, error) {
+			return d.client.ImageInspect(ctx, image)
+		})
+	}
+	found, err := look()
+	if isImage(err) && d.pulls(r.Workload) {
+		if err := d.pull(ctx, image); err != nil {
+			return false, err
+		}
+		found, err = look()
+	}
+	if err != nil {
+		return false, noImage(image, err)
+	}
+	if found.Config == nil {
+		return true, nil
+	}
+	for _, word := range found.Config.Entrypoint {
+		name := path.Base(word)
+		if !strings.Contains(name, "entrypoint") && !slices.Contains([]string{"tini", "dumb-init", "docker-init", "--"}, name) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (d *Driver) hostConfig(r platform.Resource) (*container.HostConfig, error) {
+	w := r.Workload
+	h := &container.HostConfig{
+		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
+		LogConfig:     container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "8m", "max-file": "3"}},
+	}
+	if w.Restart && r.Kind == staging.ResourceWorkload {
+		h.RestartPolicy.Name = container.RestartPolicyUnlessStopped
+	}
+	h.NanoCPUs = int64(w.Limits.CPUs * 1e9)
+	h.Memory, h.MemorySwap = w.Limits.Memory, w.Limits.Memory
+	if w.Limits.PIDs > 0 {
+		h.PidsLimit = &w.Limits.PIDs
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.Hosts)) {
+		h.ExtraHosts = append(h.ExtraHosts, name+":"+w.Hosts[name])
+	}
+	if err := mounts(w, h); err != nil {
+		return nil, err
+	}
+	return h, special(w.Container, h)
+}
+
+func mounts(w *staging.WorkloadSpec, h *container.HostConfig) error {
+	for _, m := range w.Mounts {
+		switch {
+		case m.Checkout:
+			return staging.NotBuilt("a mount of the checkout (" + m.Target + ") on Docker")
+		case m.Tmpfs:
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: m.Target, ReadOnly: m.ReadOnly})
+		default:
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly,
+				BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}})
+		}
+	}
+	return nil
+}
+
+// special is what Compose alone can say.
+func special(x *staging.Container, h *container.HostConfig) error {
+	if x == nil {
+		return nil
+	}
+	if x.Init {
+		h.Init = &x.Init
+	}
+	h.GroupAdd, h.ReadonlyRootfs, h.ShmSize, h.CapDrop, h.Sysctls = x.Groups, x.ReadOnly, x.SharedMemory, x.CapDrop, x.Sysctls
+	h.DNSSearch, h.DNSOptions = x.DNSSearch, x.DNSOptions
+	for _, name := range slices.Sorted(maps.Keys(x.Ulimits)) {
+		h.Ulimits = append(h.Ulimits, &container.Ulimit{Name: name, Soft: x.Ulimits[name].Soft, Hard: x.Ulimits[name].Hard})
+	}
+	for _, name := range slices.Sorted(maps.Keys(x.ExtraHosts)) {
+		for _, address := range x.ExtraHosts[name] {
+			h.ExtraHosts = append(h.ExtraHosts, name+":"+address)
+		}
+	}
+	var errs []error
+	for _, server := range x.DNS {
+		a, err := netip.ParseAddr(server)
+		if err != nil {
+			errs = append(errs, staging.Errorf(staging.ClassCode(staging.ClassStart), "write an address", "dns: %s is none", strconv.Quote(server)))
+		}
+		h.DNS = append(h.DNS, a)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package docker
+
+import (
+	"context"
+
+	"offshoot/internal/platform"
+	"offshoot/internal/staging"
+)
+
+// hangUp ends nothing: processes of containers are none of this host's.
+func (d *Driver) hangUp(context.Context, string, string) error { return nil }
+
+// Listening implements platform.Lookout.
+func (d *Driver) Listening(context.Context, platform.Ref) ([]string, error) {
+	return nil, staging.NotBuilt("seeing where a container listens, on this system,")
+}
