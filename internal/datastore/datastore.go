@@ -8,6 +8,7 @@ package datastore
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 
 	"offshoot/internal/staging"
@@ -172,7 +173,23 @@ type Transient interface {
 	Transient() []string
 }
 
-// Engine is one server build on this host, or one client.
+// Wanted says which server or client is looked for.
+type Wanted struct {
+	// Kind is postgres, redis, psql or redis-cli.
+	Kind string
+	// Major is its major version, "" for any.
+	Major string
+	// Image is what the stack names: where images run it is that one, and a client
+	// is the one beside its server.
+	Image string
+}
+
+// Server is the server that a datastore asks for.
+func Server(d staging.Datastore) Wanted {
+	return Wanted{Kind: d.Kind, Major: d.Version, Image: d.Image}
+}
+
+// Engine is one server build: on this host or in an image, or one client.
 type Engine struct {
 	// Name is unique and stable: "postgres 15.18 (Debian …)".
 	Name string
@@ -184,14 +201,25 @@ type Engine struct {
 	// was asked for: valkey-server may stand for redis-server.
 	Bin     string
 	Program string
-	// Root is the installation that a sandbox must be able to see.
+	// Root is the installation that a sandbox must be able to see, "" in an image.
 	Root string
+	// Image is the image that it is in, "" for this host; Bin is "" then.
+	Image string
+}
+
+// Workload is what runs a program of this build.
+func (e Engine) Workload(program string, args ...string) staging.WorkloadSpec {
+	spec := staging.WorkloadSpec{Image: e.Image, Command: staging.Command{Args: append([]string{filepath.Join(e.Bin, program)}, args...)}, Mounts: e.Mounts()}
+	if e.Image != "" { // what the image does first is for its own data
+		spec.Container, spec.Command = &staging.Container{Entrypoint: []string{program}}, staging.Command{Args: args}
+	}
+	return spec
 }
 
 // Mounts are what a sandbox that sees the system's programs needs besides to
 // run this one.
 func (e Engine) Mounts() []staging.HostMount {
-	if strings.HasPrefix(e.Root+"/", "/usr/") {
+	if e.Image != "" || strings.HasPrefix(e.Root+"/", "/usr/") {
 		return nil
 	}
 	return []staging.HostMount{{Source: e.Root, Target: e.Root, ReadOnly: true}}

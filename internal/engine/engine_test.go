@@ -110,11 +110,11 @@ func TestWhatIsInstalledLaterIsFound(t *testing.T) {
 	defer r.Close()
 	path := t.TempDir()
 	t.Setenv("PATH", path+":/usr/bin:/bin")
-	if _, err := r.Provide(t.Context(), "postgres", "96", nil); err == nil {
+	if _, err := r.Provide(t.Context(), datastore.Wanted{Kind: "postgres", Major: "96"}, nil); err == nil {
 		t.Fatal("a postgres 96 came out of nothing")
 	}
 	program(t, path, "postgres", "postgres (PostgreSQL) 96.1")
-	if e, err := r.Provide(t.Context(), "postgres", "96", nil); err != nil || e.Version != "96.1" {
+	if e, err := r.Provide(t.Context(), datastore.Wanted{Kind: "postgres", Major: "96"}, nil); err != nil || e.Version != "96.1" {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -60,7 +60,7 @@ func (r *Runtime) Install(ctx context.Context, name string, tell datastore.Progr
 	if ok && strings.HasPrefix(called, "valkey") { // not its relative
 		return r.valkey(ctx, b, tell)
 	}
-	e, err := r.Provide(ctx, kind, major, tell)
+	e, err := r.Provide(ctx, datastore.Wanted{Kind: kind, Major: major}, tell)
 	if err != nil && !ok {
 		return e, staging.Refused("one of "+strings.Join(Available(), ", ")+"; or install it with the system's packages: "+packages(kind, major),
 			"no build of %s is known for %s", name, here())

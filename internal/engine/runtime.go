@@ -48,7 +48,8 @@ func (r *Runtime) Close() {
 }
 
 // Provide answers what Find does, and fetches it where the host has none.
-func (r *Runtime) Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error) {
+func (r *Runtime) Provide(ctx context.Context, want datastore.Wanted, tell datastore.Progress) (datastore.Engine, error) {
+	kind, major := want.Kind, want.Major
 	e, err := r.Find(ctx, kind, major)
 	if err == nil {
 		return e, nil

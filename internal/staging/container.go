@@ -73,3 +73,16 @@ type BuildSecret struct {
 	File     string `json:"file,omitempty"`
 	Variable string `json:"variable,omitempty"`
 }
+
+// Program is a program of an image that runs to its end, beside all workloads.
+type Program struct {
+	Image string
+	// User is UID:GID.
+	User string
+	// Args begin with the program, which the image's PATH leads to.
+	Args []string
+	// Env are NAME=VALUE.
+	Env []string
+	// Mounts are folders and files of the host, to where they are seen inside.
+	Mounts map[string]string
+}

@@ -17,6 +17,7 @@ import (
 	"offshoot/internal/datastore/redis"
 	"offshoot/internal/datastore/volume"
 	"offshoot/internal/engine"
+	"offshoot/internal/platform/docker"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/platform/process/shim"
 	"offshoot/internal/staging"
@@ -61,6 +62,45 @@ func TestDatastores(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.Driver, w.Platform, w.Dir = c.driver, p, filepath.Join(dir, "clones")
+				return w
+			})
+		})
+	}
+}
+
+// TestDatastoresInImages asks every datastore with its server in a container.
+func TestDatastoresInImages(t *testing.T) {
+	host := os.Getenv("DOCKER_HOST")
+	if host == "" {
+		componenttest.Missing(t, "docker", "DOCKER_HOST is not set")
+	}
+	if os.Geteuid() != 0 {
+		componenttest.Missing(t, "root", "its servers run as other users")
+	}
+	open := func(t *testing.T, dir string) *docker.Driver {
+		d, err := docker.New(docker.Config{Dir: dir, Host: host, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		return d
+	}
+	empty, programs := t.TempDir(), open(t, t.TempDir())
+	images := engine.NewImages(programs.Program, programs.ImageID)
+	for _, c := range []struct {
+		driver datastore.Driver
+		world  datastoretest.World
+	}{
+		{postgres.New(postgres.Config{Empty: empty, Engines: images, Key: []byte("key"), Program: programs.Program, User: docker.DataUser}), datastoretest.World{
+			Store: staging.Datastore{Name: "db", Kind: "postgres", Image: "postgres:15", User: "app", Database: "shop", Port: 5432},
+			Put:   putRow, Get: getRow, Migrations: migrations()}},
+		{redis.New(images), datastoretest.World{Store: staging.Datastore{Name: "cache", Kind: "redis", Image: "redis:7", Port: 6379}, Put: setKey, Get: getKey}},
+		{volume.New(), datastoretest.World{Store: staging.Datastore{Name: "uploads", Kind: "volume"}, Open: true, Put: writeText, Get: readText}},
+	} {
+		t.Run(c.driver.Kind(), func(t *testing.T) {
+			datastoretest.Run(t, func(t *testing.T) datastoretest.World {
+				w, dir := c.world, t.TempDir()
+				w.Driver, w.Platform, w.Dir = c.driver, open(t, dir), filepath.Join(dir, "clones")
 				return w
 			})
 		})

@@ -147,7 +147,7 @@ func (f *fixture) serve(c datastore.Clone) *served {
 	f.Helper()
 	s := &served{Clone: c}
 	o, err := f.Platform.Apply(f.ctx, platform.Resource{Kind: staging.ResourceEndpoint, Name: c.Owner + "/endpoint/data", Owner: c.Owner,
-		Endpoint: &platform.Endpoint{Service: f.Store.Name, Port: f.Store.Port}})
+		Endpoint: &platform.Endpoint{Service: f.Store.Name, Port: f.Store.Port, Instance: "data"}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -160,6 +160,7 @@ func (f *fixture) serve(c datastore.Clone) *served {
 	if s.serving, err = f.Driver.Serve(f.ctx, c, s.at); err != nil {
 		f.Fatalf("serve: %v", err)
 	}
+	s.serving.Workload.Instance = "data"
 	s.server = platform.Resource{Kind: staging.ResourceWorkload, Name: c.Owner + "/workload/data." + f.Store.Name, Owner: c.Owner, SpecHash: "data",
 		Workload: &s.serving.Workload}
 	f.start(s)

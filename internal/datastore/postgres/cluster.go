@@ -18,6 +18,7 @@ import (
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/datastore"
+	"offshoot/internal/staging"
 )
 
 // initTimeout bounds initdb, which takes 1 to 3 s.
@@ -66,14 +67,14 @@ func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string)
 	if err := os.WriteFile(filepath.Join(tmp, "password"), []byte(d.adminPassword()+"\n"), 0o600); err != nil {
 		return err
 	}
-	bin, err := readable(ctx, e, tmp)
+	run, err := d.initdb(ctx, e, tmp)
 	if err != nil {
 		return err
 	}
 	// Some systems have no C.UTF-8; texts are then sorted by bytes all the same.
 	var failed error
 	for _, locale := range []string{"C.UTF-8", "C"} {
-		if failed = initdb(ctx, bin, tmp, locale); failed == nil {
+		if failed = initdb(run, tmp, locale); failed == nil {
 			break
 		}
 	}
@@ -110,19 +111,42 @@ func readable(ctx context.Context, e datastore.Engine, tmp string) (string, erro
 	return filepath.Join(server, below), err
 }
 
-func initdb(ctx context.Context, bin, tmp, locale string) error {
+// initdb runs it to its end, and answers what it wrote.
+func (d *Driver) initdb(ctx context.Context, e datastore.Engine, tmp string) (func(env []string, args ...string) ([]byte, error), error) {
+	if e.Image != "" {
+		user := fmt.Sprintf("%d:%d", d.User, d.User)
+		// It asks what its user is called.
+		known := filepath.Join(tmp, "passwd")
+		if err := os.WriteFile(known, []byte("postgres:x:"+user+"::/:/bin/sh\n"), 0o644); err != nil {
+			return nil, err
+		}
+		return func(env []string, args ...string) ([]byte, error) {
+			if err := copytree.OwnAll(tmp, d.User, d.User); err != nil {
+				return nil, err
+			}
+			return d.Program(ctx, staging.Program{Image: e.Image, User: user, Args: append([]string{"initdb"}, args...), Env: env,
+				Mounts: map[string]string{tmp: tmp, known: "/etc/passwd"}})
+		}, nil
+	}
+	bin, err := readable(ctx, e, tmp)
+	return func(env []string, args ...string) ([]byte, error) {
+		cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), args...)
+		cmd.Env, cmd.Dir = append(env, "PATH=/usr/bin:/bin"), tmp
+		if err := asOther(cmd, tmp); err != nil {
+			return nil, err
+		}
+		return cmd.CombinedOutput()
+	}, err
+}
+
+func initdb(run func(env []string, args ...string) ([]byte, error), tmp, locale string) error {
 	data := filepath.Join(tmp, "data")
 	if err := os.RemoveAll(data); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
+	out, err := run([]string{"LC_ALL=" + locale}, "-D", data, "-U", admin, "--pwfile", filepath.Join(tmp, "password"),
 		"-A", "scram-sha-256", "-E", "UTF8", "--locale="+locale, "--no-sync")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=" + locale}
-	cmd.Dir = tmp
-	if err := asOther(cmd, tmp); err != nil {
-		return err
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil

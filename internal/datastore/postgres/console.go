@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"path/filepath"
 
 	"offshoot/internal/datastore"
 	"offshoot/internal/staging"
@@ -15,10 +14,11 @@ func (d *Driver) Console(ctx context.Context, c datastore.Clone, at datastore.En
 	if err != nil {
 		return staging.WorkloadSpec{}, err
 	}
-	e, err := d.Engines.Provide(ctx, "psql", "", nil)
+	e, err := d.Engines.Provide(ctx, datastore.Wanted{Kind: "psql", Image: c.Store.Image}, nil)
 	if err != nil {
 		return staging.WorkloadSpec{}, err
 	}
-	return staging.WorkloadSpec{Command: staging.Command{Args: append([]string{filepath.Join(e.Bin, e.Program)}, args...)},
-		Env: serving.Variables, Mounts: e.Mounts()}, nil
+	w := e.Workload(e.Program, args...)
+	w.Env = serving.Variables
+	return w, nil
 }

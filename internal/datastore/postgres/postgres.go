@@ -26,7 +26,7 @@ import (
 
 // Engines finds server builds, and provides those that the host lacks.
 type Engines interface {
-	Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error)
+	Provide(ctx context.Context, want datastore.Wanted, tell datastore.Progress) (datastore.Engine, error)
 	ByName(ctx context.Context, kind, name string) (datastore.Engine, error)
 	// List is every build of a kind, newest first.
 	List(ctx context.Context, kind string) ([]datastore.Engine, error)
@@ -39,6 +39,10 @@ type Config struct {
 	Golden  string
 	Empty   string
 	Engines Engines
+	// Program runs a program of an image as User, which owns all data there; nil
+	// where servers are of this host.
+	Program func(ctx context.Context, p staging.Program) ([]byte, error)
+	User    int
 	// Key is the server's secret.
 	Key []byte
 	// Room is whether the disk has room for copies made ahead of need, nil for
@@ -122,7 +126,7 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 	from := c.From
 	rec := record{}
 	if from == "" {
-		e, err := d.Engines.Provide(ctx, "postgres", c.Store.Version, progress)
+		e, err := d.Engines.Provide(ctx, datastore.Server(c.Store), progress)
 		if err != nil {
 			return made, err
 		}
@@ -140,7 +144,11 @@ func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore
 		}
 		rec.Engine, rec.Bin, rec.User, rec.Database = have.Engine, have.Bin, have.User, have.Database
 	}
-	result, err := d.copy(ctx, from, c, rec, progress)
+	e, err := d.engine(ctx, rec)
+	if err != nil {
+		return made, err
+	}
+	result, err := d.copy(ctx, from, c, rec, e.Image != "", progress)
 	made.Engine, made.Strategy, made.Observation.SizeBytes = rec.Engine, string(result.Strategy), result.Bytes
 	if made.Empty {
 		made.Strategy = "empty"
@@ -165,7 +173,7 @@ func (d *Driver) fits(ctx context.Context, data string, have record, want stagin
 }
 
 // copy makes Dir as a whole under a temporary name.
-func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec record, progress datastore.Progress) (copytree.Result, error) {
+func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec record, within bool, progress datastore.Progress) (copytree.Result, error) {
 	tmp := copytree.Partial(c.Dir)
 	if err := copytree.Remove(tmp); err != nil {
 		return copytree.Result{}, err
@@ -183,7 +191,7 @@ func (d *Driver) copy(ctx context.Context, from string, c datastore.Clone, rec r
 	}
 	for _, step := range []func() error{
 		func() error { return err },
-		func() error { return configure(data, c, rec) },
+		func() error { return configure(data, c, rec, within) },
 		func() error { return copytree.Own(filepath.Join(tmp, "run"), c.UID, c.GID) },
 		func() error { return writeRecord(tmp, rec) },
 		func() error { return copytree.Publish(tmp, c.Dir, result.Strategy == copytree.Plain) },

@@ -24,6 +24,10 @@ const (
 // may wait for its successor.
 const stopGrace = 20 * time.Second
 
+// sharedMemory is the room for parallel queries in a container, in bytes: an
+// engine's 64 MB are soon full.
+const sharedMemory = 256 << 20
+
 // Serve implements datastore.Driver. What a power cut must not break stands in
 // the command, where no ALTER SYSTEM reaches it.
 func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
@@ -35,17 +39,24 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	if err != nil {
 		return datastore.Serving{}, err
 	}
-	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: insideData}, {Source: filepath.Join(c.Dir, "run"), Target: insideRun}}, e.Mounts()...)
 	port := strconv.Itoa(at.Port)
 	u := url.URL{Scheme: "postgres", User: url.UserPassword(c.Store.User, c.Password), Host: net.JoinHostPort(at.Host, port),
 		Path: "/" + c.Store.Database, RawQuery: "sslmode=disable"}
-	args := append([]string{filepath.Join(e.Bin, "postgres"), "-D", insideData}, declared(c.Store.Args)...)
-	args = append(args, "-c", "listen_addresses="+at.Host, "-c", "port="+port, "-c", "unix_socket_directories="+insideRun, "-c", "fsync=on", "-c", "full_page_writes=on")
+	listen := at.Host
+	if e.Image != "" { // the container's own network: its name is not known in there
+		listen = "*"
+	}
+	args := append([]string{"-D", insideData}, declared(c.Store.Args)...)
+	args = append(args, "-c", "listen_addresses="+listen, "-c", "port="+port, "-c", "unix_socket_directories="+insideRun, "-c", "fsync=on", "-c", "full_page_writes=on")
+	w := e.Workload("postgres", args...)
+	w.Service, w.Role, w.Dir, w.Restart, w.Limits = c.Store.Name, staging.RoleData, insideData, true, c.Store.Limits
+	w.Mounts = append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: insideData}, {Source: filepath.Join(c.Dir, "run"), Target: insideRun}}, w.Mounts...)
+	w.StopSignal, w.StopGrace, w.DiscardSignal = "SIGINT", stopGrace, "SIGQUIT"
+	if w.Container != nil {
+		w.Container.SharedMemory = sharedMemory
+	}
 	return datastore.Serving{
-		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: insideData, Restart: true,
-			Command: staging.Command{Args: args},
-			Mounts:  mounts, Limits: c.Store.Limits, StopSignal: "SIGINT", StopGrace: stopGrace, DiscardSignal: "SIGQUIT"},
-		URL: u.String(),
+		Workload: w, URL: u.String(),
 		Variables: map[string]string{"DATABASE_URL": u.String(), "PGHOST": at.Host, "PGPORT": port, "PGUSER": c.Store.User,
 			"PGPASSWORD": c.Password, "PGDATABASE": c.Store.Database},
 	}, nil

@@ -90,7 +90,11 @@ func declared(args []string) []string {
 // configure writes the settings that are ours. Our own superuser comes in by the
 // socket alone: its password is the same in each cluster, and whoever answered at
 // one's socket could pass on what it is asked to another's port.
-func configure(data string, c datastore.Clone, rec record) error {
+func configure(data string, c datastore.Clone, rec record, within bool) error {
+	from := "host all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n"
+	if within { // a network of the environment's own
+		from = "host all all all scram-sha-256\n"
+	}
 	commit := "off" // at most the last second is lost by a power cut
 	if c.Shared {
 		commit = "on"
@@ -103,7 +107,7 @@ func configure(data string, c datastore.Clone, rec record) error {
 	}
 	files := map[string]string{
 		"postgresql.conf":      settings,
-		"pg_hba.conf":          "local all all scram-sha-256\nhost all " + admin + " all reject\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n",
+		"pg_hba.conf":          "local all all scram-sha-256\nhost all " + admin + " all reject\n" + from,
 		"pg_ident.conf":        "",
 		"postgresql.auto.conf": "",
 	}

@@ -26,8 +26,7 @@ import (
 
 // Engines finds server builds, and provides those that the host lacks.
 type Engines interface {
-	Find(ctx context.Context, kind, major string) (datastore.Engine, error)
-	Provide(ctx context.Context, kind, major string, tell datastore.Progress) (datastore.Engine, error)
+	Provide(ctx context.Context, want datastore.Wanted, tell datastore.Progress) (datastore.Engine, error)
 }
 
 // Driver implements datastore.Driver.
@@ -42,7 +41,7 @@ func (*Driver) Kind() string { return "redis" }
 // Make implements datastore.Driver. No snapshot has a part of this kind: From
 // is ever only the environment's own data of before, which is copied.
 func (d *Driver) Make(ctx context.Context, c datastore.Clone, progress datastore.Progress) (datastore.Made, error) {
-	e, err := d.engines.Provide(ctx, "redis", c.Store.Version, progress)
+	e, err := d.engines.Provide(ctx, datastore.Server(c.Store), progress)
 	if err != nil {
 		return datastore.Made{}, err
 	}
@@ -82,11 +81,15 @@ const user = "default"
 // Serve implements datastore.Driver. The password goes in by a file that only
 // the server's user can read.
 func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endpoint) (datastore.Serving, error) {
-	e, err := d.engines.Find(ctx, "redis", c.Store.Version)
+	e, err := d.engines.Provide(ctx, datastore.Server(c.Store), nil)
 	if err != nil {
 		return datastore.Serving{}, err
 	}
-	config := []string{"bind " + at.Host, "port " + strconv.Itoa(at.Port), "protected-mode yes", "dir /data", "daemonize no",
+	bind := at.Host
+	if e.Image != "" { // the container's own network: its name is not known in there
+		bind = "* -::*"
+	}
+	config := []string{"bind " + bind, "port " + strconv.Itoa(at.Port), "protected-mode yes", "dir /data", "daemonize no",
 		"requirepass " + quote(c.Password), "appendonly yes", "appendfsync everysec", "save 300 1", "stop-writes-on-bgsave-error no",
 		"loglevel notice", "enable-debug-command no", "enable-module-command no"}
 	for i := 0; i+1 < len(c.Store.Args); i++ {
@@ -95,16 +98,14 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 			config = append(config, key+" "+c.Store.Args[i+1])
 		}
 	}
-	mounts := append([]staging.HostMount{{Source: filepath.Join(c.Dir, "data"), Target: "/data"}}, e.Mounts()...)
 	address := net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 	u := url.URL{Scheme: "redis", User: url.UserPassword(user, c.Password), Host: address, Path: "/0"}
-	return datastore.Serving{
-		Workload: staging.WorkloadSpec{Service: c.Store.Name, Role: staging.RoleData, Dir: "/data", Restart: true,
-			Command: staging.Command{Args: []string{filepath.Join(e.Bin, e.Program), "/run/redis.conf"}},
-			Files:   map[string]string{"/run/redis.conf": strings.Join(config, "\n") + "\n"}, Mounts: mounts,
-			Limits: c.Store.Limits, StopGrace: time.Minute, DiscardSignal: "SIGKILL"},
-		Variables: map[string]string{"REDIS_URL": u.String()}, URL: u.String(),
-	}, nil
+	w := e.Workload(e.Program, "/run/redis.conf")
+	w.Service, w.Role, w.Dir, w.Restart, w.Limits = c.Store.Name, staging.RoleData, "/data", true, c.Store.Limits
+	w.Files = map[string]string{"/run/redis.conf": strings.Join(config, "\n") + "\n"}
+	w.Mounts = append(w.Mounts, staging.HostMount{Source: filepath.Join(c.Dir, "data"), Target: "/data"})
+	w.StopGrace, w.DiscardSignal = time.Minute, "SIGKILL"
+	return datastore.Serving{Workload: w, Variables: map[string]string{"REDIS_URL": u.String()}, URL: u.String()}, nil
 }
 
 // quote writes a value as the server's configuration reads it.
