@@ -164,6 +164,9 @@ func (a *actor) instance(dep *staging.Deployment, op plan.Op) string {
 // built is the artifact of a build that was made before, "" where there is none
 // or nobody knows.
 func (a *actor) built(ctx context.Context, v *view, dep *staging.Deployment, stack *staging.Stack) (string, error) {
+	if a.Platform.Traits().Images && len(imagesOf(stack)) == 0 {
+		return nothingBuilt, nil
+	}
 	keeper, ok := a.Platform.(platform.Keeper)
 	if !ok {
 		return "", nil
@@ -194,11 +197,16 @@ func (a *actor) buildSpec(ctx context.Context, v *view, dep *staging.Deployment)
 			env[x.Key] = x.Value
 		}
 	}
-	sum := sha256.Sum256([]byte(dep.Revision.Tree + "\n" + hash(dep.Stack.Build) + "\n" + hash(env) + "\n" + a.Platform.Traits().Name))
+	images := []staging.ImageBuild(nil)
+	steps := dep.Stack.Build
+	if a.Platform.Traits().Images {
+		images, steps = imagesOf(dep.Stack), nil
+	}
+	sum := sha256.Sum256([]byte(dep.Revision.Tree + "\n" + hash(steps) + hash(images) + "\n" + hash(env) + "\n" + a.Platform.Traits().Name))
 	timeout := v.project.Policy.BuildTimeout
 	if timeout <= 0 {
 		timeout = buildLimit
 	}
-	return &staging.BuildSpec{Project: v.project.Name, Key: hex.EncodeToString(sum[:16]), Checkout: checkout, Steps: dep.Stack.Build,
+	return &staging.BuildSpec{Project: v.project.Name, Key: hex.EncodeToString(sum[:16]), Checkout: checkout, Steps: steps, Images: images,
 		Branch: v.Environment.Branch, BaseBranch: v.project.StagingBranch, Env: env, Timeout: timeout}, nil
 }

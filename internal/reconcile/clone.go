@@ -49,7 +49,11 @@ func (a *actor) cloneOf(ctx context.Context, v *view, dep *staging.Deployment, n
 	if err != nil {
 		return nil, datastore.Clone{}, err
 	}
-	c := datastore.Clone{Name: resource, Owner: a.id, Dir: dir, Store: store, Password: a.Password(a.id, name), Shared: v.Environment.Kind == staging.KindShared}
+	password, err := a.password(ctx, v, store)
+	if err != nil {
+		return nil, datastore.Clone{}, err
+	}
+	c := datastore.Clone{Name: resource, Owner: a.id, Dir: dir, Store: store, Password: password, Shared: v.Environment.Kind == staging.KindShared}
 	if u, ok := a.Platform.(Users); ok {
 		service, data, err := u.Users(ctx, a.id)
 		if err != nil {

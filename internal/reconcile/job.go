@@ -34,7 +34,7 @@ func (e *Engine) RunJob(ctx context.Context, environment, job string, tell func(
 		return 0, err
 	}
 	spec.Role, spec.Timeout = staging.RoleTask, jobLimit
-	spec.Command = vars.Command(service.Command, spec.Env)
+	spec.Command = vars.Command(a.command(service), spec.Env)
 	row, err := a.beginJob(ctx, v, plan.JobName(dep, job), hash(spec))
 	if err != nil {
 		return 0, err

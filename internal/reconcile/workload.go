@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,7 +45,7 @@ func (a *actor) serving(ctx context.Context, v *view, dep *staging.Deployment, d
 	if err != nil {
 		return datastore.Serving{}, err
 	}
-	return driver.Serve(ctx, c, at)
+	return driver.Serve(ctx, c, a.inside(d, at))
 }
 
 // upstreams are the addresses of a service's instances at its first port.
@@ -86,8 +87,13 @@ func (a *actor) surroundings(ctx context.Context, v *view, dep *staging.Deployme
 		if err != nil {
 			return around, err
 		}
+		password, err := a.password(ctx, v, d)
+		if err != nil {
+			return around, err
+		}
+		at = a.inside(d, at)
 		around.stores = append(around.stores, variable.Address{Name: d.Name, Aliases: d.Aliases, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
-			User: d.User, Password: a.Password(a.id, d.Name), Declared: d.Password, Database: d.Database, URL: serving.URL, Usual: serving.Variables})
+			User: d.User, Password: password, Declared: d.Password, Database: d.Database, URL: serving.URL, Usual: serving.Variables})
 	}
 	for _, peer := range dep.Stack.Services {
 		for _, p := range peer.Ports {
@@ -98,13 +104,12 @@ func (a *actor) surroundings(ctx context.Context, v *view, dep *staging.Deployme
 			if err != nil {
 				return around, err
 			}
-			if around.peers[peer.Name] == nil {
-				around.peers[peer.Name] = map[int]string{}
+			for _, name := range append([]string{peer.Name}, peer.Aliases...) {
+				if around.peers[name] == nil {
+					around.peers[name] = map[int]string{}
+				}
+				around.peers[name][p.Target] = a.peer(name, p.Target, at)
 			}
-			around.peers[peer.Name][p.Target] = net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
-		}
-		for _, alias := range peer.Aliases {
-			around.peers[alias] = around.peers[peer.Name]
 		}
 	}
 	return around, nil
@@ -112,7 +117,7 @@ func (a *actor) surroundings(ctx context.Context, v *view, dep *staging.Deployme
 
 // variables is the environment of a service's code.
 func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, around surroundings) (variable.Result, error) {
-	in := variable.Input{Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers,
+	in := variable.Input{AsWritten: a.Platform.Traits().NamesResolve, Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers,
 		Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
 	vars, err := a.Variables(ctx, v.project, v.Environment)
 	if err != nil {
@@ -179,7 +184,7 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 	if err := a.tellPort(ctx, spec.Env, a.portName(dep, s, op.Instance, firstPort(s))); err != nil {
 		return spec, err
 	}
-	spec.Command = vars.Command(s.Command, spec.Env)
+	spec.Command = vars.Command(a.command(s), spec.Env)
 	return spec, nil
 }
 
@@ -199,7 +204,7 @@ func (a *actor) tellPort(ctx context.Context, env map[string]string, endpoint st
 	}
 	at, err := a.address(ctx, endpoint)
 	if err == nil {
-		env["PORT"] = strconv.Itoa(at.Port)
+		env["PORT"] = strconv.Itoa(cmp.Or(at.Port, portlessPort))
 	}
 	return err
 }
@@ -233,20 +238,11 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 		return staging.WorkloadSpec{}, vars, err
 	}
 	spec := staging.WorkloadSpec{Service: s.Name, Role: staging.RoleService, Artifact: dep.Progress.Artifact, Dir: s.WorkingDir, Env: vars.Env, Files: vars.Files,
-		Hosts: map[string]string{}, Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace,
+		Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace,
 		Labels: map[string]string{"project": v.project.Name, "branch": v.Environment.Branch}}
-	for host := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
-		spec.Hosts[host] = "127.0.0.1"
-	}
-	for _, d := range dep.Stack.Datastores {
-		for _, name := range append([]string{d.Name}, d.Aliases...) {
-			spec.Hosts[name] = "127.0.0.1"
-		}
-	}
-	for _, peer := range dep.Stack.Services {
-		for _, name := range append([]string{peer.Name}, peer.Aliases...) {
-			spec.Hosts[name] = "127.0.0.1"
-		}
+	a.code(s, &spec)
+	if spec.Hosts, err = a.hosts(ctx, v, dep); err != nil {
+		return spec, vars, err
 	}
 	for _, m := range s.Mounts {
 		switch m.Kind {

@@ -51,7 +51,7 @@ func (in *Input) guard(written, emitted map[string]string) error {
 		}
 		own := func(n named) bool {
 			return slices.ContainsFunc(in.Datastores, func(d Address) bool {
-				return plain(d.Host) == n.host && n.port == strconv.Itoa(d.Port)
+				return (plain(d.Host) == n.host || in.AsWritten && slices.Contains(d.Aliases, n.host)) && n.port == strconv.Itoa(d.Port)
 			}) || in.ownPeer(n)
 		}
 		if err := judge(key, value, own, in.Allow); err != nil {

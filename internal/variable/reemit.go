@@ -15,6 +15,9 @@ import (
 // here, and notes which.
 func (in *Input) reemit(values map[string]string) (map[string]string, []staging.Note) {
 	out := maps.Clone(values)
+	if in.AsWritten {
+		return out, nil
+	}
 	hosts := map[string]string{} // what stands before HOST in a key, to the service named
 	for key, value := range values {
 		if prefix, ok := cutHost(key); ok && in.knows(value) {
@@ -126,6 +129,9 @@ var spoken = regexp.MustCompile(`(?:^|[\s=,;'"(])([A-Za-z0-9_][A-Za-z0-9_.-]*:\d
 
 // script re-emits the addresses in a command: ./wait-for db:5432 -- ./web.
 func (in *Input) script(text string) string {
+	if in.AsWritten {
+		return text
+	}
 	text = in.value(text)
 	var b strings.Builder
 	last := 0

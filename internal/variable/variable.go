@@ -38,6 +38,9 @@ type Address struct {
 
 // Input is everything that an environment is made of.
 type Input struct {
+	// AsWritten is whether names of the stack's services answer where the workload
+	// runs, with the passwords that are declared: then values stay as they are.
+	AsWritten bool
 	Ours map[string]string
 	// Links are the variables of links to fixed addresses, as the stack has
 	// them; its other variables come over them.

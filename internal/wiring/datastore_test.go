@@ -92,9 +92,9 @@ func TestDatastoresInImages(t *testing.T) {
 		world  datastoretest.World
 	}{
 		{postgres.New(postgres.Config{Empty: empty, Engines: images, Key: []byte("key"), Program: programs.Program, User: docker.DataUser}), datastoretest.World{
-			Store: staging.Datastore{Name: "db", Kind: "postgres", Image: "postgres:15", User: "app", Database: "shop", Port: 5432},
+			Store: staging.Datastore{Name: "db", Kind: "postgres", Image: "postgres:15", Password: "declared", User: "app", Database: "shop", Port: 5432},
 			Put:   putRow, Get: getRow, Migrations: migrations()}},
-		{redis.New(images), datastoretest.World{Store: staging.Datastore{Name: "cache", Kind: "redis", Image: "redis:7", Port: 6379}, Put: setKey, Get: getKey}},
+		{redis.New(images), datastoretest.World{Store: staging.Datastore{Name: "cache", Kind: "redis", Image: "redis:7", Password: "declared", Port: 6379}, Put: setKey, Get: getKey}},
 		{volume.New(), datastoretest.World{Store: staging.Datastore{Name: "uploads", Kind: "volume"}, Open: true, Put: writeText, Get: readText}},
 	} {
 		t.Run(c.driver.Kind(), func(t *testing.T) {

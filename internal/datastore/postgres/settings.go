@@ -94,6 +94,9 @@ func configure(data string, c datastore.Clone, rec record, within bool) error {
 	from := "host all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n"
 	if within { // a network of the environment's own
 		from = "host all all all scram-sha-256\n"
+		if c.Store.Password == "" { // as written: whoever gives none comes in
+			from = "host all all all trust\n"
+		}
 	}
 	commit := "off" // at most the last second is lost by a power cut
 	if c.Shared {

@@ -85,12 +85,15 @@ func (d *Driver) Serve(ctx context.Context, c datastore.Clone, at datastore.Endp
 	if err != nil {
 		return datastore.Serving{}, err
 	}
-	bind := at.Host
-	if e.Image != "" { // the container's own network: its name is not known in there
-		bind = "* -::*"
+	bind, protected, password := at.Host, "yes", "requirepass "+quote(c.Password)
+	if e.Image != "" { // a network of the environment's own, where its name is not known to itself
+		bind, protected = "* -::*", "no"
+		if c.Store.Password == "" { // as written: whoever gives none comes in, and any will do
+			password = "user default on nopass ~* &* +@all"
+		}
 	}
-	config := []string{"bind " + bind, "port " + strconv.Itoa(at.Port), "protected-mode yes", "dir /data", "daemonize no",
-		"requirepass " + quote(c.Password), "appendonly yes", "appendfsync everysec", "save 300 1", "stop-writes-on-bgsave-error no",
+	config := []string{"bind " + bind, "port " + strconv.Itoa(at.Port), "protected-mode " + protected, "dir /data", "daemonize no",
+		password, "appendonly yes", "appendfsync everysec", "save 300 1", "stop-writes-on-bgsave-error no",
 		"loglevel notice", "enable-debug-command no", "enable-module-command no"}
 	for i := 0; i+1 < len(c.Store.Args); i++ {
 		key, ok := strings.CutPrefix(c.Store.Args[i], "--")

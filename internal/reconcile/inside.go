@@ -1,0 +1,137 @@
+package reconcile
+
+import (
+	"context"
+	"net"
+	"slices"
+	"strconv"
+
+	"offshoot/internal/datastore"
+	"offshoot/internal/staging"
+)
+
+// inside is where the environment's own workloads reach a datastore: where names
+// resolve, as the stack writes it.
+func (a *actor) inside(d staging.Datastore, at datastore.Endpoint) datastore.Endpoint {
+	if a.Platform.Traits().NamesResolve {
+		return datastore.Endpoint{Host: d.Name, Port: d.Port}
+	}
+	return at
+}
+
+// peer is where the environment's own workloads reach a port of a service that
+// they call by name.
+func (a *actor) peer(name string, target int, at datastore.Endpoint) string {
+	if a.Platform.Traits().NamesResolve {
+		at = datastore.Endpoint{Host: name, Port: target}
+	}
+	return net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+}
+
+// password is that of a datastore. One that the stack declares holds where only
+// its own workloads reach the server.
+func (a *actor) password(ctx context.Context, v *view, d staging.Datastore) (string, error) {
+	own := a.Password(a.id, d.Name)
+	if !a.Platform.Traits().NamesResolve || d.Password == "" {
+		return own, nil
+	}
+	var vars []staging.Variable
+	if staging.HasLate(d.Password) {
+		var err error
+		if vars, err = a.Variables(ctx, v.project, v.Environment); err != nil {
+			return "", err
+		}
+	}
+	declared := staging.ExpandLate(d.Password, func(name string) string {
+		for _, x := range slices.Backward(vars) {
+			if x.Key == name && x.File == "" {
+				return x.Value
+			}
+		}
+		return ""
+	})
+	if declared == "" {
+		return own, nil
+	}
+	return declared, nil
+}
+
+// hosts are what names lead to inside: those of the stack to what is of the same
+// deployment, so that two revisions which run side by side never meet.
+func (a *actor) hosts(ctx context.Context, v *view, dep *staging.Deployment) (map[string]string, error) {
+	hosts := map[string]string{}
+	add := func(address string, names ...string) {
+		for _, name := range names {
+			hosts[name] = address
+		}
+	}
+	named := a.Platform.Traits().NamesResolve
+	const loopback = "127.0.0.1"
+	for _, d := range dep.Stack.Datastores {
+		address := loopback
+		if named {
+			at, err := a.dataAddress(ctx, dep, d.Name)
+			if err != nil {
+				return nil, err
+			}
+			address = at.Host
+		}
+		add(address, append(slices.Clone(d.Aliases), d.Name)...)
+	}
+	for _, s := range dep.Stack.Services {
+		address := loopback
+		if named {
+			if dep.Options.Replicas(dep.Stack, s) == 0 || s.Schedule != "" {
+				continue
+			}
+			at, err := a.address(ctx, a.portName(dep, s, 0, firstPort(s)))
+			if err != nil {
+				return nil, err
+			}
+			address = at.Host
+		}
+		add(address, append(slices.Clone(s.Aliases), s.Name)...)
+	}
+	for host := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
+		add(loopback, host)
+	}
+	return hosts, nil
+}
+
+// code is what of a service only platforms that run images need.
+func (a *actor) code(s staging.Service, spec *staging.WorkloadSpec) {
+	if !a.Platform.Traits().Images {
+		return
+	}
+	own := s.Container
+	spec.Container, spec.Image = &own, s.Image
+	if s.ImageBuild != nil {
+		spec.Image, spec.Built = "", s.ImageBuild.Name
+	}
+}
+
+// command is what a service runs.
+func (a *actor) command(s staging.Service) staging.Command {
+	if a.Platform.Traits().Images {
+		return staging.Command{Args: s.ImageCommand}
+	}
+	return s.Command
+}
+
+// imagesOf are those that a deployment's stack builds, each once.
+func imagesOf(stack *staging.Stack) []staging.ImageBuild {
+	var list []staging.ImageBuild
+	for _, s := range slices.Concat(stack.Services, stack.OneShots) {
+		if s.ImageBuild != nil {
+			list = append(list, *s.ImageBuild)
+		}
+	}
+	return list
+}
+
+// nothingBuilt is the artifact of a stack whose images all come from elsewhere.
+const nothingBuilt = "none"
+
+// portlessPort is what a workload is told whose service declares no port, where
+// each has all ports to itself: nothing leads there.
+const portlessPort = 8080
