@@ -19,7 +19,7 @@ func TestExitCodesAndStreams(t *testing.T) {
 		{"--help", 0, "staging environment for every branch", ""},
 		{"share x", 4, "", "error: the command share is not in this build\nhint: "},
 		{"create x --lite", 4, "", "error: create --lite is not in this build\nhint: "},
-		{"server --platform docker", 4, "", "error: the platform docker is not in this build"},
+		{"server --platform kubernetes", 4, "", "error: the platform kubernetes is not in this build"},
 		{"server --edge-listen 0.0.0.0:80", 4, "", "not in this build"},
 		{"ls --server http://127.0.0.1:1", 7, "", "error: the server at http://127.0.0.1:1 cannot be reached"},
 		{"destroy", 2, "", "error: ENV is missing\nhint: offshoot destroy ENV; for example: offshoot destroy feature/"},

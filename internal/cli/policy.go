@@ -51,7 +51,7 @@ func projectSet(io *stdio) *cobra.Command {
 	text(&r.StagingBranch, "staging-branch", "branch of the shared environment")
 	text(&r.Domain, "domain", "host suffix; empty for NAME.SERVER-DOMAIN")
 	text(&r.ComposeFile, "compose-file", "path of the Compose file; empty for the usual names")
-	text(&r.Platform, "platform", "where it runs: auto or process")
+	text(&r.Platform, "platform", "where it runs: auto, process or docker")
 	text(&r.SnapshotSource, "snapshot-source", "the environment whose snapshots new ones begin with; empty for the shared one")
 	text(&r.SnapshotAt, "snapshot-at", `time of day of the daily snapshot, or "off"`)
 	f.StringArrayVar(&r.AllowHosts, "allow-host", nil, "HOST[:PORT] that variables for data may name")

@@ -18,8 +18,8 @@ import (
 
 // ServerOptions are the flags of the server.
 type ServerOptions struct {
-	Dir, Listen, EdgeListen, Domain, PublicURL, Platform, TLS string
-	Verbose                                                   bool
+	Dir, Listen, EdgeListen, Domain, PublicURL, Platform, DockerHost, TLS string
+	Verbose                                                               bool
 	// TTL, Sleep and SnapshotAt hold for projects that say nothing.
 	TTL, Sleep, UpkeepEvery time.Duration
 	SnapshotAt              string
@@ -65,7 +65,8 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().StringVar(&o.EdgeListen, "edge-listen", "127.0.0.1:8080", "address of the environments")
 	c.Flags().StringVar(&o.Domain, "domain", "localhost", "suffix of the environments' host names")
 	c.Flags().StringVar(&o.PublicURL, "public-url", "", "pattern of the environments' URLs, with {host} (default: the edge's own address)")
-	c.Flags().StringVar(&o.Platform, "platform", "auto", "where workloads run: auto or process")
+	c.Flags().StringVar(&o.Platform, "platform", "auto", "where workloads run: auto, process or docker")
+	c.Flags().StringVar(&o.DockerHost, "docker-host", "", "the Docker engine: unix://PATH, tcp://HOST:2376 (default: DOCKER_HOST, else the usual socket)")
 	c.Flags().StringVar(&o.TLS, "tls", "off", "TLS of the edge: off")
 	o.TTL, o.Sleep = 72*time.Hour, 30*time.Minute
 	c.Flags().Var(lasting{value: &o.TTL}, "ttl", "destroy an environment this long after its last activity (projects may say otherwise)")
@@ -121,10 +122,10 @@ func isPort(text string) bool {
 // builtPlatform refuses platforms that are not built, or do not exist.
 func builtPlatform(name string) error {
 	switch name {
-	case "", "auto", "process":
+	case "", "auto", "process", "docker":
 		return nil
-	case "docker", "kubernetes", "cloudformation":
+	case "kubernetes", "cloudformation":
 		return staging.NotBuilt("the platform " + name)
 	}
-	return staging.Errorf(staging.CodeUsage, "auto or process", "platform %q", name)
+	return staging.Errorf(staging.CodeUsage, "auto, process or docker", "platform %q", name)
 }

@@ -21,6 +21,7 @@ import (
 	"offshoot/internal/edge"
 	"offshoot/internal/engine"
 	"offshoot/internal/filewatch"
+	"offshoot/internal/platform/docker"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/reconcile"
 	"offshoot/internal/seal"
@@ -45,12 +46,14 @@ type server struct {
 	control *control.Service
 	upkeep  *upkeep.Service
 	api     http.Handler
-	// processes is the platform.
+	// processes and docker are the platforms.
 	processes *process.Driver
+	docker    *docker.Driver
 	// files is for all repositories that are watched.
 	files filewatch.Watcher
-	// clusters makes ahead what no environment shall wait for.
-	clusters *postgres.Driver
+	// clusters make ahead what no environment shall wait for: those of this host,
+	// and those in images.
+	clusters []*postgres.Driver
 	site     staging.Site
 	log      *slog.Logger
 	loaded   atomic.Bool
@@ -95,10 +98,11 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err := s.runtime.Recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("what was half fetched: %w", err), db.Close())
 	}
-	s.clusters = postgres.New(postgres.Config{Golden: golden, Empty: filepath.Join(golden, "empty"), Engines: s.runtime, Key: key.Derive("postgres"),
-		Room: func() bool { return disk(c.Dir).Scarce() == "" }})
 	folders := storage.New(c.Dir)
-	grounds := s.grounds()
+	grounds, err := s.grounds(c, key)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	s.engine = s.newEngine(c, key, mirrors, folders, grounds)
 	s.upkeep = s.newUpkeep(c)
 	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platforms: platforms(grounds), Platform: c.Platform, Suits: s.suits, Space: folders,

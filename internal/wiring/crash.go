@@ -1,11 +1,15 @@
 package wiring
 
-import "context"
+import (
+	"context"
+
+	"offshoot/internal/platform"
+)
 
 // watchWorkloads looks at an environment as soon as something of it crashed or
 // stands again.
-func (s *server) watchWorkloads(ctx context.Context) {
-	if err := s.processes.Watch(ctx, s.engine.Kick); err != nil && ctx.Err() == nil {
+func (s *server) watchWorkloads(ctx context.Context, p platform.Watcher) {
+	if err := p.Watch(ctx, s.engine.Kick); err != nil && ctx.Err() == nil {
 		s.log.Warn("watch what runs", "error", err)
 	}
 }

@@ -14,7 +14,9 @@ func (s *server) tidy(ctx context.Context) error {
 // pruneBuilds keeps every artifact that a deployment which serves, or is the
 // latest, runs from.
 func (s *server) pruneBuilds(ctx context.Context) error {
-	s.clusters.TrimSpares()
+	for _, clusters := range s.clusters {
+		clusters.TrimSpares()
+	}
 	live, err := memories{s.store}.Live(ctx)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"offshoot/internal/edge"
+	"offshoot/internal/platform"
 )
 
 // stopLimit is how long a stopping server finishes what is under way.
@@ -42,14 +43,23 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	if err := s.upkeep.Start(ctx); err != nil {
 		return err
 	}
+	for _, clusters := range s.clusters {
+		all.Go(func() {
+			if err := clusters.Warm(working); err != nil && working.Err() == nil {
+				s.log.Warn("empty clusters", "error", err)
+			}
+		})
+		all.Go(func() { clusters.Keep(working) })
+	}
 	all.Go(func() {
-		if err := s.clusters.Warm(working); err != nil && working.Err() == nil {
-			s.log.Warn("empty clusters", "error", err)
+		if err := s.docker.RemovePrograms(working); err != nil && working.Err() == nil {
+			s.log.Warn("what an earlier server ran in images", "error", err)
 		}
 	})
-	all.Go(func() { s.clusters.Keep(working) })
 	all.Go(func() { s.watchAll(working) })
-	all.Go(func() { s.watchWorkloads(working) })
+	for _, p := range []platform.Watcher{s.processes, s.docker} {
+		all.Go(func() { s.watchWorkloads(working, p) })
+	}
 	all.Go(func() { s.metrics.Follow(working) })
 	c.Ready("http://"+apiListener.Addr().String(), "http://"+edgeListener.Addr().String(), s.token)
 	var err error
@@ -70,5 +80,5 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	s.engine.Stop()
 	s.links.Stop()
 	all.Wait()
-	return err
+	return errors.Join(err, s.docker.Close())
 }

@@ -23,6 +23,8 @@ type ServerConfig struct {
 	Domain     string
 	// Platform is where environments run of projects that name none.
 	Platform string
+	// DockerHost is the engine as DOCKER_HOST names it, "" for the usual one.
+	DockerHost string
 	// PublicURL is the pattern of environments' URLs, "" for the edge's own.
 	PublicURL string
 	Version   string
