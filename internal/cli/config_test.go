@@ -56,7 +56,7 @@ func TestTheServersFile(t *testing.T) {
 		}
 	}
 	var out, errs bytes.Buffer
-	if code := cli.Main(t.Context(), cli.Program{}, []string{"server", "--help"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "Keys: data-dir, domain, edge-listen") {
+	if code := cli.Main(t.Context(), cli.Program{}, []string{"server", "--help"}, &out, &errs); code != 0 || !strings.Contains(out.String(), "Keys: data-dir, docker-host, domain, edge-listen") {
 		t.Errorf("help: %s", &out)
 	}
 	if code := cli.Main(t.Context(), cli.Program{}, []string{"server", "--config", "/no/such/file"}, &out, &errs); code != 3 {

@@ -29,7 +29,7 @@ func TestEveryDocumentedCommandExists(t *testing.T) {
 		"project add p --repo https://x.example/p.git --default-branch main --staging-branch dev --domain d.example --platform auto --compose-file c.yaml --auto-create none": asks,
 		"project add p --repo https://x.example/p.git --forge github":           refused,
 		"project add p --repo https://x.example/p.git --auto-create branch:x/*": asks,
-		"project add p --repo https://x.example/p.git --platform kubernetes":       refused,
+		"project add p --repo https://x.example/p.git --platform kubernetes":    refused,
 		"project ls":                              asks,
 		"project show p":                          asks,
 		"project set p --allow-host h:5432":       asks,
