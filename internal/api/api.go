@@ -148,6 +148,7 @@ type Config struct {
 	Sessions     Sessions
 	Upkeep       Upkeep
 	Runtime      Runtime
+	Mail         Mail
 	// Ready says why the server is not ready, nil when it is.
 	Ready       func() error
 	Credentials Credentials
@@ -174,6 +175,7 @@ func New(c Config) http.Handler {
 	actions(api, c)
 	upkeep(api, c)
 	looks(api, c)
+	mails(api, c)
 	sweep(api, c)
 	events(api, c)
 	data(api, c)

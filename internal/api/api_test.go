@@ -25,7 +25,7 @@ const admin = "offshoot_admin"
 
 func serve(t *testing.T, f *fake, closing context.Context) *httptest.Server {
 	keeper := auth.NewKeeper(admin, f, []byte("key"), time.Now)
-	s := httptest.NewServer(api.New(api.Config{Projects: f, Variables: f, Environments: f, Views: f, Data: f, Feed: f, Sessions: f, Credentials: f, Tokens: f, Runtime: f,
+	s := httptest.NewServer(api.New(api.Config{Projects: f, Variables: f, Environments: f, Views: f, Data: f, Feed: f, Sessions: f, Credentials: f, Tokens: f, Runtime: f, Mail: f,
 		Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), Keeper: keeper, Closing: closing, Ready: func() error { return nil }}))
 	t.Cleanup(s.Close)
 	return s

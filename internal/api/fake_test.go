@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"context"
+	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,6 +78,28 @@ func (f *fake) Scale(context.Context, string, string, map[string]int) (wire.Envi
 }
 func (f *fake) SetLinks(context.Context, string, string, map[string]string) (wire.Environment, error) {
 	return wire.Environment{}, errReached
+}
+func (f *fake) Mails(context.Context, string) ([]wire.Mail, error) {
+	return []wire.Mail{{ID: "msg_3"}, {ID: "msg_2"}, {ID: "msg_1"}}, nil
+}
+func (f *fake) MailMessage(context.Context, string, string) (wire.MailMessage, error) {
+	return wire.MailMessage{}, errReached
+}
+func (f *fake) RawMail(_ context.Context, _, message string) (io.ReadCloser, error) {
+	if message != "msg_1" {
+		return nil, errReached
+	}
+	return io.NopCloser(strings.NewReader("<script>raw</script>")), nil
+}
+func (f *fake) MailAttachment(_ context.Context, _, message string, n int, begin func(wire.MailAttachment) io.Writer) error {
+	if message != "msg_1" {
+		return errReached
+	}
+	_, err := io.WriteString(begin(wire.MailAttachment{N: n, Name: "ä\"\r\nX: y.html", Type: "text/html"}), "<script>file</script>")
+	return err
+}
+func (f *fake) RemoveMail(context.Context, string, string, string) (wire.MailRemoved, error) {
+	return wire.MailRemoved{}, errReached
 }
 func (f *fake) Environment(_ context.Context, id string) (wire.Environment, error) {
 	if id != "env_a" {

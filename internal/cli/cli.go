@@ -140,6 +140,7 @@ func newRoot(io *stdio, p Program) *cobra.Command {
 		logoutCommand(io),
 		logsCommand(io),
 		lsCommand(io),
+		mailCommand(io),
 		openCommand(io),
 		projectCommand(io),
 		runtimeCommand(io), doctorCommand(p, io),

@@ -61,6 +61,8 @@ func (s *stdio) argument(c *cobra.Command, word string) cobra.CompletionFunc {
 		return s.answers(s.findServices("="), cobra.ShellCompDirectiveNoSpace)
 	case "JOB":
 		return s.answers(s.findJobs, 0)
+	case "MESSAGE":
+		return s.answers(s.findMail, 0)
 	case "DATASTORE":
 		return s.answers(s.findData, 0)
 	case "NAME=ENV":
@@ -176,6 +178,21 @@ func (s *stdio) findData(ctx context.Context, args []string) []string {
 	}
 	return found
 }
+
+func (s *stdio) findMail(ctx context.Context, args []string) []string {
+	list, err := s.client().Mail(ctx, s.given(ctx, args).ID, mostFound)
+	if err != nil {
+		return nil
+	}
+	var found []string
+	for _, m := range list.Items {
+		found = append(found, m.ID+"\t"+cut(m.Subject, mostWide)+", "+ago(m.ReceivedAt))
+	}
+	return found
+}
+
+// mostFound is how many of the newest of many a word can be.
+const mostFound = 30
 
 func (s *stdio) findLinks(ctx context.Context, args []string) []string {
 	var found []string

@@ -14,7 +14,7 @@ func group(root *cobra.Command) {
 		id, title string
 		commands  []string
 	}{
-		{"environment", "Environments:", []string{"create", "deploy", "destroy", "ls", "show", "logs", "open", "url", "events", "wait"}},
+		{"environment", "Environments:", []string{"create", "deploy", "destroy", "ls", "show", "logs", "mail", "open", "url", "events", "wait"}},
 		{"inside", "Inside one:", []string{"console", "exec", "psql", "redis-cli", "tunnel"}},
 		{"upkeep", "Upkeep:", []string{"sleep", "wake", "pin", "unpin", "extend", "scale", "env", "link", "cron", "sweep"}},
 		{"data", "Data:", []string{"data", "snapshot"}},

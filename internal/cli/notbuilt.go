@@ -9,7 +9,6 @@ import (
 // documented are the commands of the product that this build does not have.
 // They are refused by name rather than called unknown.
 var documented = []string{
-	"mail",
 	"mask",
 	"freeze",
 	"moment",

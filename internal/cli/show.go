@@ -79,6 +79,9 @@ func (s *stdio) show(v wire.Environment) {
 	for _, l := range v.Links {
 		t.line("links", "%s", linkLine(l))
 	}
+	if n := v.MailCount; n != nil && *n > 0 {
+		t.line("mail", "%d caught: offshoot mail ls %s", *n, v.Branch)
+	}
 	for _, n := range v.Notes {
 		if n.Kind == staging.NoteRewrite {
 			t.line("rewritten", "%s", n.Message)

@@ -49,6 +49,7 @@ type Config struct {
 	Source *source.Mirrors
 	Work   Work
 	Links  Links
+	Mail   Mail
 	// Platforms are by name. Platform is where environments run of projects that
 	// name none: one of them, or auto.
 	Platforms map[string]platform.Driver

@@ -25,7 +25,7 @@ func filled(t *testing.T, write func(context.Context, *store.Tx) error) *Service
 	if err := st.Write(t.Context(), func(tx *store.Tx) error { return write(t.Context(), tx) }); err != nil {
 		t.Fatal(err)
 	}
-	return New(Config{Store: st, Work: unqueued{}, Upkeep: unhurried{}, Active: func(string) time.Time { return time.Time{} }, Now: time.Now})
+	return New(Config{Store: st, Work: unqueued{}, Upkeep: unhurried{}, Mail: unposted{}, Active: func(string) time.Time { return time.Time{} }, Now: time.Now})
 }
 
 // TestALinkOfANewEnvironmentIsOfItsProject holds that NAME=staging means the

@@ -31,7 +31,7 @@ func TestAnEnvironmentIsShownAsOfOneInstant(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = st.Close() }()
-	s := New(Config{Store: st, Work: unqueued{}, Upkeep: unhurried{}, Active: func(string) time.Time { return time.Time{} }, Now: time.Now})
+	s := New(Config{Store: st, Work: unqueued{}, Upkeep: unhurried{}, Mail: unposted{}, Active: func(string) time.Time { return time.Time{} }, Now: time.Now})
 	put := func(phase staging.Phase, deployed string, outcome staging.Outcome) error {
 		return st.Write(ctx, func(t *store.Tx) error {
 			return errors.Join(
@@ -77,3 +77,8 @@ func TestAnEnvironmentIsShownAsOfOneInstant(t *testing.T) {
 		}
 	}
 }
+
+// unposted is where no mail is.
+type unposted struct{ Mail }
+
+func (unposted) Count(string) (int, error) { return 0, nil }

@@ -46,7 +46,11 @@ func (s *Service) view(ctx context.Context, p picture, live bool) (wire.Environm
 	stack := s.describe(ctx, p, &v, live)
 	v.URLs = s.Site.URLs(p.project, env, stack)
 	var err error
-	v.Links, err = s.linkViews(ctx, env, stack)
+	if v.Links, err = s.linkViews(ctx, env, stack); err != nil || !live {
+		return v, err
+	}
+	caught, err := s.Mail.Count(env.ID)
+	v.MailCount = &caught
 	return v, err
 }
 

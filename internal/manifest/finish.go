@@ -122,6 +122,9 @@ func (r *reader) named() {
 	for _, d := range r.stack.Datastores {
 		known = append(known, d.Name)
 	}
+	for _, m := range r.stack.Mail {
+		known = append(known, m.Name)
+	}
 	miss := func(name string, at ...string) {
 		if !slices.Contains(known, name) {
 			r.refuse(append([]string{extensionKey}, at...), "there is no service "+name, didYouMean(name, known))

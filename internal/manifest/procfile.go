@@ -85,6 +85,11 @@ func (r *reader) procfileServices(list []process, compose bool) {
 					r.stack.Release[i].Command = command
 				}
 			}
+		case slices.ContainsFunc(r.stack.Mail, func(m staging.MailService) bool { return m.Name == p.name }):
+			r.note(staging.NoteIgnored, "Procfile", p.line, p.name, p.name+" does not run: mail is caught", "")
+		case !compose && slices.Contains(mailCatchers, p.name):
+			r.stack.Mail = append(r.stack.Mail, staging.MailService{Name: p.name, File: "Procfile", Line: p.line})
+			r.caught("Procfile", p.line, p.name, p.name)
 		case data:
 			r.note(staging.NoteIgnored, "Procfile", p.line, p.name, p.name+" is a datastore", "")
 		case compose && builds:

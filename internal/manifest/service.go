@@ -48,6 +48,10 @@ func (r *reader) project(ctx context.Context, model map[string]any, p part) {
 		if kind, ok := datastoreKind(s.Image); ok && s.Build == nil && kind == "solr" {
 			continue // refused
 		}
+		if catchesMail(s) {
+			r.catcher(project, s)
+			continue
+		}
 		x := services[name]
 		service := r.service(project, s, x)
 		r.mounts(s, x, volumes, &service)

@@ -72,6 +72,8 @@ func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
 	if !b.in.Bundles {
 		ids = append(ids, b.ensure(item{name: TaskEndpoint(dep.Environment), kind: staging.ResourceEndpoint}, dep, "", "tasks have a port of their own", within)...)
 	}
+	caught := b.ensure(item{name: MailEndpoint(dep.Environment), kind: staging.ResourceEndpoint, port: MailPort}, dep, "", "mail is caught at an address", within)
+	ids = append(ids, b.ensure(mail(dep.Environment), dep, "", "services send mail to it", caught)...)
 	for _, it := range links(dep) {
 		address := item{name: LinkEndpoint(dep.Environment, it.service), kind: staging.ResourceEndpoint, service: it.service}
 		made := b.ensure(address, dep, "", "link "+it.service+" needs an address", within)

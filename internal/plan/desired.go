@@ -91,6 +91,24 @@ func LinkEndpoint(environment, link string) string {
 	return Name(environment, staging.ResourceEndpoint, "link."+link)
 }
 
+// Mail is the ledger name of an environment's mail. Its listener runs while the
+// environment is awake; the messages stay until the environment goes.
+func Mail(environment string) string { return Name(environment, staging.ResourceMail, "box") }
+
+func mail(environment string) item {
+	return item{name: Mail(environment), kind: staging.ResourceMail}
+}
+
+// MailEndpoint is the ledger name of the address where mail is caught: it stays
+// the same as long as the environment lives.
+func MailEndpoint(environment string) string {
+	return Name(environment, staging.ResourceEndpoint, "mail")
+}
+
+// MailPort is the one that the usual catchers of mail listen on, as values of a
+// stack are written with.
+const MailPort = 1025
+
 // clones are the data of a stack: datastores and the volumes of services.
 func clones(dep *staging.Deployment) []item {
 	var items []item
@@ -208,7 +226,10 @@ func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
 		add(dataBundle(dep), appBundle(dep))
 	}
 	add(clones(dep)...)
-	names[TaskEndpoint(dep.Environment)] = true
+	names[TaskEndpoint(dep.Environment)], names[MailEndpoint(dep.Environment)] = true, true
+	if awake {
+		add(mail(dep.Environment))
+	}
 	for _, it := range links(dep) {
 		names[LinkEndpoint(dep.Environment, it.service)] = true
 		if awake {

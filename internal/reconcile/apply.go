@@ -56,6 +56,8 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 		}
 	case staging.ResourceLink:
 		err = a.listen(ctx, op)
+	case staging.ResourceMail:
+		err = a.catchMail(ctx)
 	default:
 		var o staging.Observation
 		if o, err = a.Platform.Apply(ctx, r); err == nil {
@@ -149,10 +151,10 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 }
 
 // instance is what listens at an endpoint, or is to listen as a workload: "" for
-// what tasks are told, and for the server's own side of a link.
+// what tasks are told, and for the server's own side of a link or of mail.
 func (a *actor) instance(dep *staging.Deployment, op plan.Op) string {
 	switch op.Resource {
-	case plan.TaskEndpoint(a.id), plan.LinkEndpoint(a.id, op.Service):
+	case plan.TaskEndpoint(a.id), plan.LinkEndpoint(a.id, op.Service), plan.MailEndpoint(a.id):
 		return ""
 	}
 	if _, ok := dep.Stack.Datastore(op.Service); ok {

@@ -59,7 +59,7 @@ func (w *world) start(kill int64, after bool) {
 		Store: mortalStore{w.store, l}, Folders: mortalFolders{w.folders, l},
 		Grounds: map[string]reconcile.Ground{"fake": {Platform: mortalPlatform{w.platform.Open(), w, l},
 			Data: map[string]datastore.Driver{"postgres": mortalData{w.data["postgres"], l}, "volume": mortalData{w.data["volume"], l}}}},
-		Source: mortalSource{l}, Edge: s.edge, Site: staging.Site{Domain: "localhost", Pattern: "http://{host}:1"},
+		Source: mortalSource{l}, Edge: s.edge, Mail: &mortalMail{life: l, open: map[string]string{}}, Site: staging.Site{Domain: "localhost", Pattern: "http://{host}:1"},
 		Read: func(_ context.Context, _ string, _ staging.Project, _ staging.Environment, sha string) (*staging.Stack, []staging.Note, error) {
 			return w.stack(sha), nil, l.check()
 		},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"offshoot/internal/datastore"
 	fakedata "offshoot/internal/datastore/fake"
@@ -191,4 +192,31 @@ func (m mortalSource) Checkout(_ context.Context, _, sha, dir string) error {
 		return err
 	}
 	return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "revision"), []byte(sha), 0o644), m.life.check())
+}
+
+// mortalMail is where mail is caught; nothing listens any more when it dies.
+type mortalMail struct {
+	life *life
+	mu   sync.Mutex
+	open map[string]string
+}
+
+func (m *mortalMail) Open(environment, address string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open[environment] = address
+	return m.life.check()
+}
+
+func (m *mortalMail) IsOpen(environment string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.open[environment] != "" && m.life.check() == nil
+}
+
+func (m *mortalMail) Close(environment string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.open, environment)
+	return m.life.check()
 }

@@ -157,6 +157,12 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 			o.Presence = staging.Present
 		}
 		return o
+	case staging.ResourceMail:
+		o := staging.Observation{Kind: row.Kind, Name: row.Name, Owner: row.Owner, Presence: staging.Absent}
+		if a.Mail.IsOpen(row.Owner) {
+			o.Presence = staging.Present
+		}
+		return o
 	case staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark, staging.ResourceAside, staging.ResourceSnapshot:
 		return a.Folders.Observe(ctx, row)
 	}

@@ -119,6 +119,14 @@ type Links interface {
 	Close(link string) error
 }
 
+// Mail is where the mail of environments is caught.
+type Mail interface {
+	Open(environment, address string) error
+	IsOpen(environment string) bool
+	// Close ends listening; what was caught stays.
+	Close(environment string) error
+}
+
 // Ground is a platform, with who owns the data that is served on it, by kind.
 type Ground struct {
 	Platform platform.Driver
@@ -134,6 +142,7 @@ type Config struct {
 	Folders Folders
 	Edge    Edge
 	Links   Links
+	Mail    Mail
 	// LinkURL is where people's browsers find what a link leads to, "" where
 	// it leads nowhere.
 	LinkURL func(ctx context.Context, e staging.Environment, l staging.Link) string

@@ -62,6 +62,9 @@ func (w *world) things() []string {
 	for _, o := range found {
 		names = append(names, o.Name)
 	}
+	if w.server.Load().Mail.IsOpen(envID) {
+		names = append(names, plan.Mail(envID))
+	}
 	slices.Sort(names)
 	return names
 }

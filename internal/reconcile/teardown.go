@@ -48,6 +48,8 @@ func (a *actor) remove(ctx context.Context, row staging.Resource, discard bool) 
 		return nil
 	case staging.ResourceLink:
 		return a.Links.Close(row.Name)
+	case staging.ResourceMail:
+		return a.endMail(ctx, row, discard)
 	case staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark, staging.ResourceAside, staging.ResourceSnapshot:
 		return a.Folders.Delete(ctx, row.Name)
 	}

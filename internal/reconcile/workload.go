@@ -71,6 +71,8 @@ type surroundings struct {
 	stores []variable.Address
 	// peers are name or alias to port to HOST:PORT.
 	peers map[string]map[int]string
+	// mail is where mail is caught, nil on a golden copy: nothing does there.
+	mail *variable.Mail
 	// volume is where the data of that name lies.
 	volume func(name string) (string, error)
 }
@@ -112,12 +114,14 @@ func (a *actor) surroundings(ctx context.Context, v *view, dep *staging.Deployme
 			}
 		}
 	}
-	return around, nil
+	var err error
+	around.mail, err = a.mailSurroundings(ctx, dep)
+	return around, err
 }
 
 // variables is the environment of a service's code.
 func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, around surroundings) (variable.Result, error) {
-	in := variable.Input{AsWritten: a.Platform.Traits().NamesResolve, Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers,
+	in := variable.Input{AsWritten: a.Platform.Traits().NamesResolve, Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers, Mail: around.mail,
 		Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
 	vars, err := a.Variables(ctx, v.project, v.Environment)
 	if err != nil {
@@ -243,6 +247,11 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 	a.code(s, &spec)
 	if spec.Hosts, err = a.hosts(ctx, v, dep); err != nil {
 		return spec, vars, err
+	}
+	if around.mail != nil {
+		for _, name := range mailNames(dep.Stack) {
+			spec.Hosts[name] = around.mail.Host
+		}
 	}
 	for _, m := range s.Mounts {
 		switch m.Kind {

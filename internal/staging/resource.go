@@ -31,6 +31,9 @@ const (
 	ResourceCheckout ResourceKind = "checkout"
 	ResourceRoute    ResourceKind = "route"
 	ResourceLink     ResourceKind = "link"
+	// ResourceMail is where an environment's mail is caught while it is awake,
+	// and what was caught as long as it lives.
+	ResourceMail ResourceKind = "mail"
 )
 
 // ResourceState is what the ledger last knew of a resource.

@@ -15,6 +15,9 @@ type Stack struct {
 	OneShots   []Service   `json:"one_shots,omitempty"`
 	Datastores []Datastore `json:"datastores,omitempty"`
 	Volumes    []Volume    `json:"volumes,omitempty"`
+	// Mail are the services that would catch mail. They do not run: their names
+	// lead to where Offshoot catches it.
+	Mail []MailService `json:"mail,omitempty"`
 	// Primary is the service whose route is the environment's URL, "" where
 	// nothing listens.
 	Primary string `json:"primary,omitempty"`
@@ -178,6 +181,15 @@ type Datastore struct {
 	Limits Limits   `json:"limits,omitzero"`
 	File   string   `json:"file,omitempty"`
 	Line   int      `json:"line,omitempty"`
+}
+
+// MailService is a service whose image is a known catcher of mail.
+type MailService struct {
+	Name string `json:"name"`
+	// Aliases are other names by which services of the stack call it.
+	Aliases []string `json:"aliases,omitempty"`
+	File    string   `json:"file,omitempty"`
+	Line    int      `json:"line,omitempty"`
 }
 
 // Task is a one-off command with the code and variables of a service.

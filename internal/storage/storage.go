@@ -24,7 +24,7 @@ type Folders struct{ dir string }
 
 // Kinds are what lies in folders of its own; all other kinds are a platform's.
 var Kinds = []staging.ResourceKind{staging.ResourceCheckout, staging.ResourceClone, staging.ResourceMark,
-	staging.ResourceAside, staging.ResourceSnapshot}
+	staging.ResourceAside, staging.ResourceSnapshot, staging.ResourceMail}
 
 var element = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$`)
 

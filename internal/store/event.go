@@ -63,6 +63,10 @@ func (t *Tx) PruneEvents(ctx context.Context, before int64) error {
 // The channel is closed by cancel and by Close.
 func (s *Store) Subscribe() (woken <-chan struct{}, cancel func()) { return s.feed.subscribe() }
 
+// Nudge wakes those who subscribed although no event was written: what they
+// show besides has changed.
+func (s *Store) Nudge() { s.feed.wake() }
+
 // feed wakes those who follow events.
 type feed struct {
 	mu     sync.Mutex

@@ -34,7 +34,7 @@ func (in *Input) beside(key, value string, hosts map[string]string) string {
 		case rest == "PORT" && data && value == strconv.Itoa(d.UsualPort):
 			return strconv.Itoa(d.Port)
 		case rest == "PORT" && !data:
-			if to := pick(in.peer(name), value); to != "" {
+			if to := in.reach(name, value); to != "" {
 				_, port, _ := net.SplitHostPort(to)
 				return port
 			}
@@ -69,8 +69,12 @@ func (d Address) isPassword(key string) bool {
 // what the server's image has without saying so.
 func (in *Input) complete(prefix, name string, values, out map[string]string) {
 	d, ok := in.datastore(name)
-	if !ok {
+	if !ok && !in.Mail.named(name) {
 		return
+	}
+	port := d.Port
+	if !ok {
+		port = in.Mail.Port
 	}
 	has := func(ends ...string) bool {
 		for key := range values {
@@ -81,7 +85,7 @@ func (in *Input) complete(prefix, name string, values, out map[string]string) {
 		return false
 	}
 	if !has("PORT") {
-		out[prefix+"PORT"] = strconv.Itoa(d.Port)
+		out[prefix+"PORT"] = strconv.Itoa(port)
 	}
 	if !has(passwordEnds...) && d.Password != "" {
 		out[prefix+"PASSWORD"] = d.Password

@@ -64,7 +64,7 @@ func cutHost(key string) (string, bool) {
 
 func (in *Input) knows(name string) bool {
 	_, data := in.datastore(name)
-	return data || in.peer(name) != nil
+	return data || in.peer(name) != nil || in.Mail.named(name)
 }
 
 func (in *Input) datastore(name string) (Address, bool) {
@@ -90,6 +90,9 @@ func (in *Input) peer(name string) map[int]string {
 func (in *Input) host(name string) string {
 	if d, ok := in.datastore(name); ok {
 		return d.Host
+	}
+	if in.Mail.named(name) {
+		return in.Mail.Host
 	}
 	for _, to := range in.peer(name) {
 		host, _, _ := net.SplitHostPort(to)
@@ -154,7 +157,7 @@ func (in *Input) word(w string) string {
 	if d, ok := in.datastore(host); ok && port == strconv.Itoa(d.UsualPort) {
 		return d.hostPort()
 	}
-	if to := pick(in.peer(host), port); to != "" {
+	if to := in.reach(host, port); to != "" {
 		return to
 	}
 	return w

@@ -16,7 +16,7 @@ func (in *Input) url(a address, text string) string {
 		hosts[i] = h.String()
 		if d, ok := in.datastore(h.host); ok {
 			hosts[i], data, changed = d.hostPort(), &d, true
-		} else if to := pick(in.peer(h.host), h.port); to != "" {
+		} else if to := in.reach(h.host, h.port); to != "" {
 			hosts[i], changed = to, true
 		}
 	}

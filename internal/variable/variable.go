@@ -36,6 +36,15 @@ type Address struct {
 	Usual map[string]string
 }
 
+// Mail is where the environment's mail is caught.
+type Mail struct {
+	Host string
+	Port int
+	// Names are those by which the stack calls it, where they lead elsewhere
+	// than there or to another port.
+	Names []string
+}
+
 // Input is everything that an environment is made of.
 type Input struct {
 	// AsWritten is whether names of the stack's services answer where the workload
@@ -56,6 +65,8 @@ type Input struct {
 	// Peers are the stack's services: name or alias to its port to HOST:PORT
 	// here.
 	Peers map[string]map[int]string
+	// Mail is nil where none is caught.
+	Mail *Mail
 	// Allow are HOST or HOST:PORT that data variables may name.
 	Allow []string
 	// File and Line are where the stack says it, for notes.
@@ -91,6 +102,7 @@ func (r Result) Command(c staging.Command, env map[string]string) staging.Comman
 func Resolve(in Input) (Result, error) {
 	res := Result{Env: in.given(), Files: map[string]string{}}
 	maps.Copy(res.Env, in.Ours)
+	maps.Copy(res.Env, in.Mail.variables())
 	in.expand()
 	res.in = in
 	foreign := in.foreign(&res)
@@ -139,6 +151,9 @@ func (in *Input) late(name string) string {
 		}
 	}
 	if v, ok := in.Ours[name]; ok {
+		return v
+	}
+	if v, ok := in.Mail.variables()[name]; ok {
 		return v
 	}
 	return in.given()[name]

@@ -35,6 +35,8 @@ type views struct {
 	mu    sync.Mutex
 	items []wire.Environment
 	woken chan struct{}
+	// evil is what a stranger was asked for.
+	evil chan string
 }
 
 func (v *views) Environments(_ context.Context, project string, _ bool, _ string, _ int) ([]wire.Environment, error) {
@@ -116,9 +118,11 @@ func (nobody) Token(context.Context, string) (staging.Token, error) {
 
 func serve(t *testing.T) (*views, string) {
 	now := time.Now()
-	v := &views{items: example(now), woken: make(chan struct{}, 8)}
+	v := &views{items: example(now), woken: make(chan struct{}, 8), evil: make(chan string, 64)}
+	stranger := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { v.evil <- r.URL.Path }))
+	t.Cleanup(stranger.Close)
 	keeper := auth.NewKeeper(token, nobody{}, []byte("key"), time.Now)
-	page := web.New(web.Config{Views: v, Keeper: keeper, Subscribe: func() (<-chan struct{}, func()) { return v.woken, func() {} }, Closing: t.Context(), Version: "1.2.3", Now: time.Now})
+	page := web.New(web.Config{Views: v, Mail: box{now, stranger.URL}, Keeper: keeper, Subscribe: func() (<-chan struct{}, func()) { return v.woken, func() {} }, Closing: t.Context(), Version: "1.2.3", Now: time.Now})
 	s := httptest.NewServer(api.New(api.Config{Views: v, Keeper: keeper, Page: page, Ready: func() error { return nil }}))
 	t.Cleanup(s.CloseClientConnections)
 	return v, s.URL
@@ -184,19 +188,7 @@ func TestInABrowser(t *testing.T) {
 			}
 		}
 	})
-	pictures := os.Getenv("OFFSHOOT_TEST_PICTURES")
-	picture := func(name string) {
-		if pictures == "" {
-			return
-		}
-		var png []byte
-		if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(pictures, name+".png"), png, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	picture := pictures(t, ctx)
 	if err := chromedp.Run(ctx, chromedp.Navigate(base+"/environments/env_c"), chromedp.WaitVisible("#token")); err != nil {
 		t.Fatal(err)
 	}
@@ -276,9 +268,26 @@ func TestInABrowser(t *testing.T) {
 	}
 }
 
+// pictures writes what the browser shows to OFFSHOOT_TEST_PICTURES.
+func pictures(t *testing.T, ctx context.Context) func(name string) {
+	dir := os.Getenv("OFFSHOOT_TEST_PICTURES")
+	return func(name string) {
+		if dir == "" {
+			return
+		}
+		var png []byte
+		if err := chromedp.Run(ctx, chromedp.FullScreenshot(&png, 100)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestStrangersSeeNothing(t *testing.T) {
 	_, base := serve(t)
-	for _, path := range []string{"/", "/environments/env_a", "/live"} {
+	for _, path := range []string{"/", "/environments/env_a", "/live", "/environments/env_a/mail", "/environments/env_a/mail/msg_1", "/environments/env_a/mail/msg_1/html", "/environments/env_a/mail/msg_1/raw"} {
 		resp, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)

@@ -32,6 +32,7 @@ type Views interface {
 // Config is what the page needs.
 type Config struct {
 	Views  Views
+	Mail   Mail
 	Keeper *auth.Keeper
 	// Subscribe answers a channel that gets a token when something changed.
 	Subscribe func() (<-chan struct{}, func())
@@ -64,10 +65,17 @@ func (p *Page) Routes() map[string]http.HandlerFunc {
 		"GET /{$}":               p.list,
 		"GET /environments/{id}": p.environment,
 		"GET /live":              p.live,
-		"GET /sign-in":           p.signInByLink,
-		"POST /sign-in":          own(p.signIn),
-		"POST /sign-out":         own(p.signOut),
-		"GET /assets/{file}":     p.asset,
+
+		"GET /environments/{id}/mail":                           p.mails,
+		"GET /environments/{id}/mail/{message}":                 p.message,
+		"GET /environments/{id}/mail/{message}/html":            p.messageHTML,
+		"GET /environments/{id}/mail/{message}/raw":             p.rawMail,
+		"GET /environments/{id}/mail/{message}/attachments/{n}": p.attachment,
+
+		"GET /sign-in":       p.signInByLink,
+		"POST /sign-in":      own(p.signIn),
+		"POST /sign-out":     own(p.signOut),
+		"GET /assets/{file}": p.asset,
 	}
 }
 
@@ -76,9 +84,10 @@ type frame struct {
 	Title   string
 	Who     auth.Principal
 	Version string
-	// Live is whether the page keeps itself up to date.
-	Live bool
-	Body any
+	// Live is whether the page keeps itself up to date, Frames whether it shows
+	// another one of ours in it.
+	Live, Frames bool
+	Body         any
 }
 
 func (p *Page) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
@@ -90,7 +99,11 @@ func (p *Page) render(w http.ResponseWriter, r *http.Request, status int, name s
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	policy := "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	if f.Frames {
+		policy += "; frame-src 'self'"
+	}
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Robots-Tag", "noindex")

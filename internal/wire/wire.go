@@ -37,8 +37,10 @@ type Environment struct {
 	Data           []Data            `json:"data"`
 	Links          []Link            `json:"links"`
 	Notes          []staging.Note    `json:"notes"`
-	Failure        *staging.Failure  `json:"failure"`
-	Deployment     *Deployment       `json:"deployment"`
+	// MailCount is how many messages were caught, of one that is shown alone.
+	MailCount  *int             `json:"mail_count,omitempty"`
+	Failure    *staging.Failure `json:"failure"`
+	Deployment *Deployment      `json:"deployment"`
 }
 
 // Revision is what is wanted and what serves; null means nothing.

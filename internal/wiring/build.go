@@ -21,6 +21,8 @@ import (
 	"offshoot/internal/edge"
 	"offshoot/internal/engine"
 	"offshoot/internal/filewatch"
+	"offshoot/internal/mailbox"
+	"offshoot/internal/plan"
 	"offshoot/internal/platform/docker"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/reconcile"
@@ -40,6 +42,9 @@ type server struct {
 	engine *reconcile.Engine
 	edge   *edge.Edge
 	links  *edge.Links
+	// mail is what environments send, catcher where it is caught.
+	mail    *mailbox.Boxes
+	catcher *mailbox.Catcher
 	// crowd is who comes to the edge and its links.
 	crowd   *edge.Crowd
 	runtime *engine.Runtime
@@ -99,13 +104,15 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 		return nil, errors.Join(fmt.Errorf("what was half fetched: %w", err), db.Close())
 	}
 	folders := storage.New(c.Dir)
+	s.mail = mailbox.New(func(environment string) (string, error) { return folders.Path(plan.Mail(environment)) }, mailbox.Usual(), now)
+	s.catcher = mailbox.NewCatcher(s.mail, mailbox.CatcherConfig{Scarce: disk(c.Dir).Scarce, Caught: s.mailCaught, Every: db.Nudge, Log: c.Log, Now: now})
 	grounds, err := s.grounds(c, key)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s.engine = s.newEngine(c, key, mirrors, folders, grounds)
 	s.upkeep = s.newUpkeep(c)
-	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Platforms: platforms(grounds), Platform: c.Platform, Suits: s.suits, Space: folders,
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Mail: s.mail, Platforms: platforms(grounds), Platform: c.Platform, Suits: s.suits, Space: folders,
 		Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Active: s.edge.Active, Disk: disk(c.Dir), Key: key, Site: s.site, Version: c.Version, Log: c.Log, Now: now})
 	mirrors.Describe = s.control.Repository
 	s.metrics = s.newMetrics(c)
@@ -118,7 +125,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 // newEngine makes what brings environments to what is wanted of them. Control,
 // which it asks in turn, is made after it.
 func (s *server) newEngine(c ServerConfig, key *seal.Key, mirrors *source.Mirrors, folders *storage.Folders, grounds map[string]reconcile.Ground) *reconcile.Engine {
-	return reconcile.New(reconcile.Config{Store: ledger{s.store}, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Site: s.site,
+	return reconcile.New(reconcile.Config{Store: ledger{s.store}, Source: mirrors, Folders: folders, Edge: s.edge, Links: s.links, Mail: s.catcher, Site: s.site,
 		Grounds: grounds,
 		Read:    s.read(mirrors), Slots: c.Slots, Scarce: disk(c.Dir).Scarce, Log: c.Log, Now: now,
 		LinkURL: func(ctx context.Context, e staging.Environment, l staging.Link) string {
@@ -145,9 +152,9 @@ func (s *server) newMetrics(c ServerConfig) *telemetry.Metrics {
 
 // newAPI makes the API with the page; their streams end with closing.
 func (s *server) newAPI(closing context.Context, c ServerConfig, keeper *auth.Keeper) http.Handler {
-	page := web.New(web.Config{Views: s.control, Keeper: keeper, Subscribe: s.store.Subscribe, Closing: closing, Version: c.Version, Now: now})
+	page := web.New(web.Config{Views: s.control, Mail: s.control, Keeper: keeper, Subscribe: s.store.Subscribe, Closing: closing, Version: c.Version, Now: now})
 	return api.New(api.Config{Projects: s.control, Variables: s.control, Environments: s.control, Views: s.control, Feed: feed{s.control},
-		Sweeper: s.control, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime},
+		Sweeper: s.control, Data: s.control, Sessions: sessions{s.control}, Upkeep: s.control, Runtime: servers{s.runtime}, Mail: s.control,
 		Credentials: s.control, Tokens: s.control, Metrics: s.metrics, Keeper: keeper, Page: page,
 		Ready: s.ready, Closing: closing, Version: c.Version})
 }

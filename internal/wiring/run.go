@@ -79,6 +79,7 @@ func (s *server) run(ctx context.Context, c ServerConfig, apiListener, edgeListe
 	s.upkeep.Stop()
 	s.engine.Stop()
 	s.links.Stop()
+	s.catcher.Stop()
 	all.Wait()
 	return errors.Join(err, s.docker.Close())
 }
