@@ -108,7 +108,7 @@ func mailShow(io *stdio) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			id := ""
+			var id string
 			if len(args) > 1 {
 				id = args[1]
 			} else if id, err = newestMail(ctx, client, v); err != nil {

@@ -146,6 +146,8 @@ func serviceState(x wire.Service) string {
 		return "runs at " + x.Schedule
 	case x.Schedule != "":
 		return "cron job, off here (" + x.Schedule + "): offshoot cron run runs it once"
+	case x.State == "off":
+		return "starts jobs by the clock, off here (" + x.Scheduler + "): offshoot scale turns it on"
 	case x.Replicas != 1:
 		return fmt.Sprintf("%s, %d of %d run", x.State, x.Running, x.Replicas)
 	}

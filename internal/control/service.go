@@ -24,6 +24,10 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 		w.State, w.Schedule, w.Enabled = "scheduled", x.Schedule, CronOn(env, x)
 		return w
 	}
+	w.Scheduler, w.Enabled = x.Scheduler, x.Scheduler != "" && x.CronsOn(env.Kind) && w.Replicas > 0
+	if x.Off && w.Replicas == 0 {
+		w.State = "off"
+	}
 	if env.Phase == staging.PhaseDestroyed || env.Phase == staging.PhaseAsleep {
 		return w
 	}

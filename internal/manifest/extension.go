@@ -157,7 +157,7 @@ type serviceExtension struct {
 	} `json:"health" doc:"how it shows that it can serve"`
 	Public    *bool    `json:"public" doc:"has a host name of its own; default: whether it has ports"`
 	Schedule  string   `json:"schedule" doc:"a cron expression: it runs only then"`
-	Enabled   bool     `json:"enabled" doc:"whether the schedule holds in branch environments; default false"`
+	Enabled   bool     `json:"enabled" doc:"whether the schedule, or what starts jobs by the clock inside the service, holds in branch environments; default false"`
 	Clone     *bool    `json:"clone" doc:"false: its volumes start empty, not from the snapshot; of a volume, too"`
 	Cores     []string `json:"cores" doc:"the cores of a Solr service"`
 	Configset string   `json:"configset" doc:"the folder of their configuration"`

@@ -44,6 +44,7 @@ func (r *reader) finish() {
 	}
 	r.dependencies()
 	r.spokenPorts()
+	r.schedulers()
 	r.primary()
 	r.named()
 	r.answered()

@@ -28,19 +28,14 @@ func (a *actor) endMail(ctx context.Context, row staging.Resource, discard bool)
 	return a.Folders.Delete(ctx, row.Name)
 }
 
-// mailSurroundings says where code finds what catches its mail. The names by
-// which the stack calls it lead there; where they lead to the very port that
-// values are written with, values stay as they are written.
+// mailSurroundings says where code finds what catches its mail, and what the
+// stack calls that.
 func (a *actor) mailSurroundings(ctx context.Context, dep *staging.Deployment) (*variable.Mail, error) {
 	at, err := a.address(ctx, plan.MailEndpoint(a.id))
 	if err != nil {
 		return nil, err
 	}
-	m := &variable.Mail{Host: at.Host, Port: at.Port}
-	if !a.Platform.Traits().NamesResolve || at.Port != plan.MailPort {
-		m.Names = mailNames(dep.Stack)
-	}
-	return m, nil
+	return &variable.Mail{Host: at.Host, Port: at.Port, Names: mailNames(dep.Stack)}, nil
 }
 
 // mailNames are what services call that which catches mail.

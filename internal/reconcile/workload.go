@@ -129,6 +129,10 @@ func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment,
 	}
 	in.Project = append(in.Project, vars...)
 	in.Ours = variable.Ours(v.Environment, dep.Revision, a.Site.PrimaryURL(v.project, v.Environment), a.Site.URLs(v.project, v.Environment, dep.Stack))
+	in.Ours["OFFSHOOT_CRONS"] = "off"
+	if s.CronsOn(v.Environment.Kind) {
+		in.Ours["OFFSHOOT_CRONS"] = "on"
+	}
 	if err := a.linkVariables(ctx, v, dep, &in); err != nil {
 		return variable.Result{}, err
 	}

@@ -148,13 +148,16 @@ func (d Desired) Brings() Desired {
 }
 
 // Replicas is how many instances of a service run: what it was scaled to, else
-// what the size says, else the stack. A cron job has none.
+// what the size says, else the stack. A cron job has none, nor has what is off.
 func (d Desired) Replicas(stack *Stack, s Service) int {
 	if s.Schedule != "" {
 		return 0
 	}
 	if n, ok := d.Scale[s.Name]; ok {
 		return max(0, n)
+	}
+	if s.Off {
+		return 0
 	}
 	size := d.Size
 	if size == "" {

@@ -73,12 +73,19 @@ type Service struct {
 	Public      bool              `json:"public,omitempty"`
 	// Schedule is a cron expression; such a service is a cron job and runs
 	// only when its time comes, and in branch environments only if Enabled.
-	Schedule        string  `json:"schedule,omitempty"`
-	ScheduleEnabled bool    `json:"schedule_enabled,omitempty"`
-	Replicas        int     `json:"replicas"`
-	Limits          Limits  `json:"limits,omitzero"`
-	WorkingDir      string  `json:"working_dir,omitempty"`
-	Mounts          []Mount `json:"mounts,omitempty"`
+	Schedule        string `json:"schedule,omitempty"`
+	ScheduleEnabled bool   `json:"schedule_enabled,omitempty"`
+	// Scheduler is what starts jobs by the clock inside the service ("celery
+	// beat"), "" for nothing that is known; OnlySchedules is whether it does
+	// nothing else. Such a one is Off in branch environments, and has no instance
+	// unless somebody scales it up, where it is not enabled.
+	Scheduler     string  `json:"scheduler,omitempty"`
+	OnlySchedules bool    `json:"only_schedules,omitempty"`
+	Off           bool    `json:"off,omitempty"`
+	Replicas      int     `json:"replicas"`
+	Limits        Limits  `json:"limits,omitzero"`
+	WorkingDir    string  `json:"working_dir,omitempty"`
+	Mounts        []Mount `json:"mounts,omitempty"`
 	// Files are written inside before the start, path to content.
 	Files map[string]string `json:"files,omitempty"`
 	// StopSignal is SIGTERM where empty; StopGrace 10 s where zero.
@@ -256,6 +263,22 @@ func (s *Stack) Datastore(name string) (Datastore, bool) {
 		}
 	}
 	return Datastore{}, false
+}
+
+// Branched is the stack as an environment of that kind runs it: in those of
+// branches nothing starts jobs by the clock that is not enabled.
+func (s *Stack) Branched(kind Kind) {
+	for i := range s.Services {
+		v := &s.Services[i]
+		v.Off = kind != KindShared && v.OnlySchedules && !v.ScheduleEnabled
+	}
+}
+
+// CronsOn is whether a service may start jobs by the clock in an environment of
+// that kind. What is nothing but a job or a scheduler runs only where somebody
+// wants it to.
+func (s Service) CronsOn(kind Kind) bool {
+	return kind == KindShared || s.ScheduleEnabled || s.Schedule != "" || s.OnlySchedules
 }
 
 // KeepsOnFailure is whether the data stays as a failed release left it.

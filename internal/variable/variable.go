@@ -40,8 +40,7 @@ type Address struct {
 type Mail struct {
 	Host string
 	Port int
-	// Names are those by which the stack calls it, where they lead elsewhere
-	// than there or to another port.
+	// Names are those by which the stack calls it.
 	Names []string
 }
 
@@ -50,7 +49,7 @@ type Input struct {
 	// AsWritten is whether names of the stack's services answer where the workload
 	// runs, with the passwords that are declared: then values stay as they are.
 	AsWritten bool
-	Ours map[string]string
+	Ours      map[string]string
 	// Links are the variables of links to fixed addresses, as the stack has
 	// them; its other variables come over them.
 	Links map[string]string

@@ -61,7 +61,10 @@ type Service struct {
 	Running int `json:"running"`
 	// LogTail are the last words of one that does not stay up, oldest first.
 	LogTail []string `json:"log_tail,omitempty"`
-	// Schedule is a cron job's, Enabled whether it runs by itself here.
+	// Scheduler is what starts jobs by the clock inside the service.
+	Scheduler string `json:"scheduler,omitempty"`
+	// Schedule is a cron job's; Enabled is whether it, or the scheduler, starts jobs
+	// by itself here.
 	Schedule string `json:"schedule,omitempty"`
 	Enabled  bool   `json:"enabled,omitempty"`
 }

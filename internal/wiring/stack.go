@@ -48,6 +48,7 @@ func (s *server) read(mirrors *source.Mirrors) func(context.Context, string, sta
 		if r == nil {
 			return nil, nil, err
 		}
+		r.Stack.Branched(e.Kind)
 		return r.Stack, r.Notes, err
 	}
 }
