@@ -87,7 +87,8 @@ type Driver interface {
 	// new names.
 	// A task or build that may have begun is never started again by Apply; one
 	// that was written down and never begun, because its server died in
-	// between, is absent and begins with the next.
+	// between, is absent and begins with the next. So is a build that ended with
+	// its server and left nothing.
 	// After an error the thing may exist: Observe tells.
 	Apply(ctx context.Context, r Resource) (staging.Observation, error)
 

@@ -1,9 +1,19 @@
 package docker
 
-import "context"
+import (
+	"context"
+
+	"offshoot/internal/staging"
+)
 
 // Builder gets and makes images. It knows nothing of containers.
 type Builder interface {
+	// Build makes b's images, or finds them made, and answers the artifact that
+	// holds them. It blocks, tells say each line, and ends with ctx: then nothing
+	// of it goes on. Where a step failed the error has a staging.Failure.
+	Build(ctx context.Context, b staging.BuildSpec, say func(text string)) (artifact string, err error)
+	// Kept is the artifact of an earlier build of the same, "" where there is none.
+	Kept(ctx context.Context, b staging.BuildSpec) (artifact string, err error)
 	// Pull gets an image from its registry; it blocks until it is there.
 	Pull(ctx context.Context, image string) error
 	// Image is the reference of an artifact's image of that name, "" where the

@@ -29,6 +29,8 @@ package docker
 import (
 	"log/slog"
 	"net/netip"
+
+	"github.com/moby/moby/client"
 )
 
 // Config is what a driver needs to know.
@@ -43,6 +45,7 @@ type Config struct {
 	// Pool is what environments' subnets are taken from, each a /24; the zero
 	// value is 10.213.0.0/16.
 	Pool netip.Prefix
-	// Builder makes images; nil where nothing is built.
-	Builder Builder
+	// Builder is what makes images on the driver's engine, with the value of the
+	// label offshoot.server; nil where nothing is built or pulled.
+	Builder func(engine *client.Client, server string) (Builder, error)
 }

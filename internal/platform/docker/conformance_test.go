@@ -16,7 +16,10 @@ func TestConformance(t *testing.T) {
 	platformtest.Run(t, func(t *testing.T) platformtest.World {
 		dir := t.TempDir()
 		return platformtest.World{
-			Open:    func(t *testing.T) platform.Driver { return open(t, docker.Config{Dir: dir, Host: host}) },
+			Open: func(t *testing.T) platform.Driver {
+				return open(t, docker.Config{Dir: dir, Host: host, Builder: plainBuilder})
+			},
+			Build:   buildOf(host),
 			Command: platformtest.Shell,
 			Image:   "debian-base:12",
 		}

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -14,7 +13,7 @@ import (
 	"offshoot/internal/staging"
 )
 
-// inspect is a container of ours, fs.ErrNotExist where there is none; stranger
+// inspect is a container of ours, errMissing where there is none; stranger
 // is whether somebody else's has the name.
 func (d *Driver) inspect(ctx context.Context, name string) (c container.InspectResponse, stranger bool, err error) {
 	r, err := call(ctx, d.engine, lookTime, "look at a container", func(ctx context.Context) (client.ContainerInspectResult, error) {
@@ -24,7 +23,7 @@ func (d *Driver) inspect(ctx context.Context, name string) (c container.InspectR
 		return c, false, err
 	}
 	if r.Container.Config == nil || r.Container.State == nil || !d.isOurs(r.Container.Config.Labels, name) {
-		return c, true, fs.ErrNotExist
+		return c, true, errMissing
 	}
 	return r.Container, false, nil
 }
@@ -50,14 +49,14 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 		if err := d.remove(ctx, c.ID, false); err != nil {
 			return err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
+	case !errors.Is(err, errMissing):
 		return err
 	}
 	id, err := d.create(ctx, r)
 	if err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, id, r.Workload.Files); err != nil {
+	if err := d.putFiles(ctx, id, r.Workload); err != nil {
 		return err
 	}
 	return d.start(ctx, r, id)
@@ -100,7 +99,7 @@ func (d *Driver) create(ctx context.Context, r platform.Resource) (string, error
 // isImage is whether it is an image that is not there. The engine has no other
 // way to say so.
 func isImage(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) && strings.Contains(strings.ToLower(err.Error()), "no such image")
+	return errors.Is(err, errMissing) && strings.Contains(strings.ToLower(err.Error()), "no such image")
 }
 
 func noImage(image string, err error) error {
@@ -147,7 +146,7 @@ func (d *Driver) remove(ctx context.Context, id string, force bool) error {
 	_, err := call(ctx, d.engine, makeTime, "remove a container", func(ctx context.Context) (client.ContainerRemoveResult, error) {
 		return d.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: force})
 	})
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errMissing) {
 		return nil
 	}
 	return err

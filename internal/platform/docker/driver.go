@@ -18,8 +18,8 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Driver implements platform.Driver, Logger, Attacher, Pauser, Watcher and
-// Lookout.
+// Driver implements platform.Driver, Logger, Attacher, Pauser, Keeper, Watcher
+// and Lookout.
 type Driver struct {
 	dir  string
 	id   string
@@ -34,10 +34,13 @@ type Driver struct {
 	allotting sync.Mutex
 	events    events
 	limits    limits
+	builds    builds
 	watching  watching
 
-	ends func()
-	life sync.WaitGroup
+	// living ends with Close, life is what it waits for.
+	living context.Context
+	ends   func()
+	life   sync.WaitGroup
 }
 
 // defaultPool is a part of the private addresses (RFC 1918) that engines and
@@ -57,7 +60,7 @@ func New(c Config) (*Driver, error) {
 	if !c.Pool.Addr().Is4() || c.Pool.Bits() > subnetBits {
 		return nil, staging.Errorf(staging.CodeUsage, "choose one of IPv4 that holds a /24, such as 10.213.0.0/16", "the pool of addresses %s", c.Pool)
 	}
-	d := &Driver{dir: filepath.Join(c.Dir, "docker"), log: c.Log, pool: c.Pool.Masked(), builder: c.Builder,
+	d := &Driver{dir: filepath.Join(c.Dir, "docker"), log: c.Log, pool: c.Pool.Masked(),
 		turns: turns{taken: map[string]chan struct{}{}}, limits: limits{timers: map[string]func() bool{}}}
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the driver: %w", err)
@@ -69,11 +72,15 @@ func New(c Config) (*Driver, error) {
 	if d.engine, err = dial(c.Host); err != nil {
 		return nil, err
 	}
+	if c.Builder != nil {
+		if d.builder, err = c.Builder(d.client, d.id); err != nil {
+			return nil, err
+		}
+	}
+	d.living, d.ends = context.WithCancel(context.Background())
 	d.events.init()
 	d.traits = d.look()
-	ctx, cancel := context.WithCancel(context.Background())
-	d.ends = cancel
-	d.life.Go(func() { d.follow(ctx) })
+	d.life.Go(func() { d.follow(d.living) })
 	return d, nil
 }
 
@@ -120,6 +127,8 @@ func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observ
 		err = d.applyEndpoint(r)
 	case staging.ResourceWorkload, staging.ResourceTask:
 		err = d.applyContainer(ctx, r)
+	case staging.ResourceBuild:
+		err = d.applyBuild(r)
 	default:
 		err = none(r.Kind)
 	}
@@ -160,13 +169,13 @@ func (d *Driver) Observe(ctx context.Context, ref platform.Ref) (staging.Observa
 	case staging.ResourceWorkload, staging.ResourceTask:
 		o, err = d.observeContainer(ctx, ref)
 	case staging.ResourceBuild:
-		err = fs.ErrNotExist
+		o, err = d.observeBuild(ref)
 	default:
 		return o, none(ref.Kind)
 	}
 	o.Kind, o.Name, o.Owner = ref.Kind, ref.Name, ref.Owner
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errMissing), errors.Is(err, fs.ErrNotExist):
 		o.Presence = staging.Absent
 	case err != nil:
 		o.Presence, o.Reason = staging.Unknown, err.Error()
@@ -192,6 +201,7 @@ func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
 	case staging.ResourceWorkload, staging.ResourceTask:
 		err = d.deleteContainer(ctx, ref)
 	case staging.ResourceBuild:
+		err = d.deleteBuild(ctx, ref)
 	default:
 		err = none(ref.Kind)
 	}

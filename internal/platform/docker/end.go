@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -20,7 +19,7 @@ const killWait = 30 * time.Second
 
 func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 	c, _, err := d.inspect(ctx, ref.Name)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errMissing) {
 		d.limits.drop(ref.Name)
 		return removeFile(d.lateFile(ref.Name))
 	}
@@ -91,7 +90,7 @@ func (d *Driver) kill(ctx context.Context, id, signal string) error {
 
 // gone is err, unless it says that what is to end has ended.
 func gone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) || errdefs.IsConflict(err) {
+	if errors.Is(err, errMissing) || errdefs.IsConflict(err) {
 		return nil
 	}
 	return err

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -51,20 +53,31 @@ func dial(host string) (engine, error) {
 	return engine{client: c, host: host, local: u.Scheme == "unix"}, nil
 }
 
+// errMissing is that the engine answered, and has no such thing. That a socket is
+// not there is another matter: it is never in the chain of an error of a call.
+var errMissing = errors.New("it is not there")
+
 // fault is err of a call, as people read it: what, where, what to do. What ended
-// with ctx stays that; what is not there is fs.ErrNotExist.
+// with ctx stays that.
 func (e engine) fault(ctx context.Context, what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", what, ctx.Err())
+	case unanswered(err):
+		return staging.Errorf(staging.CodeUnreachable, "see whether it runs: docker -H "+e.host+" version", "the Docker engine at %s does not answer (%s): %v", e.host, what, err)
 	case errdefs.IsNotFound(err):
-		return fmt.Errorf("%s: %w", what, errors.Join(fs.ErrNotExist, err))
-	case client.IsErrConnectionFailed(err), errors.Is(err, context.DeadlineExceeded):
-		return staging.Errorf(staging.CodeUnreachable, "see whether it runs: docker -H "+e.host+" version", "the Docker engine at %s does not answer (%s): %w", e.host, what, err)
+		return fmt.Errorf("%s: %w", what, errors.Join(errMissing, err))
 	}
 	return staging.Errorf(staging.CodeInternal, "the engine's own log tells more", "the Docker engine at %s could not %s: %w", e.host, what, err)
+}
+
+// unanswered is whether an error is of the way to the engine, not its answer.
+func unanswered(err error) bool {
+	var network net.Error
+	return client.IsErrConnectionFailed(err) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // call bounds one call to the engine.

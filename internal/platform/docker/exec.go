@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -87,7 +86,9 @@ func (e *execution) run(ctx context.Context) (int, error) {
 	if e.x.Stdin != nil {
 		go func() {
 			_, _ = io.Copy(e.Conn, e.x.Stdin)
-			_ = e.CloseWrite()
+			if !e.x.TTY { // a terminal's end is a character; the engine would end its output
+				_ = e.CloseWrite()
+			}
 		}()
 	}
 	drained := make(chan struct{})
@@ -115,14 +116,14 @@ func (e *execution) run(ctx context.Context) (int, error) {
 func (e *execution) await(ctx context.Context, drained <-chan struct{}) error {
 	for {
 		select {
-		case <-drained:
-			return nil
+		case <-drained: // it may have closed its output and go on
+			drained = nil
 		case <-e.over: // or the stream of events broke off
-			if _, running, err := e.ended(ctx); err == nil && !running {
-				return nil
-			}
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if _, running, err := e.ended(ctx); err == nil && !running {
+			return nil
 		}
 	}
 }
@@ -149,21 +150,30 @@ func (e *execution) output() {
 	_, _ = stdcopy.StdCopy(out, errs, e.Reader)
 }
 
+// resize gives the terminal its size, at first too: engines before API 1.42 begin
+// with none.
 func (e *execution) resize(ctx context.Context, done <-chan struct{}) {
+	if e.x.TTY && e.x.Size != (platform.TerminalSize{}) {
+		e.give(ctx, e.x.Size)
+	}
 	for {
 		select {
 		case size, ok := <-e.x.Resize:
 			if !ok {
 				return
 			}
-			_, err := call(ctx, e.d.engine, lookTime, "resize a terminal", func(ctx context.Context) (client.ExecResizeResult, error) {
-				return e.d.client.ExecResize(ctx, e.id, client.ExecResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
-			})
-			if err != nil && ctx.Err() == nil {
-				e.d.log.Debug("resize a terminal", "error", fmt.Sprint(err))
-			}
+			e.give(ctx, size)
 		case <-done:
 			return
 		}
+	}
+}
+
+func (e *execution) give(ctx context.Context, size platform.TerminalSize) {
+	_, err := call(ctx, e.d.engine, lookTime, "resize a terminal", func(ctx context.Context) (client.ExecResizeResult, error) {
+		return e.d.client.ExecResize(ctx, e.id, client.ExecResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
+	})
+	if err != nil && ctx.Err() == nil {
+		e.d.log.Debug("resize a terminal", "error", err)
 	}
 }

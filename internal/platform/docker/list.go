@@ -68,22 +68,23 @@ func (d *Driver) containers(ctx context.Context, owner string) (client.Container
 	})
 }
 
-// inFiles are an owner's endpoints, and its scope where its network is not there.
+// inFiles are an owner's endpoints and builds, and its scope where its network is
+// not there.
 func (d *Driver) inFiles(owner string, network bool) ([]staging.Observation, error) {
 	var all []staging.Observation
 	if _, err := os.Lstat(d.home(owner)); err == nil && !network {
 		all = append(all, staging.Observation{Kind: staging.ResourceScope, Name: scopeName(owner), Owner: owner, Presence: staging.Present})
 	}
-	entries, err := os.ReadDir(filepath.Join(d.home(owner), string(staging.ResourceEndpoint)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), partial) {
-			continue
+	for _, kind := range []staging.ResourceKind{staging.ResourceEndpoint, staging.ResourceBuild} {
+		entries, err := os.ReadDir(filepath.Join(d.home(owner), string(kind)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
-		all = append(all, staging.Observation{Kind: staging.ResourceEndpoint, Name: owner + "/" + string(staging.ResourceEndpoint) + "/" + e.Name(),
-			Owner: owner, Presence: staging.Present})
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), partial) {
+				all = append(all, staging.Observation{Kind: kind, Name: owner + "/" + string(kind) + "/" + e.Name(), Owner: owner, Presence: staging.Present})
+			}
+		}
 	}
 	return all, nil
 }

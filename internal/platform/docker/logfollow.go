@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/staging"
 )
 
 // follower reads on where the log of each name was left.
@@ -22,11 +24,15 @@ type follower struct {
 	all     sync.WaitGroup
 }
 
-// begin follows every container that is not followed yet.
+// begin follows every container and build that is not followed yet.
 func (f *follower) begin(ctx context.Context, q platform.LogQuery, wanted func(string) bool) error {
 	all, err := f.d.containers(ctx, q.Owner)
+	names, errNames := f.d.keptNames(q.Owner)
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, q.Owner+"/"+string(staging.ResourceBuild)+"/") })
 	for _, c := range all.Items {
-		name := c.Labels[labelName]
+		names = append(names, c.Labels[labelName])
+	}
+	for _, name := range names {
 		if f.going[name] || !wanted(name) {
 			continue
 		}
@@ -37,7 +43,7 @@ func (f *follower) begin(ctx context.Context, q platform.LogQuery, wanted func(s
 		}
 		f.all.Go(func() { f.follow(ctx, name, at) })
 	}
-	return err
+	return errors.Join(err, errNames)
 }
 
 // follow reads one name's log until ctx ends: the engine's as long as its
@@ -52,7 +58,7 @@ func (f *follower) follow(ctx context.Context, name string, at *cursor) {
 		if err == nil {
 			err = f.read(ctx, name, container.Summary{ID: c.ID, Labels: c.Config.Labels}, at, running)
 		}
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, errMissing) {
 			fresh := at.pass()
 			err = kept(f.d.keptFile(name), name, func(l platform.LogLine) error {
 				if !fresh(l) {

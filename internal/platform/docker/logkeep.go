@@ -36,7 +36,7 @@ func (d *Driver) keepLog(ctx context.Context, name string, c container.InspectRe
 	ctx, cancel := context.WithTimeout(ctx, makeTime)
 	defer cancel()
 	log, err := d.openLog(ctx, name, container.Summary{ID: c.ID, Labels: c.Config.Labels}, time.Time{}, -1, false)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errMissing) {
 		return nil
 	}
 	if err != nil {

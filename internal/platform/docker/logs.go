@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"slices"
 
 	"github.com/moby/moby/api/types/container"
@@ -124,7 +123,7 @@ func (d *Driver) sources(ctx context.Context, q platform.LogQuery, wanted func(s
 		if tail == 0 {
 			tail = 1 // to know where the end is
 		}
-		if add(name).log, err = d.openLog(ctx, name, c, q.Since, tail, false); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if add(name).log, err = d.openLog(ctx, name, c, q.Since, tail, false); err != nil && !errors.Is(err, errMissing) {
 			return list, nil, err
 		}
 	}

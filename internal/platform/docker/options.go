@@ -194,6 +194,11 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig) error {
 				BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}})
 		}
 	}
+	for _, dir := range folders(w) {
+		if dir != "/" {
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
+		}
+	}
 	return nil
 }
 

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +92,7 @@ func (d *Driver) resume(ctx context.Context, id string) error {
 // atRest is err, unless it says that nothing had to be done: the engine tells
 // that by its words alone.
 func atRest(err error, already string) error {
-	if err == nil || errors.Is(err, fs.ErrNotExist) || errdefs.IsConflict(err) {
+	if err == nil || errors.Is(err, errMissing) || errdefs.IsConflict(err) {
 		return nil
 	}
 	for _, word := range []string{already, "is not running"} {

@@ -35,7 +35,7 @@ func (d *Driver) scopeOf(owner string) (scope, error) {
 	return s, readFile(d.scopeFile(owner), &s)
 }
 
-// network is a scope's, fs.ErrNotExist where there is none of ours; stranger is
+// network is a scope's, errMissing where there is none of ours; stranger is
 // whether somebody else has the name.
 func (d *Driver) network(ctx context.Context, name string) (n network.Inspect, stranger bool, err error) {
 	r, err := call(ctx, d.engine, lookTime, "look at a network", func(ctx context.Context) (client.NetworkInspectResult, error) {
@@ -45,7 +45,7 @@ func (d *Driver) network(ctx context.Context, name string) (n network.Inspect, s
 		return n, false, err
 	}
 	if !d.isOurs(r.Network.Labels, name) {
-		return n, true, fs.ErrNotExist
+		return n, true, errMissing
 	}
 	return r.Network, false, nil
 }
@@ -55,7 +55,7 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 	switch {
 	case stranger:
 		return d.taken("network", r.Name)
-	case !errors.Is(err, fs.ErrNotExist):
+	case !errors.Is(err, errMissing):
 		return err
 	}
 	d.allotting.Lock()
@@ -193,7 +193,7 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 		return err
 	}
 	n, stranger, err := d.network(ctx, ref.Name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, errMissing) {
 		return err
 	}
 	if err == nil && !stranger {
@@ -220,7 +220,7 @@ func (d *Driver) removeNetwork(ctx context.Context, n network.Inspect) error {
 	_, err := call(ctx, d.engine, makeTime, "remove a network", func(ctx context.Context) (client.NetworkRemoveResult, error) {
 		return d.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
 	})
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	if err == nil || errors.Is(err, errMissing) {
 		return nil
 	}
 	var others []string

@@ -258,6 +258,9 @@ func build(f *fixture) {
 	f.delete(kept)
 	use := f.task("use", Program{Read: true})
 	use.Workload.Artifact = first.Ref
+	if len(r.Build.Images) > 0 {
+		use.Workload.Image, use.Workload.Built = "", r.Build.Images[0].Name
+	}
 	f.apply(use)
 	f.exit(use, 0)
 	if _, ok := f.Driver.(platform.Logger); !ok {

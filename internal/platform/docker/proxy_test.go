@@ -1,0 +1,118 @@
+package docker_test
+
+import (
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// proxy stands before an engine's socket and can be told to misbehave.
+type proxy struct {
+	t      *testing.T
+	socket string
+	behind string
+
+	mu    sync.Mutex
+	mode  mode
+	l     net.Listener
+	conns map[net.Conn]bool
+}
+
+type mode int
+
+const (
+	passes mode = iota
+	hangs
+	fails // answers 500
+)
+
+func newProxy(t *testing.T, host string) *proxy {
+	p := &proxy{t: t, socket: filepath.Join(t.TempDir(), "e.sock"), behind: strings.TrimPrefix(host, "unix://"), conns: map[net.Conn]bool{}}
+	p.up()
+	t.Cleanup(p.down)
+	return p
+}
+
+func (p *proxy) host() string { return "unix://" + p.socket }
+
+// set changes what it does, and breaks what goes on.
+func (p *proxy) set(m mode) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mode = m
+	p.cut()
+}
+
+func (p *proxy) cut() {
+	for c := range p.conns {
+		_ = c.Close()
+	}
+}
+
+func (p *proxy) up() {
+	l, err := net.Listen("unix", p.socket)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	p.l = l
+	p.mu.Unlock()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(c)
+		}
+	}()
+}
+
+// down is an engine that is gone.
+func (p *proxy) down() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.l.Close()
+	p.cut()
+}
+
+// hold remembers a connection until it is closed.
+func (p *proxy) hold(c net.Conn) (m mode, release func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[c] = true
+	return p.mode, func() {
+		_ = c.Close()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.conns, c)
+	}
+}
+
+func (p *proxy) serve(c net.Conn) {
+	m, release := p.hold(c)
+	defer release()
+	switch m {
+	case hangs:
+		_, _ = io.Copy(io.Discard, c)
+		return
+	case fails:
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 23\r\n\r\n{\"message\":\"no luck\"}\r\n")
+		return
+	}
+	engine, err := net.Dial("unix", p.behind)
+	if err != nil {
+		return
+	}
+	_, releaseEngine := p.hold(engine)
+	defer releaseEngine()
+	go func() {
+		_, _ = io.Copy(engine, c)
+		_ = engine.(*net.UnixConn).CloseWrite()
+	}()
+	_, _ = io.Copy(c, engine)
+}

@@ -1,0 +1,145 @@
+package docker_test
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"offshoot/internal/platform/docker"
+	"offshoot/internal/platform/platformtest"
+	"offshoot/internal/staging"
+)
+
+// TestAStrangersThingsAreNotTouched holds that what has one of our names and is
+// not ours stays as it is, is named, and is not taken for ours.
+func TestAStrangersThingsAreNotTouched(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	r := w.workload("web", program(platformtest.Program{Stay: true}))
+	w.apply(r)
+	name := containerName(w, r.Name)
+	if err := w.Delete(w.ctx, refOf(r)); err != nil {
+		t.Fatal(err)
+	}
+	made, err := w.engine.ContainerCreate(w.ctx, client.ContainerCreateOptions{Name: name, Config: &container.Config{Image: "debian-base:12", Cmd: []string{"sleep", "60"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := w.engine.ContainerRemove(context.Background(), made.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
+			t.Errorf("somebody removed it: %v", err)
+		}
+	})
+	if _, err := w.Apply(w.ctx, r); staging.CodeOf(err) != staging.CodeConflict || !strings.Contains(err.Error(), name) {
+		t.Errorf("applied over a stranger's: %v", err)
+	}
+	if o := w.look(r); o.Presence != staging.Absent {
+		t.Errorf("a stranger's is taken for ours: %+v", o)
+	}
+	if err := w.Delete(w.ctx, refOf(r)); err != nil {
+		t.Errorf("deleting what is not there: %v", err)
+	}
+	if list, err := w.List(w.ctx, w.owner); err != nil || len(list) != 1 {
+		t.Errorf("listed: %+v, %v", list, err)
+	}
+}
+
+func containerName(w *world, name string) string {
+	w.Helper()
+	all, err := w.engine.ContainerList(w.ctx, client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", "offshoot.name="+name)})
+	if err != nil || len(all.Items) != 1 {
+		w.Fatalf("%d containers of %s: %v", len(all.Items), name, err)
+	}
+	return strings.TrimPrefix(all.Items[0].Names[0], "/")
+}
+
+// TestAStrangersNetworkIsNotTouched is the same of a scope, and of who joined it.
+func TestAStrangersNetworkIsNotTouched(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	all, err := w.engine.NetworkList(w.ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("label", "offshoot.owner="+w.owner)})
+	if err != nil || len(all.Items) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	ours := all.Items[0]
+	guest, err := w.engine.ContainerCreate(w.ctx, client.ContainerCreateOptions{Config: &container.Config{Image: "debian-base:12", Cmd: []string{"sleep", "60"}},
+		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(ours.Name)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.engine.ContainerStart(w.ctx, guest.ID, client.ContainerStartOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	err = w.Delete(w.ctx, refOf(w.scope()))
+	if staging.CodeOf(err) != staging.CodeConflict {
+		t.Errorf("a network that somebody joined: %v", err)
+	}
+	if _, err := w.engine.ContainerRemove(w.ctx, guest.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
+		t.Errorf("the guest is gone: %v", err)
+	}
+	if err := w.Delete(w.ctx, refOf(w.scope())); err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := w.engine.NetworkCreate(w.ctx, ours.Name, client.NetworkCreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := w.engine.NetworkRemove(context.Background(), stranger.ID, client.NetworkRemoveOptions{}); err != nil {
+			t.Errorf("somebody removed it: %v", err)
+		}
+	})
+	if _, err := w.Apply(w.ctx, w.scope()); staging.CodeOf(err) != staging.CodeConflict || !strings.Contains(err.Error(), ours.Name) {
+		t.Errorf("applied over a stranger's: %v", err)
+	}
+	if err := w.Delete(w.ctx, refOf(w.scope())); err != nil {
+		t.Errorf("deleting what is not there: %v", err)
+	}
+}
+
+// TestTwoServersOnOneEngine holds that they do not see each other's things, of
+// the same owner even.
+func TestTwoServersOnOneEngine(t *testing.T) {
+	one, two := newWorld(t, docker.Config{}), newWorld(t, docker.Config{})
+	two.owner = one.owner
+	one.apply(one.scope())
+	r := one.workload("web", program(platformtest.Program{Stay: true}))
+	one.apply(r)
+	if list, err := two.List(two.ctx, ""); err != nil || len(list) != 0 {
+		t.Errorf("the other lists %+v, %v", list, err)
+	}
+	if o := two.look(r); o.Presence != staging.Absent {
+		t.Errorf("the other sees %+v", o)
+	}
+	two.apply(two.scope())
+	two.apply(r)
+	if err := two.Delete(two.ctx, refOf(two.scope())); err != nil {
+		t.Fatal(err)
+	}
+	if o := one.look(r); !running(o) {
+		t.Errorf("the other deleted its own, and %+v", o)
+	}
+}
+
+// TestAPoolThatIsExhausted holds that it is said, and that a subnet which another
+// server took is passed over.
+func TestAPoolThatIsExhausted(t *testing.T) {
+	pool := netip.MustParsePrefix("10.211.84.0/23")
+	one := newWorld(t, docker.Config{Pool: pool})
+	two := newWorld(t, docker.Config{Pool: pool})
+	three := newWorld(t, docker.Config{Pool: pool})
+	one.apply(one.scope())
+	two.apply(two.scope())
+	_, err := three.Apply(three.ctx, three.scope())
+	if staging.CodeOf(err) != staging.CodeLimit || !strings.Contains(err.Error(), pool.String()) {
+		t.Errorf("a third of two: %v", err)
+	}
+	if err := one.Delete(one.ctx, refOf(one.scope())); err != nil {
+		t.Fatal(err)
+	}
+	three.apply(three.scope())
+}
