@@ -70,6 +70,9 @@ func (d *Driver) Kept(owner string, b staging.BuildSpec) string {
 		d.log.Warn("look for an earlier build", "owner", owner, "error", err)
 		return ""
 	}
+	if _, err := os.Stat(d.keptCheckout(artifact)); err != nil {
+		return ""
+	}
 	return artifact
 }
 
@@ -133,6 +136,9 @@ func (d *Driver) build(ctx context.Context, name string, spec staging.BuildSpec,
 			d.events.tell(name)
 		})
 		err = errors.Join(err, log.file.Close())
+	}
+	if err == nil {
+		err = d.keepCheckout(limited, record.Artifact, spec.Checkout)
 	}
 	record.Ended = time.Now().UTC()
 	var known *staging.Error

@@ -7,7 +7,9 @@
 //     its name and everything that must be known of it as labels, so a new server
 //     adopts what an old one made. What the engine cannot keep lies in files of
 //     Dir/docker: which subnet, which addresses, logs of containers that are gone,
-//     and which tasks ran into their time limit. Each is written before it is so.
+//     which tasks began, how they ended, and which ran into their time limit. Each
+//     is written before it is so: a task whose container somebody removed is not
+//     begun again.
 //   - Names and labels carry an id of the data directory's own: two servers on
 //     one engine never see each other's things. What has one of our names and not
 //     our label is somebody else's: it is never touched, and said.
@@ -23,6 +25,8 @@
 //     ends at once what ran too long meanwhile.
 //   - Waiting is one stream of the engine's events for all, resumed where it broke
 //     off. It is asked every half minute whether it still answers.
+//   - What a workload mounts of its checkout are copies of its own, each by itself
+//     and gone with it; links in it lead nowhere outside.
 //   - No value of an environment or file is in a label or an argument.
 package docker
 

@@ -29,7 +29,7 @@ func (d *Driver) inspect(ctx context.Context, name string) (c container.InspectR
 }
 
 // applyContainer makes and starts a workload or task unless it is there. A task
-// that began once is never begun again.
+// that began once is never begun again; a workload that has ended is.
 func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error {
 	if r.Workload == nil {
 		return errors.New("nothing says what to run")
@@ -42,6 +42,9 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 		if c.Config.Labels[labelSpec] != r.SpecHash {
 			return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
 		}
+		if r.Kind == staging.ResourceWorkload && c.State.Status == container.StateExited {
+			return d.start(ctx, r, c.ID) // somebody stopped it, or the engine was
+		}
 		return nil
 	case err == nil:
 		// Never begun: what it would get may have changed since. It is not
@@ -51,6 +54,14 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 		}
 	case !errors.Is(err, errMissing):
 		return err
+	default:
+		o, err := d.removed(platform.Ref{Kind: r.Kind, Name: r.Name, Owner: r.Owner})
+		if err == nil && o.SpecHash != r.SpecHash {
+			return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
+		}
+		if !errors.Is(err, errMissing) {
+			return err // it began once
+		}
 	}
 	id, err := d.create(ctx, r)
 	if err != nil {
@@ -76,6 +87,9 @@ func notStarted(s *container.State) bool {
 func (d *Driver) create(ctx context.Context, r platform.Resource) (string, error) {
 	options, err := d.options(ctx, r)
 	if err != nil {
+		return "", err
+	}
+	if err := d.copyCheckout(ctx, r.Name, r.Workload); err != nil {
 		return "", err
 	}
 	made, err := d.make(ctx, options)
@@ -127,6 +141,9 @@ func (d *Driver) make(ctx context.Context, options client.ContainerCreateOptions
 // start begins what was made. A command that cannot be started is no error: it
 // is observed as ended.
 func (d *Driver) start(ctx context.Context, r platform.Resource, id string) error {
+	if err := d.recordBegin(r); err != nil {
+		return err
+	}
 	_, err := call(ctx, d.engine, startTime, "start a container", func(ctx context.Context) (client.ContainerStartResult, error) {
 		return d.client.ContainerStart(ctx, id, client.ContainerStartOptions{})
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"offshoot/internal/copytree"
 	"offshoot/internal/platform"
 )
 
@@ -20,8 +21,7 @@ const killWait = 30 * time.Second
 func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 	c, _, err := d.inspect(ctx, ref.Name)
 	if errors.Is(err, errMissing) {
-		d.limits.drop(ref.Name)
-		return removeFile(d.lateFile(ref.Name))
+		return d.forget(ref)
 	}
 	if err != nil {
 		return err
@@ -33,7 +33,6 @@ func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 	if err := d.end(ctx, c, signal); err != nil {
 		return err
 	}
-	d.limits.drop(ref.Name)
 	if begun(c.State) {
 		if err := d.keepLog(ctx, ref.Name, c); err != nil {
 			return err
@@ -42,7 +41,13 @@ func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 	if err := d.remove(ctx, c.ID, true); err != nil {
 		return err
 	}
-	return removeFile(d.lateFile(ref.Name))
+	return d.forget(ref)
+}
+
+// forget drops what is known of a container that is gone.
+func (d *Driver) forget(ref platform.Ref) error {
+	d.limits.drop(ref.Name)
+	return errors.Join(removeFile(d.lateFile(ref.Name)), removeFile(d.file(ref.Name)), copytree.Remove(d.ownCheckouts(ref.Name)))
 }
 
 // end asks a container to end, by signal or its own, then kills it. Impatience

@@ -57,6 +57,13 @@ func dial(host string) (engine, error) {
 // not there is another matter: it is never in the chain of an error of a call.
 var errMissing = errors.New("it is not there")
 
+// missing is what the engine says of what it does not have.
+type missing struct{ error }
+
+func (missing) Is(target error) bool { return target == errMissing }
+
+func (m missing) Unwrap() error { return m.error }
+
 // fault is err of a call, as people read it: what, where, what to do. What ended
 // with ctx stays that.
 func (e engine) fault(ctx context.Context, what string, err error) error {
@@ -68,7 +75,7 @@ func (e engine) fault(ctx context.Context, what string, err error) error {
 	case unanswered(err):
 		return staging.Errorf(staging.CodeUnreachable, "see whether it runs: docker -H "+e.host+" version", "the Docker engine at %s does not answer (%s): %v", e.host, what, err)
 	case errdefs.IsNotFound(err):
-		return fmt.Errorf("%s: %w", what, errors.Join(errMissing, err))
+		return fmt.Errorf("%s: %w", what, missing{err})
 	}
 	return staging.Errorf(staging.CodeInternal, "the engine's own log tells more", "the Docker engine at %s could not %s: %w", e.host, what, err)
 }

@@ -35,6 +35,8 @@ type listener struct {
 type ending struct {
 	code   int
 	memory bool
+	// hungry is whether it was told of want of memory since.
+	hungry bool
 }
 
 func (e *events) init() {
@@ -92,7 +94,7 @@ func (e *events) lastOf(id string) (ending, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	last, ok := e.ended[id]
-	return last, ok
+	return last, ok && last != ending{hungry: true}
 }
 
 // awaitExec is told when a command ended, and when the stream was broken.
@@ -115,9 +117,10 @@ func (e *events) note(m moby.Message) {
 	last := e.ended[m.Actor.ID]
 	switch m.Action {
 	case moby.ActionOOM:
-		last.memory = true
+		last.hungry = true
 	case moby.ActionDie:
-		last.code, _ = strconv.Atoi(m.Actor.Attributes["exitCode"])
+		code, _ := strconv.Atoi(m.Actor.Attributes["exitCode"])
+		last = ending{code: code, memory: last.hungry}
 	case moby.ActionDestroy:
 		delete(e.ended, m.Actor.ID)
 		return

@@ -35,14 +35,14 @@ func (d *Driver) List(ctx context.Context, owner string) ([]staging.Observation,
 		return nil, err
 	}
 	var all []staging.Observation
-	scopes := map[string]bool{}
+	there := map[string]bool{}
 	for _, n := range networks.Items {
-		scopes[n.Labels[labelOwner]] = true
+		there[n.Labels[labelName]] = true
 		all = append(all, seen(n.Labels, n.ID))
 	}
 	for _, c := range containers.Items {
 		o := seen(c.Labels, c.ID)
-		o.Run = runOf(c.State)
+		o.Run, there[o.Name] = runOf(c.State), true
 		all = append(all, o)
 	}
 	owners := []string{owner}
@@ -53,7 +53,7 @@ func (d *Driver) List(ctx context.Context, owner string) ([]staging.Observation,
 		}
 	}
 	for _, o := range owners {
-		own, err := d.inFiles(o, scopes[o])
+		own, err := d.inFiles(o, there)
 		if err != nil {
 			return nil, err
 		}
@@ -68,21 +68,22 @@ func (d *Driver) containers(ctx context.Context, owner string) (client.Container
 	})
 }
 
-// inFiles are an owner's endpoints and builds, and its scope where its network is
-// not there.
-func (d *Driver) inFiles(owner string, network bool) ([]staging.Observation, error) {
+// inFiles are an owner's endpoints and builds, and what is not there on the
+// engine: its scope, tasks whose containers somebody removed.
+func (d *Driver) inFiles(owner string, there map[string]bool) ([]staging.Observation, error) {
 	var all []staging.Observation
-	if _, err := os.Lstat(d.home(owner)); err == nil && !network {
+	if _, err := os.Lstat(d.home(owner)); err == nil && !there[scopeName(owner)] {
 		all = append(all, staging.Observation{Kind: staging.ResourceScope, Name: scopeName(owner), Owner: owner, Presence: staging.Present})
 	}
-	for _, kind := range []staging.ResourceKind{staging.ResourceEndpoint, staging.ResourceBuild} {
+	for _, kind := range []staging.ResourceKind{staging.ResourceEndpoint, staging.ResourceBuild, staging.ResourceTask} {
 		entries, err := os.ReadDir(filepath.Join(d.home(owner), string(kind)))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		for _, e := range entries {
-			if !strings.HasSuffix(e.Name(), partial) {
-				all = append(all, staging.Observation{Kind: kind, Name: owner + "/" + string(kind) + "/" + e.Name(), Owner: owner, Presence: staging.Present})
+			name := owner + "/" + string(kind) + "/" + e.Name()
+			if !strings.HasSuffix(name, partial) && !there[name] {
+				all = append(all, staging.Observation{Kind: kind, Name: name, Owner: owner, Presence: staging.Present})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,10 +25,17 @@ const (
 
 func (d *Driver) observeContainer(ctx context.Context, ref platform.Ref) (staging.Observation, error) {
 	c, _, err := d.inspect(ctx, ref.Name)
+	if errors.Is(err, errMissing) {
+		return d.removed(ref)
+	}
 	if err != nil {
 		return staging.Observation{}, err
 	}
-	return d.observed(c, ref)
+	o, err := d.observed(c, ref)
+	if err == nil && o.Run == staging.RunExited {
+		d.recordEnd(ref, o)
+	}
+	return o, err
 }
 
 // observed is what the engine says of a container, in the words of the contract.
@@ -76,7 +84,7 @@ func (d *Driver) exited(o staging.Observation, s *container.State, ref platform.
 	code := s.ExitCode
 	o.ExitedAt, o.ExitCode = instant(s.FinishedAt), &code
 	last, _ := d.events.lastOf(o.Ref)
-	memory := s.OOMKilled || last.memory && code != 0
+	memory := s.OOMKilled || (last.memory || last.hungry) && code != 0
 	o.Reason, o.Ending = reason(code, memory), endingOf(memory)
 	if s.Error != "" && o.Reason == "" {
 		o.Reason = s.Error

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/netip"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -176,21 +177,22 @@ func (d *Driver) hostConfig(r platform.Resource) (*container.HostConfig, error) 
 	for _, name := range slices.Sorted(maps.Keys(w.Hosts)) {
 		h.ExtraHosts = append(h.ExtraHosts, name+":"+w.Hosts[name])
 	}
-	if err := mounts(w, h); err != nil {
-		return nil, err
-	}
+	mounts(w, h, d.ownCheckouts(r.Name))
 	return h, special(w.Container, h)
 }
 
-func mounts(w *staging.WorkloadSpec, h *container.HostConfig) error {
-	for _, m := range w.Mounts {
+// mounts are a workload's; own is where its copies of parts of the checkout lie.
+func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
+	for i, m := range w.Mounts {
+		source := m.Source
+		if m.Checkout {
+			source = filepath.Join(own, strconv.Itoa(i))
+		}
 		switch {
-		case m.Checkout:
-			return staging.NotBuilt("a mount of the checkout (" + m.Target + ") on Docker")
 		case m.Tmpfs:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: m.Target, ReadOnly: m.ReadOnly})
 		default:
-			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly,
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: source, Target: m.Target, ReadOnly: m.ReadOnly,
 				BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}})
 		}
 	}
@@ -199,7 +201,6 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig) error {
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
 		}
 	}
-	return nil
 }
 
 // special is what Compose alone can say.

@@ -58,8 +58,6 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 	case !errors.Is(err, errMissing):
 		return err
 	}
-	d.allotting.Lock()
-	defer d.allotting.Unlock()
 	s, err := d.scopeOf(r.Owner)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -71,10 +69,7 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 	var refused []netip.Prefix
 	for {
 		if !s.Subnet.IsValid() {
-			if s.Subnet, err = d.allotSubnet(ctx, r.Owner, refused); err != nil {
-				return err
-			}
-			if err := writeFile(d.scopeFile(r.Owner), s); err != nil {
+			if s, err = d.allotSubnet(ctx, r.Owner, refused); err != nil {
 				return err
 			}
 		}
@@ -104,28 +99,15 @@ func (d *Driver) taken(what, name string) error {
 	return staging.Errorf(staging.CodeConflict, "remove or rename it, if nobody needs it", "a %s named %s is there already and is not this server's", what, d.engineName(name))
 }
 
-// allotSubnet finds one that no environment, no other network of the engine and
-// no route of this host has.
-func (d *Driver) allotSubnet(ctx context.Context, owner string, refused []netip.Prefix) (netip.Prefix, error) {
+// allotSubnet writes down one that no environment, no other network of the engine
+// and no route of this host has.
+func (d *Driver) allotSubnet(ctx context.Context, owner string, refused []netip.Prefix) (scope, error) {
 	used := slices.Clone(refused)
-	owners, err := d.owners()
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	for _, o := range owners {
-		s, err := d.scopeOf(o)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return netip.Prefix{}, err // its subnet might be given twice
-		}
-		if s.Subnet.IsValid() {
-			used = append(used, s.Subnet)
-		}
-	}
 	others, err := call(ctx, d.engine, lookTime, "list networks", func(ctx context.Context) (client.NetworkListResult, error) {
 		return d.client.NetworkList(ctx, client.NetworkListOptions{})
 	})
 	if err != nil {
-		return netip.Prefix{}, err
+		return scope{}, err
 	}
 	for _, n := range others.Items {
 		for _, c := range n.IPAM.Config {
@@ -137,12 +119,27 @@ func (d *Driver) allotSubnet(ctx context.Context, owner string, refused []netip.
 	if d.local {
 		used = append(used, routes("/proc/net/route")...)
 	}
+	d.allotting.Lock()
+	defer d.allotting.Unlock()
+	owners, err := d.owners()
+	if err != nil {
+		return scope{}, err
+	}
+	for _, o := range owners {
+		s, err := d.scopeOf(o)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return scope{}, err // its subnet might be given twice
+		}
+		if s.Subnet.IsValid() {
+			used = append(used, s.Subnet)
+		}
+	}
 	subnet, ok := freeSubnet(d.pool, used, startOf(d.id+owner))
 	if !ok {
-		return subnet, staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs, or give the server a larger pool",
+		return scope{}, staging.Errorf(staging.CodeLimit, "destroy environments that nobody needs, or give the server a larger pool",
 			"no subnet of %s is free: each is an environment's, another network's of the engine, or routed by this host", d.pool)
 	}
-	return subnet, nil
+	return scope{subnet}, writeFile(d.scopeFile(owner), scope{subnet})
 }
 
 // startOf is where the search begins, so that two servers seldom try the same.

@@ -143,3 +143,61 @@ func TestAPoolThatIsExhausted(t *testing.T) {
 	}
 	three.apply(three.scope())
 }
+
+// TestATaskWhoseContainerIsRemovedIsNotBegunAgain holds that whoever tidies up
+// the engine does not repeat a migration.
+func TestATaskWhoseContainerIsRemovedIsNotBegunAgain(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	r := w.task("migrate", program(platformtest.Program{Code: 3}))
+	w.apply(r)
+	first := w.until(r, exited)
+	remove := func(name string) {
+		t.Helper()
+		if _, err := w.engine.ContainerRemove(w.ctx, containerName(w, name), client.ContainerRemoveOptions{Force: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(r.Name)
+	w.Driver = open(t, w.config)
+	if o := w.apply(r); o.Ref != first.Ref || *o.ExitCode != 3 || !o.ExitedAt.Equal(first.ExitedAt) {
+		t.Errorf("was %+v, is %+v", first, o)
+	}
+	list, err := w.List(w.ctx, w.owner)
+	if err != nil || len(list) != 2 {
+		t.Errorf("listed: %+v, %v", list, err)
+	}
+	if err := w.Delete(w.ctx, refOf(r)); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.look(r); o.Presence != staging.Absent {
+		t.Errorf("deleted, and %+v", o)
+	}
+	stay := w.task("stay", program(platformtest.Program{Stay: true}))
+	w.apply(stay)
+	w.until(stay, running)
+	remove(stay.Name)
+	if o := w.until(stay, exited); o.Reason == "" {
+		t.Errorf("nothing says how it ended: %+v", o)
+	}
+}
+
+// TestAWorkloadThatSomebodyStoppedIsStartedAgain holds that it is seen to have
+// ended, and runs again when it is wanted.
+func TestAWorkloadThatSomebodyStoppedIsStartedAgain(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	spec := program(platformtest.Program{Stay: true})
+	spec.Restart = true
+	r := w.workload("web", spec)
+	w.apply(r)
+	first := w.until(r, running)
+	now := 0
+	if _, err := w.engine.ContainerStop(w.ctx, first.Ref, client.ContainerStopOptions{Timeout: &now}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(r, exited)
+	if o := w.apply(r); !running(o) || o.Ref != first.Ref || !o.StartedAt.After(first.StartedAt) {
+		t.Errorf("was %+v, is %+v", first, o)
+	}
+}

@@ -46,6 +46,9 @@ func (d *Driver) watchers(owner string) {
 // when that one will have lasted.
 func (d *Driver) changed(m moby.Message) {
 	labels := m.Actor.Attributes
+	if labels[labelKind] == string(staging.ResourceTask) && m.Action == moby.ActionDie {
+		d.taskEnds(labels[labelName], labels[labelOwner])
+	}
 	if labels[labelKind] != string(staging.ResourceWorkload) {
 		return
 	}
