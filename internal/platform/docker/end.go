@@ -65,7 +65,13 @@ func (d *Driver) end(ctx context.Context, c container.InspectResponse, signal st
 		return nil
 	}
 	grace := durationOf(c.Config.Labels, labelGrace)
-	if err := d.kill(ctx, c.ID, cmp.Or(signal, c.Config.Labels[labelSignal], c.Config.StopSignal, "SIGTERM")); err != nil {
+	if signal != "" && restarts(c) {
+		// The engine takes its stop signal alone for the wish that it ends.
+		if err := d.startNoMore(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	if err := d.kill(ctx, c.ID, cmp.Or(signal, c.Config.StopSignal, "SIGTERM")); err != nil {
 		return err
 	}
 	if ended, err := d.ended(ctx, c.ID, grace); ended || err != nil {
@@ -75,6 +81,13 @@ func (d *Driver) end(ctx context.Context, c container.InspectResponse, signal st
 		return fmt.Errorf("it was asked to end and has not yet: %w", ctx.Err())
 	}
 	return d.endAtOnce(ctx, c.ID)
+}
+
+func (d *Driver) startNoMore(ctx context.Context, id string) error {
+	_, err := call(ctx, d.engine, lookTime, "change a container", func(ctx context.Context) (client.ContainerUpdateResult, error) {
+		return d.client.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &container.RestartPolicy{Name: container.RestartPolicyDisabled}})
+	})
+	return gone(err)
 }
 
 // endAtOnce kills, also what the engine is about to start again.

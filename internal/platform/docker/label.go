@@ -24,7 +24,6 @@ const (
 	labelGeneration = prefix + "generation"
 	labelService    = prefix + "service"
 	labelRole       = prefix + "role"
-	labelSignal     = prefix + "stop-signal"
 	labelGrace      = prefix + "stop-grace"
 	labelDiscard    = prefix + "discard-signal"
 	labelTimeout    = prefix + "timeout"
@@ -71,7 +70,7 @@ func (d *Driver) workloadLabels(r platform.Resource) map[string]string {
 		all[prefix+k] = v
 	}
 	maps.Copy(all, d.labels(r))
-	maps.Copy(all, map[string]string{labelService: w.Service, labelRole: string(w.Role), labelSignal: w.StopSignal, labelGrace: graceOf(w).String(),
+	maps.Copy(all, map[string]string{labelService: w.Service, labelRole: string(w.Role), labelGrace: graceOf(w).String(),
 		labelDiscard: w.DiscardSignal, labelTimeout: w.Timeout.String()})
 	return all
 }

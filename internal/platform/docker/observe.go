@@ -97,7 +97,7 @@ func (d *Driver) exited(o staging.Observation, s *container.State, ref platform.
 
 // restarts is whether the engine starts a container again.
 func restarts(c container.InspectResponse) bool {
-	return c.HostConfig != nil && c.HostConfig.RestartPolicy.Name == container.RestartPolicyUnlessStopped
+	return c.HostConfig != nil && c.HostConfig.RestartPolicy.Name == startsAgain
 }
 
 func endingOf(memory bool) staging.Ending {

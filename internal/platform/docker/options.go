@@ -27,6 +27,11 @@ import (
 // and on the host: their files lie there.
 const DataUser = 1_899_900_001
 
+// startsAgain is the engine's policy for what a crash is answered by a new start:
+// the weaker one leaves what an engine was killed with as somebody's wish to stop
+// it, and nothing of ours is ever left stopped.
+const startsAgain = container.RestartPolicyAlways
+
 const defaultGrace = 10 * time.Second
 
 func graceOf(w *staging.WorkloadSpec) time.Duration {
@@ -167,7 +172,7 @@ func (d *Driver) hostConfig(r platform.Resource) (*container.HostConfig, error) 
 		LogConfig:     container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "8m", "max-file": "3"}},
 	}
 	if w.Restart && r.Kind == staging.ResourceWorkload {
-		h.RestartPolicy.Name = container.RestartPolicyUnlessStopped
+		h.RestartPolicy.Name = startsAgain
 	}
 	h.NanoCPUs = int64(w.Limits.CPUs * 1e9)
 	h.Memory, h.MemorySwap = w.Limits.Memory, w.Limits.Memory

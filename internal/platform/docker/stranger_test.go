@@ -2,13 +2,16 @@ package docker_test
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
+	"offshoot/internal/platform"
 	"offshoot/internal/platform/docker"
 	"offshoot/internal/platform/platformtest"
 	"offshoot/internal/staging"
@@ -199,5 +202,40 @@ func TestAWorkloadThatSomebodyStoppedIsStartedAgain(t *testing.T) {
 	w.until(r, exited)
 	if o := w.apply(r); !running(o) || o.Ref != first.Ref || !o.StartedAt.After(first.StartedAt) {
 		t.Errorf("was %+v, is %+v", first, o)
+	}
+}
+
+// TestWhatIsThrownAwayIsNotStartedAgain holds that a signal of its own, which the
+// engine does not take for its stop signal, ends a workload for good.
+func TestWhatIsThrownAwayIsNotStartedAgain(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	r := w.workload("db", staging.WorkloadSpec{Restart: true, DiscardSignal: "SIGQUIT",
+		Command: staging.Command{Shell: "trap 'echo thrown away; exit 3' QUIT; trap '' TERM; echo up; while :; do sleep 0.05; done"}})
+	r.Workload.StopGrace = time.Hour
+	w.apply(r)
+	follow(w, r, "up")
+	ref := refOf(r)
+	ref.Discard = true
+	if err := w.Delete(w.ctx, ref); err != nil {
+		t.Fatal(err)
+	}
+	if log := w.log(r); log != "up\nthrown away" {
+		t.Errorf("it said %q", log)
+	}
+}
+
+// follow reads a log until it says so.
+func follow(w *world, r platform.Resource, until string) {
+	w.Helper()
+	heard := errors.New("heard")
+	err := w.Logs(w.ctx, platform.LogQuery{Owner: w.owner, Names: []string{r.Name}, Tail: -1, Follow: true}, func(l platform.LogLine) error {
+		if string(l.Text) == until {
+			return heard
+		}
+		return nil
+	})
+	if !errors.Is(err, heard) {
+		w.Fatal(err)
 	}
 }
