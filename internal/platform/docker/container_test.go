@@ -224,3 +224,26 @@ func (h hears) Write(p []byte) (int, error) {
 	h(p)
 	return len(p), nil
 }
+
+// TestAnEmptyVolumeGetsWhatTheImageHas holds that a service finds in a new volume
+// what its image has there, may write to it as its own user, and that all of it
+// stays when the container goes.
+func TestAnEmptyVolumeGetsWhatTheImageHas(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	data, skeleton := t.TempDir(), t.TempDir()
+	spec := staging.WorkloadSpec{Image: "redis:7", Container: &staging.Container{User: "redis"}, Mounts: []staging.HostMount{{Source: data, Target: "/data"}, {Source: skeleton, Target: "/etc/skel"}},
+		Command: staging.Command{Shell: "echo mine >> /data/file && cat /data/file && ls -A /etc/skel"}}
+	if said := w.says("first", spec); said != "mine\n.bash_logout\n.bashrc\n.profile" {
+		t.Errorf("at first: %q", said)
+	}
+	if err := os.Remove(filepath.Join(skeleton, ".profile")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Delete(w.ctx, refOf(w.task("first", spec))); err != nil {
+		t.Fatal(err)
+	}
+	if said := w.says("second", spec); said != "mine\nmine\n.bash_logout\n.bashrc" {
+		t.Errorf("then: %q", said)
+	}
+}

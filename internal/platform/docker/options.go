@@ -196,6 +196,8 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 		switch {
 		case m.Tmpfs:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: m.Target, ReadOnly: m.ReadOnly})
+		case w.Role != staging.RoleData && !m.ReadOnly && !m.Checkout:
+			h.Mounts = append(h.Mounts, volume(source, m.Target))
 		default:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: source, Target: m.Target, ReadOnly: m.ReadOnly,
 				BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}})
@@ -206,6 +208,14 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
 		}
 	}
+}
+
+// volume is a directory of ours as the engine's own volumes are: where it is empty
+// it gets what the image has at that place, and its owner. Only the directory's
+// name is the engine's, and goes with the container.
+func volume(source, target string) mount.Mount {
+	return mount.Mount{Type: mount.TypeVolume, Target: target, VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local",
+		Options: map[string]string{"type": "none", "o": "bind", "device": source}}}}
 }
 
 // special is what Compose alone can say.
