@@ -218,6 +218,30 @@ func TestWhatACommandLeftBehindIsHungUpToo(t *testing.T) {
 	}
 }
 
+// TestACommandEndsWithItsServer holds that the next server ends what was begun for
+// somebody who cannot be there any more.
+func TestACommandEndsWithItsServer(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	r := w.workload("web", program(platformtest.Program{Stay: true}))
+	w.apply(r)
+	up := make(chan struct{})
+	over := make(chan error, 1)
+	first := w.Driver
+	go func() {
+		_, err := first.Exec(w.ctx, platform.Exec{In: r.Name, Owner: w.owner, Stdout: hears(func([]byte) { close(up) }), Command: platformtest.Shell(platformtest.Program{Say: []string{"up"}, Stay: true, Stubborn: true})})
+		over <- err
+	}()
+	<-up
+	w.Driver = open(t, w.config)
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+	if o := w.look(r); !running(o) {
+		t.Errorf("what it ran in is %+v", o)
+	}
+}
+
 type hears func([]byte)
 
 func (h hears) Write(p []byte) (int, error) {

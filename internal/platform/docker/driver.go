@@ -77,6 +77,9 @@ func New(c Config) (*Driver, error) {
 			return nil, err
 		}
 	}
+	if err := d.hangUp(context.Background(), d.id+"."); err != nil { // commands whose users went with an earlier server
+		return nil, err
+	}
 	d.living, d.ends = context.WithCancel(context.Background())
 	d.events.init()
 	d.traits = d.look()

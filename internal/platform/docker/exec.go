@@ -41,7 +41,7 @@ func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
 	if !c.State.Running || c.State.Paused || c.State.Restarting {
 		return 0, staging.Refused("offshoot logs tells why", "%s does not run: it is %s", x.In, c.State.Status)
 	}
-	mark := rand.Text()
+	mark := d.id + "." + rand.Text()
 	options := client.ExecCreateOptions{Cmd: argv(x.Command), TTY: x.TTY, AttachStdin: x.Stdin != nil, AttachStdout: true, AttachStderr: true,
 		Env: []string{markVariable + "=" + mark}}
 	for _, k := range slices.Sorted(maps.Keys(x.Env)) {
@@ -62,22 +62,28 @@ func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
 	}
 	over, stop := d.events.awaitExec(made.ID)
 	defer stop()
-	// Begun without ctx: what has begun is ended in order.
-	attached, err := d.client.ExecAttach(context.WithoutCancel(ctx), made.ID, client.ExecAttachOptions{TTY: x.TTY, ConsoleSize: size})
+	attached, err := d.attach(ctx, made.ID, client.ExecAttachOptions{TTY: x.TTY, ConsoleSize: size})
 	if err != nil {
 		return 0, named(x.In, d.fault(ctx, "run a command", err))
 	}
-	e := &execution{d: d, x: x, id: made.ID, container: c.ID, mark: mark, over: over, HijackedResponse: attached.HijackedResponse}
+	e := &execution{d: d, x: x, id: made.ID, mark: mark, over: over, HijackedResponse: attached.HijackedResponse}
 	return e.run(ctx)
+}
+
+// attach begins a command, and not with ctx: what has begun is ended in order.
+func (d *Driver) attach(ctx context.Context, id string, o client.ExecAttachOptions) (client.ExecAttachResult, error) {
+	begin, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer time.AfterFunc(startTime, cancel).Stop()
+	return d.client.ExecAttach(begin, id, o)
 }
 
 // execution is one command under way.
 type execution struct {
-	d             *Driver
-	x             platform.Exec
-	id, container string
-	mark          string
-	over          <-chan struct{}
+	d    *Driver
+	x    platform.Exec
+	id   string
+	mark string
+	over <-chan struct{}
 	client.HijackedResponse
 }
 
@@ -100,7 +106,7 @@ func (e *execution) run(ctx context.Context) (int, error) {
 	close(done)
 	resizing.Wait()
 	if err != nil {
-		err = errors.Join(err, e.d.hangUp(context.WithoutCancel(ctx), e.container, e.mark))
+		err = errors.Join(err, e.d.hangUp(context.WithoutCancel(ctx), e.mark))
 	}
 	select {
 	case <-drained:

@@ -22,7 +22,7 @@ const (
 // hangUp ends a command and all that it started. The engine has no call for
 // that: on this host its processes are found by their mark. On another they are
 // hung up with their terminal alone.
-func (d *Driver) hangUp(ctx context.Context, container, mark string) error {
+func (d *Driver) hangUp(ctx context.Context, mark string) error {
 	if !d.local {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (d *Driver) hangUp(ctx context.Context, container, mark string) error {
 			return err
 		}
 		if time.Since(begin) > endWait {
-			return fmt.Errorf("%d processes of a command in %s do not end", left, container)
+			return fmt.Errorf("%d processes of a command do not end", left)
 		}
 		select {
 		case <-ctx.Done():
@@ -47,14 +47,14 @@ func (d *Driver) hangUp(ctx context.Context, container, mark string) error {
 	}
 }
 
-// signalMarked signals all who have a mark in their environment, and says how
-// many there were.
+// signalMarked signals all who have a mark that begins so in their environment, and
+// says how many there were.
 func signalMarked(mark string, signal unix.Signal) (int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, err
 	}
-	want := []byte(markVariable + "=" + mark + "\x00")
+	want := []byte(markVariable + "=" + mark)
 	found := 0
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())

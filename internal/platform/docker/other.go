@@ -10,7 +10,7 @@ import (
 )
 
 // hangUp ends nothing: processes of containers are none of this host's.
-func (d *Driver) hangUp(context.Context, string, string) error { return nil }
+func (d *Driver) hangUp(context.Context, string) error { return nil }
 
 // Listening implements platform.Lookout.
 func (d *Driver) Listening(context.Context, platform.Ref) ([]string, error) {
