@@ -21,7 +21,7 @@ type WorkloadSpec struct {
 	// Instance is that of the endpoints on which it listens, "" for none.
 	Instance string  `json:"instance,omitempty"`
 	Command  Command `json:"command"`
-	// Dir is the working directory inside; "" is /app.
+	// Dir is the working directory inside; "" is /app, or its image's.
 	Dir string `json:"dir,omitempty"`
 	// Env is the whole environment. It is given to the driver in memory and
 	// never stored in the ledger: its JSON form is left out on purpose.

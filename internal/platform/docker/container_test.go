@@ -90,7 +90,7 @@ func TestWhatAContainerGets(t *testing.T) {
 	}
 	spec := staging.WorkloadSpec{Env: map[string]string{"SECRET": "s3cret"}, Files: map[string]string{"/run/secrets/deep/key": "k3y"}, Dir: "/var",
 		Mounts:  []staging.HostMount{{Source: data, Target: "/data", ReadOnly: true}, {Target: "/scratch", Tmpfs: true}},
-		Limits:  staging.Limits{CPUs: 0.5, Memory: 64 << 20, PIDs: 50},
+		Limits:  staging.Limits{CPUs: 1000, Memory: 64 << 20, PIDs: 50},
 		Command: staging.Command{Shell: `pwd; id -u; echo "$SECRET"; cat /run/secrets/deep/key; echo; cat /data/there; echo; touch /data/x 2>/dev/null || echo read-only; touch /x 2>/dev/null || echo closed; touch /scratch/x && echo open; hostname; ulimit -n`},
 		Container: &staging.Container{User: "1234:1234", Hostname: "shop", ReadOnly: true, Init: true, Ulimits: map[string]staging.Ulimit{"nofile": {Soft: 321, Hard: 321}},
 			Labels: map[string]string{"team": "a", "offshoot.owner": "somebody"}}}

@@ -34,6 +34,8 @@ type engine struct {
 	host   string
 	// local is whether its containers are processes of this host.
 	local bool
+	// processors are those of its host, 0 where that is not known.
+	processors int
 }
 
 func dial(host string) (engine, error) {
@@ -95,7 +97,7 @@ func call[T any](ctx context.Context, e engine, d time.Duration, what string, f 
 	return v, e.fault(ctx, what, err)
 }
 
-// look asks once what this engine is.
+// look asks once what this engine and its host are.
 func (d *Driver) look() platform.Traits {
 	t := platform.Traits{Name: "docker", Grain: platform.GrainWorkload, Images: true, NamesResolve: true, OwnPorts: true,
 		Isolation: "containers of the Docker engine at " + d.host + ", a network of its own for each environment"}
@@ -108,6 +110,7 @@ func (d *Driver) look() platform.Traits {
 	if err != nil {
 		return t // what it lacks is not known; it may answer later
 	}
+	d.processors = info.Info.NCPU
 	for _, limit := range []struct {
 		there bool
 		what  string

@@ -174,7 +174,11 @@ func (d *Driver) hostConfig(r platform.Resource) (*container.HostConfig, error) 
 	if w.Restart && r.Kind == staging.ResourceWorkload {
 		h.RestartPolicy.Name = startsAgain
 	}
-	h.NanoCPUs = int64(w.Limits.CPUs * 1e9)
+	cpus := w.Limits.CPUs
+	if d.processors > 0 { // the engine refuses more than there are
+		cpus = min(cpus, float64(d.processors))
+	}
+	h.NanoCPUs = int64(cpus * 1e9)
 	h.Memory, h.MemorySwap = w.Limits.Memory, w.Limits.Memory
 	if w.Limits.PIDs > 0 {
 		h.PidsLimit = &w.Limits.PIDs
