@@ -92,13 +92,13 @@ func buildOf(host string) func(t *testing.T, key string, p platformtest.Program)
 			t.Fatal(err)
 		}
 		b := &staging.BuildSpec{Project: "conformance", Key: key, Images: []staging.ImageBuild{{Name: "web",
-			Inline: fmt.Sprintf("FROM debian-base:12\nWORKDIR /app\nRUN %s\n", command)}}}
+			Inline: fmt.Sprintf("FROM debian-base:12\nRUN %s\n", command)}}}
 		t.Cleanup(func() {
 			c, err := client.New(client.WithHost(host))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = c.ImageRemove(context.Background(), plain{}.Image(b.Project+":"+key, "web"), client.ImageRemoveOptions{Force: true})
+			_, err = c.ImageRemove(context.Background(), plain{}.Image(b.Project+":"+key, "web"), client.ImageRemoveOptions{Force: true, PruneChildren: true})
 			if err != nil && !errdefs.IsNotFound(err) {
 				t.Error(err)
 			}
