@@ -204,7 +204,7 @@ func (r *reader) speaksOf(text, file string) (string, int) {
 // unknownKeys is whether the table finds keys that Compose lacks.
 func (r *reader) unknownKeys() bool {
 	t := newTable()
-	probe := &reader{documents: r.documents, order: r.order, stack: r.stack}
+	probe := &reader{way: r.way, documents: r.documents, order: r.order, stack: r.stack}
 	for _, d := range r.order {
 		var m map[string]any
 		if yaml.Unmarshal(d.text, &m) == nil {

@@ -19,9 +19,13 @@ func Documentation() string {
 	extensionRows(&b, "", reflect.TypeFor[stackExtension]())
 	b.WriteString("\nOf a service:\n\n| key | meaning |\n| --- | --- |\n")
 	extensionRows(&b, "", reflect.TypeFor[serviceExtension]())
-	b.WriteString("\n## Keys of Compose\n\nWhat stands below an ignored or refused key shares its fate.\n\n| key | process | |\n| --- | --- | --- |\n")
+	b.WriteString("\n## Keys of Compose\n\nWhat stands below an ignored or refused key shares its fate.\n\n| key | as processes | | on Docker | |\n| --- | --- | --- | --- | --- |\n")
 	for _, k := range keys {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.ReplaceAll(k.Name, "*", "NAME"), k.Process, k.Why)
+		docker := fmt.Sprintf("%s | %s", k.Docker.Treatment, k.Docker.Why)
+		if k.Docker == k.Process {
+			docker = "the same |"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", strings.ReplaceAll(k.Name, "*", "NAME"), k.Process.Treatment, k.Process.Why, docker)
 	}
 	return b.String()
 }

@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,13 +24,6 @@ func (r *reader) finish() {
 		r.note(staging.NoteRefused, r.mainFile(), 0, "services", "no service is left to run", hint)
 	}
 	r.names()
-	for _, v := range slices.Concat(s.Services, s.OneShots) {
-		if v.Command.Empty() {
-			r.cannotRun(v)
-		}
-	}
-	r.recognise()
-	r.builtVolumes()
 	for i := range s.Release {
 		if s.Release[i].Service == "" {
 			s.Release[i].Service = r.taskService()
@@ -43,7 +35,7 @@ func (r *reader) finish() {
 		}
 	}
 	r.dependencies()
-	r.spokenPorts()
+	r.way.finish(r)
 	r.schedulers()
 	r.primary()
 	r.named()
@@ -64,28 +56,6 @@ func (r *reader) mainFile() string {
 		return usualNames[0]
 	}
 	return r.stack.Sources[0]
-}
-
-// cannotRun is of class platform: another platform could.
-func (r *reader) cannotRun(v staging.Service) {
-	if slices.ContainsFunc(r.notes, func(n staging.Note) bool {
-		return strings.HasPrefix(n.Message, noKey) && strings.HasPrefix(n.Key, "services."+v.Name+".")
-	}) {
-		return // a misspelt key may have been its command
-	}
-	message := "service " + v.Name + " has no way to run as a process: "
-	hint := "give it x-offshoot.process.command, leave it out with `profiles: [image]` in " + overlayName + ", or use the docker platform"
-	if v.Image == "" && v.ImageBuild == nil {
-		message += "it has neither build nor image"
-		hint = "say where its code is: build: ."
-	} else if v.ImageBuild != nil {
-		message += "neither Compose nor its Dockerfile says a command"
-		hint = "give it a command, or x-offshoot.process.command"
-	} else {
-		message += "it is the image " + v.Image
-	}
-	r.class[len(r.notes)] = staging.ClassPlatform
-	r.note(staging.NoteRefused, v.File, v.Line, "services."+v.Name, message, hint)
 }
 
 // names refuses what would be one name in variables or hosts.
@@ -151,47 +121,6 @@ func taskList(t *staging.Task) []staging.Task {
 		return nil
 	}
 	return []staging.Task{*t}
-}
-
-// builtVolumes drops volumes over what the build makes: an empty volume would
-// hide it. Compose's users keep node_modules of the image so.
-func (r *reader) builtVolumes() {
-	var made []string
-	for _, b := range r.stack.Build {
-		for _, c := range b.Cache {
-			made = append(made, path.Clean(c))
-		}
-	}
-	used := map[string]bool{}
-	for i := range r.stack.Services {
-		v := &r.stack.Services[i]
-		v.Mounts = slices.DeleteFunc(v.Mounts, func(m staging.Mount) bool {
-			hides := m.Kind == staging.MountVolume && slices.Contains(made, inCheckout(*v, m.Target))
-			if hides {
-				r.ignore([]string{"services", v.Name, "volumes"}, "volume "+m.Source+" is ignored: the build makes "+m.Target)
-			}
-			return hides
-		})
-	}
-	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
-		for _, m := range v.Mounts {
-			used[m.Source] = used[m.Source] || m.Kind == staging.MountVolume
-		}
-	}
-	r.stack.Volumes = slices.DeleteFunc(r.stack.Volumes, func(v staging.Volume) bool { return !used[v.Name] })
-}
-
-// inCheckout is the path of the checkout that a target inside is, "" for none.
-func inCheckout(v staging.Service, target string) string {
-	for _, m := range slices.Backward(v.Mounts) {
-		if rest, ok := under(target, m.Target); ok && m.Kind == staging.MountCheckout {
-			return path.Join(m.Source, rest)
-		}
-	}
-	if rest, ok := under(target, codeAt); ok {
-		return path.Clean(rest)
-	}
-	return ""
 }
 
 // taskService is whose variables a task gets that names none.

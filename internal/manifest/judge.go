@@ -32,17 +32,18 @@ func (r *reader) judgeMap(m map[string]any, at []string, name string, t table) {
 			r.judgeValue(value, here, join(name, "*"), t)
 			continue
 		}
-		rule, known := t.rows[row]
+		k, known := t.rows[row]
+		rule := r.way.rule(k)
 		switch {
 		case !known:
 			r.refuse(here, noKey+key, didYouMean(key, t.below(name)))
-		case rule.Process == Refused:
+		case rule.Treatment == Refused:
 			r.refuse(here, key+" is not allowed: "+rule.Why, "remove it, or reset it in "+overlayName+": `"+key+": !reset null`")
 		case row == "services.*.network_mode" && foreignNetwork(value):
 			r.refuse(here, fmt.Sprintf("network_mode %v is not allowed: namespaces of the host or of others", value), "remove it: services find each other by name")
-		case rule.Process == Ignored && !r.reaches(value, here, row, t) && r.written(here):
+		case rule.Treatment == Ignored && !r.reaches(value, here, row, t) && r.written(here):
 			r.ignore(here, key+" is ignored: "+rule.Why)
-		case rule.Process == Honoured && t.parent[row]:
+		case rule.Treatment == Honoured && t.parent[row]:
 			if _, mapping := value.(map[string]any); !mapping || !lists[row] {
 				r.judgeValue(value, here, row, t)
 			}
@@ -63,7 +64,8 @@ func (r *reader) reaches(value any, at []string, name string, t table) bool {
 	}
 	found := false
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		if rule, ok := t.rows[join(name, key)]; ok && rule.Process == Refused && !nothing(m[key]) {
+		k, ok := t.rows[join(name, key)]
+		if rule := r.way.rule(k); ok && rule.Treatment == Refused && !nothing(m[key]) {
 			r.refuse(append(slices.Clip(at), key), key+" is not allowed: "+rule.Why, "remove it, or reset it in "+overlayName)
 			found = true
 		}

@@ -44,8 +44,10 @@ func TestEveryKeyOfComposeHasARow(t *testing.T) {
 		if _, twice := rows[k.Name]; twice {
 			t.Errorf("two rows for %s", k.Name)
 		}
-		if k.Process != manifest.Honoured && k.Why == "" {
-			t.Errorf("%s is %s without a reason", k.Name, k.Process)
+		for _, rule := range []manifest.Rule{k.Process, k.Docker} {
+			if rule.Treatment != manifest.Honoured && rule.Why == "" {
+				t.Errorf("%s is %s without a reason", k.Name, rule.Treatment)
+			}
 		}
 		rows[k.Name] = k
 	}
@@ -91,7 +93,7 @@ func TestEveryKeyOfComposeHasARow(t *testing.T) {
 				}
 				continue
 			}
-			if row.Process == manifest.Honoured && depth < 6 {
+			if (row.Process.Treatment == manifest.Honoured || row.Docker.Treatment == manifest.Honoured) && depth < 6 {
 				walk(full, p, depth+1)
 			}
 		}

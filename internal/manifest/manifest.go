@@ -25,6 +25,8 @@ import (
 type Options struct {
 	// ComposeFile is a path in the checkout, "" for the usual names.
 	ComposeFile string
+	// Platform is where the stack is to run, "" for processes.
+	Platform string
 	// Variables are the project's, for ${NAME} and for missing env files.
 	Variables map[string]string
 	// Secrets are names whose values are put in only when a workload starts.
@@ -63,6 +65,7 @@ type reader struct {
 	dir  string
 	root *os.Root
 	o    Options
+	way  way
 	// documents are by file; order is as their keys count.
 	documents map[string]*document
 	order     []*document
@@ -114,7 +117,7 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	}
 	defer func() { _ = root.Close() }()
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
-	r := &reader{dir: dir, root: root, o: o, documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{}, envFileOf: map[string]map[string]string{},
+	r := &reader{dir: dir, root: root, o: o, way: wayOf(o.Platform), documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{}, envFileOf: map[string]map[string]string{},
 		class: map[int]staging.Class{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{}, forShell: map[string]bool{}, storeURLs: map[string]bool{},
 		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}}
 	for _, name := range o.Secrets {
@@ -155,7 +158,7 @@ func (r *reader) read(ctx context.Context) {
 		}
 		return
 	}
-	r.procfileServices(procfile, file != "")
+	r.procfileServices(r.way.procfile(r, procfile, file != ""), file != "")
 	r.finish()
 }
 

@@ -38,14 +38,16 @@ func (r *reader) isDir(p string) bool {
 func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[string]*bool, v *staging.Service) {
 	for _, t := range s.Tmpfs {
 		target, _, _ := strings.Cut(t, ":")
-		r.mount(v, staging.Mount{Kind: staging.MountTmpfs, Target: target})
+		if m, why := r.way.mount(r, v, staging.Mount{Kind: staging.MountTmpfs, Target: path.Clean(target)}); why == "" {
+			v.Mounts = append(v.Mounts, m)
+		}
 	}
 	at := []string{"services", s.Name, "volumes"}
 	for i, m := range s.Volumes {
 		file, line, written := r.item(at, m.Target)
 		key := strings.Join(append(slices.Clone(at), strconv.Itoa(i)), ".")
 		refuse := func(message, hint string) { r.note(staging.NoteRefused, file, line, key, message, hint) }
-		mount := staging.Mount{Target: m.Target, ReadOnly: m.ReadOnly}
+		mount := staging.Mount{Target: path.Clean(m.Target), ReadOnly: m.ReadOnly}
 		if !path.IsAbs(m.Target) {
 			refuse("the target "+m.Target+" is no absolute path", "write SOURCE:/TARGET")
 			continue
@@ -54,9 +56,6 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 		case types.VolumeTypeTmpfs:
 			mount.Kind = staging.MountTmpfs
 		case types.VolumeTypeVolume:
-			if m.Source == "" {
-				continue // anonymous: what is written there is kept for the deployment anyway
-			}
 			mount.Kind, mount.Source = staging.MountVolume, m.Source
 		case types.VolumeTypeBind:
 			source, ok := r.relative(m.Source)
@@ -73,10 +72,14 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 			refuse("mounts of type "+m.Type+" are not supported", "use a named volume")
 			continue
 		}
-		if !r.mount(v, mount) {
-			r.note(staging.NoteIgnored, file, line, key, "mount at "+m.Target+" is ignored: the host's programs are there", "")
+		mount, why := r.way.mount(r, v, mount)
+		if why != "" {
+			r.note(staging.NoteIgnored, file, line, key, "mount at "+m.Target+" is ignored: "+why, "")
+		}
+		if mount.Kind == "" {
 			continue
 		}
+		v.Mounts = append(v.Mounts, mount)
 		if mount.Kind == staging.MountVolume {
 			clone := x.Clone
 			if c, ok := clones[m.Source]; ok && c != nil {
@@ -122,19 +125,6 @@ func notAllowed(written string) (message, hint string) {
 	return message + "outside the repository", "use a named volume, or a path of the repository"
 }
 
-// mount adds one; what would hide the host's programs is left out.
-func (r *reader) mount(v *staging.Service, m staging.Mount) bool {
-	m.Target = path.Clean(m.Target)
-	if m.Target == "/" || system(m.Target) {
-		return false
-	}
-	if m.Kind == staging.MountCheckout && path.Join(codeAt, m.Source) == m.Target && !m.ReadOnly {
-		return true // it is there already
-	}
-	v.Mounts = append(v.Mounts, m)
-	return true
-}
-
 // volume remembers one; where several services share it, one that wants its
 // content cloned is enough.
 func (r *reader) volume(name string, clone bool) {
@@ -144,6 +134,17 @@ func (r *reader) volume(name string, clone bool) {
 		return
 	}
 	r.stack.Volumes[i].Clone = r.stack.Volumes[i].Clone || clone
+}
+
+// unusedVolumes takes out what no service mounts any more.
+func (r *reader) unusedVolumes() {
+	used := map[string]bool{}
+	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
+		for _, m := range v.Mounts {
+			used[m.Source] = used[m.Source] || m.Kind == staging.MountVolume
+		}
+	}
+	r.stack.Volumes = slices.DeleteFunc(r.stack.Volumes, func(v staging.Volume) bool { return !used[v.Name] })
 }
 
 func plainRune(c rune) rune {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
+
 	"offshoot/internal/staging"
 )
 
@@ -112,23 +114,13 @@ const webPort = 3000
 // dockerfileAlone is the one service of a repository that has but a
 // Dockerfile.
 func (r *reader) dockerfileAlone() {
+	r.stack.Sources = []string{"Dockerfile"}
 	img := r.dockerfile("Dockerfile")
-	s := staging.Service{Name: "web", Replicas: 1, ImageBuild: &staging.ImageBuild{Name: "web", Context: "."}, Public: true, File: "Dockerfile", Line: 1,
-		Ports: []staging.Port{{Target: webPort}}, Environment: cloneEnv(img.env), WorkingDir: codeAt}
+	s := staging.Service{Name: "web", Replicas: 1, Public: true, File: "Dockerfile", Line: 1, Ports: []staging.Port{{Target: webPort}}, Environment: map[string]string{}}
 	if img.port != 0 {
 		s.Ports[0].Target = img.port
 	}
-	if w := img.workdir; w != "" && w != "/" && w != codeAt && !system(w) {
-		s.Mounts = []staging.Mount{{Kind: staging.MountCheckout, Source: ".", Target: w}}
-	}
-	r.codeOf["web"] = "."
-	s.Command = img.command
-	if len(img.entrypoint.Args) > 0 && (r.ownProgram(".", img, img.entrypoint.Args[0]) || img.command.Empty()) {
-		s.Command = staging.Command{Args: slices.Concat(img.entrypoint.Args, img.command.Args)}
-	} else if img.entrypoint.Shell != "" {
-		s.Command = img.entrypoint
-	}
-	r.stack.Sources = []string{"Dockerfile"}
+	r.way.service(r, &types.Project{}, types.ServiceConfig{Name: "web", WorkloadSpec: types.WorkloadSpec{Build: &types.BuildConfig{Context: r.dir}}}, serviceExtension{}, &s)
 	r.stack.Services = []staging.Service{s}
 	r.guessed["web"] = true
 	r.note(staging.NoteGuessed, "Dockerfile", 1, "services.web", "a Dockerfile alone is one service", "add a compose.yaml to say more")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,7 +103,7 @@ func (r *reader) service(p *types.Project, s types.ServiceConfig, x serviceExten
 			r.refuse([]string{"services", s.Name, "x-offshoot", "public"}, s.Name+" is public and has no port", "write ports or expose")
 		}
 	}
-	r.command(s, x, &v)
+	r.way.service(r, p, s, x, &v)
 	return v
 }
 
@@ -216,21 +215,6 @@ func (r *reader) dependsOn(p *types.Project, s types.ServiceConfig, v *staging.S
 	}
 }
 
-// allotted is a check that asks where the service listens here: its first port
-// is the one that PORT names.
-func (r *reader) allotted(c staging.Command, ports []staging.Port) staging.Command {
-	if len(ports) == 0 {
-		return c
-	}
-	own := regexp.MustCompile(`\b(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\]):` + strconv.Itoa(ports[0].Target) + `\b`)
-	put := func(s string) string { return own.ReplaceAllString(s, "${1}:"+staging.Late("PORT")) }
-	out := staging.Command{Shell: put(c.Shell)}
-	for _, a := range c.Args {
-		out.Args = append(out.Args, put(a))
-	}
-	return out
-}
-
 // maxHealthWait bounds how long a deployment waits for a declared check.
 const maxHealthWait = 15 * time.Minute
 
@@ -242,7 +226,6 @@ func (r *reader) health(s types.ServiceConfig, x serviceExtension, v *staging.Se
 		} else if len(h.Test) > 1 && h.Test[0] == "CMD-SHELL" {
 			v.Health.Test = staging.Command{Shell: h.Test[1]}
 		}
-		v.Health.Test = r.allotted(v.Health.Test, v.Ports)
 		// Compose looks once an interval for as long as it runs; a deployment
 		// wants to know now, and not to give up before Compose would.
 		interval, retries := 30*time.Second, uint64(3)
