@@ -96,20 +96,10 @@ func mountsCode(s types.ServiceConfig) bool {
 
 // buildSection says where the code of a service is, and reads its Dockerfile.
 func (r *reader) buildSection(s types.ServiceConfig, v *staging.Service) image {
-	at := []string{"services", s.Name, "build", "context"}
 	b := s.Build
 	v.ImageBuild = &staging.ImageBuild{Name: s.Name, Context: ".", Dockerfile: b.Dockerfile, Target: b.Target, Args: plainValues(b.Args)}
-	context, ok := r.relative(b.Context)
+	context, ok := r.buildContext(s)
 	if !ok {
-		if strings.Contains(b.Context, "://") || strings.HasPrefix(b.Context, "git@") || strings.HasPrefix(b.Context, "github.com/") {
-			r.refuse(at, "the code of "+s.Name+" lies elsewhere: "+b.Context, "make it a project of its own and use x-offshoot.links")
-		} else {
-			r.refuse(at, "the build context of "+s.Name+" leads outside the repository", "keep it inside")
-		}
-		return image{}
-	}
-	if !r.isDir(context) {
-		r.refuse(at, "the build context "+context+" is not in the repository", "name a folder of the repository")
 		return image{}
 	}
 	v.ImageBuild.Context = context

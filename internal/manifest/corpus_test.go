@@ -19,6 +19,7 @@ func TestCorpus(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			golden(t, file, func(dir string, o manifest.Options) string {
 				r, err := manifest.Load(t.Context(), dir, o)
+				buildable(t, dir, r.Stack)
 				text := shown(r, err, false)
 				for line := range strings.Lines(text) {
 					if strings.HasPrefix(line, "refused ") && (strings.Contains(line, ":0 ") && !strings.Contains(line, "no service is left") || strings.HasSuffix(line, ": \n")) {

@@ -286,8 +286,9 @@ func (r *reader) file(v *staging.Service, kind, name, target string, c types.Fil
 		r.refuse(at, "there is no "+strings.TrimSuffix(kind, "s")+" "+name, "declare it under "+kind)
 		return
 	}
-	if target = path.Clean("/" + target); target == "/" || system(target) {
-		r.refuse(at, "the file "+name+" is to lie at "+target+", where services see their host", "give it a target in the checkout or below /run")
+	target = path.Clean("/" + target)
+	if _, why := r.way.mount(r, v, staging.Mount{Kind: staging.MountTmpfs, Target: target}); why != "" {
+		r.refuse(at, "the file "+name+" is to lie at "+target+": "+why, "give it a target in the checkout or below /run")
 		return
 	}
 	if v.Files == nil {

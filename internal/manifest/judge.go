@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -39,8 +38,7 @@ func (r *reader) judgeMap(m map[string]any, at []string, name string, t table) {
 			r.refuse(here, noKey+key, didYouMean(key, t.below(name)))
 		case rule.Treatment == Refused:
 			r.refuse(here, key+" is not allowed: "+rule.Why, "remove it, or reset it in "+overlayName+": `"+key+": !reset null`")
-		case row == "services.*.network_mode" && foreignNetwork(value):
-			r.refuse(here, fmt.Sprintf("network_mode %v is not allowed: namespaces of the host or of others", value), "remove it: services find each other by name")
+		case r.refuseUnfit(here, row, value):
 		case rule.Treatment == Ignored && !r.reaches(value, here, row, t) && r.written(here):
 			r.ignore(here, key+" is ignored: "+rule.Why)
 		case rule.Treatment == Honoured && t.parent[row]:
@@ -109,11 +107,17 @@ func nothing(value any) bool {
 	return false
 }
 
-// foreignNetwork is whether a network_mode enters the host's network or
-// somebody else's.
-func foreignNetwork(value any) bool {
-	mode, _ := value.(string)
-	return mode == "host" || strings.Contains(mode, ":")
+// refuseUnfit refuses a value that a key may not have, and tells whether it did.
+func (r *reader) refuseUnfit(at []string, row string, value any) bool {
+	bad, why := unfit(row, value)
+	if why == "" {
+		return false
+	}
+	name, _, _ := strings.Cut(bad, "=")
+	file, line, _ := r.item(at, name)
+	r.note(staging.NoteRefused, file, line, strings.Join(at, "."), at[len(at)-1]+" "+name+" is not allowed: "+why,
+		"remove it, or reset it in "+overlayName+": `"+at[len(at)-1]+": !reset null`")
+	return true
 }
 
 // written is whether a file has the key itself: the loader adds keys that

@@ -101,6 +101,8 @@ type reader struct {
 	releaseDeclared          bool
 	// passwordFiles are secrets that hold the password of a datastore.
 	passwordFiles map[string]string
+	// anonymous are the names that volumes without one were given.
+	anonymous map[string]bool
 }
 
 // Load reads the stack of the checkout at dir. What is refused is an error of
@@ -119,7 +121,7 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 	logrus.SetOutput(io.Discard) // the loader warns there of each unset variable
 	r := &reader{dir: dir, root: root, o: o, way: wayOf(o.Platform), documents: map[string]*document{}, bases: map[string][]place{}, stack: &staging.Stack{}, envFileOf: map[string]map[string]string{},
 		class: map[int]staging.Class{}, unset: map[string]bool{}, secret: map[string]bool{}, defaulted: map[string]bool{}, demanded: map[string]bool{}, forShell: map[string]bool{}, storeURLs: map[string]bool{},
-		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}}
+		codeOf: map[string]string{}, declared: map[string]bool{}, processCommand: map[string]bool{}, guessed: map[string]bool{}, anonymous: map[string]bool{}}
 	for _, name := range o.Secrets {
 		r.secret[name] = true
 	}

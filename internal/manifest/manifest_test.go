@@ -2,6 +2,7 @@ package manifest_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"offshoot/internal/manifest"
@@ -20,8 +22,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden parts of testdata")
 
-// wanted is the file of an archive that holds what is expected.
-const wanted = "-want-"
+// wanted is the file of an archive that holds what is expected of processes,
+// onDocker the one with what is otherwise on Docker.
+const (
+	wanted   = "-want-"
+	onDocker = "-docker-"
+)
 
 // TestStacks reads each archive as a repository: its comment may hold lines
 // variable K=V, secret K, compose-file F, link NAME TARGET and untracked PATH.
@@ -34,6 +40,7 @@ func TestStacks(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			golden(t, file, func(dir string, o manifest.Options) string {
 				r, err := manifest.Load(t.Context(), dir, o)
+				buildable(t, dir, r.Stack)
 				return shown(r, err, true)
 			})
 		})
@@ -47,25 +54,52 @@ func golden(t *testing.T, file string, got func(dir string, o manifest.Options) 
 		t.Fatal(err)
 	}
 	dir, o := repository(t, a)
-	text := got(dir, o)
-	want := ""
+	have := map[string]string{wanted: got(dir, o)}
+	o.Platform = "docker"
+	have[onDocker] = string(diff.Diff("process", []byte(have[wanted]), "docker", []byte(got(dir, o))))
+	want := map[string]string{}
 	kept := a.Files[:0:0]
 	for _, f := range a.Files {
-		if f.Name == wanted {
-			want = string(f.Data)
+		if f.Name == wanted || f.Name == onDocker {
+			want[f.Name] = string(f.Data)
 			continue
 		}
 		kept = append(kept, f)
 	}
 	if *update {
-		a.Files = append(kept, txtar.File{Name: wanted, Data: []byte(text)})
+		a.Files = kept
+		for _, name := range []string{wanted, onDocker} {
+			if have[name] != "" {
+				a.Files = append(a.Files, txtar.File{Name: name, Data: []byte(have[name])})
+			}
+		}
 		if err := os.WriteFile(file, txtar.Format(a), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if text != want {
-		t.Errorf("got:\n%s\nwant:\n%s", text, want)
+	for _, name := range []string{wanted, onDocker} {
+		if have[name] != want[name] {
+			t.Errorf("%s: got:\n%s\nwant:\n%s", name, have[name], want[name])
+		}
+	}
+}
+
+// buildable gives each image the Dockerfile that an archive leaves out: most are
+// about other things.
+func buildable(t *testing.T, dir string, s *staging.Stack) {
+	t.Helper()
+	for _, v := range slices.Concat(s.Services, s.OneShots) {
+		if v.ImageBuild == nil {
+			continue
+		}
+		file := filepath.Join(dir, v.ImageBuild.Context, cmp.Or(v.ImageBuild.Dockerfile, "Dockerfile"))
+		if _, err := os.Stat(file); err == nil || os.MkdirAll(filepath.Dir(file), 0o755) != nil {
+			continue
+		}
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -73,7 +107,7 @@ func repository(t *testing.T, a *txtar.Archive) (string, manifest.Options) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range a.Files {
-		if f.Name == wanted {
+		if f.Name == wanted || f.Name == onDocker {
 			continue
 		}
 		name := filepath.Join(dir, f.Name)

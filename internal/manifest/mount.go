@@ -56,7 +56,7 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 		case types.VolumeTypeTmpfs:
 			mount.Kind = staging.MountTmpfs
 		case types.VolumeTypeVolume:
-			mount.Kind, mount.Source = staging.MountVolume, m.Source
+			mount.Kind, mount.Source, mount.Fill = staging.MountVolume, m.Source, m.Volume == nil || !m.Volume.NoCopy
 		case types.VolumeTypeBind:
 			source, ok := r.relative(m.Source)
 			switch {

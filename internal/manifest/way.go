@@ -27,4 +27,9 @@ type way interface {
 }
 
 // wayOf is the way of a platform by its name.
-func wayOf(_ string) way { return processes{} }
+func wayOf(platform string) way {
+	if platform == "" || platform == "process" {
+		return processes{}
+	}
+	return images{}
+}

@@ -20,8 +20,10 @@ type Container struct {
 	Stdin bool `json:"stdin,omitempty"`
 	// SharedMemory is the size of /dev/shm in bytes.
 	SharedMemory int64 `json:"shared_memory,omitempty"`
-	// CapDrop are capabilities that it goes without.
+	// CapDrop are capabilities that it goes without, CapAdd those of an engine's
+	// usual ones that it has nevertheless.
 	CapDrop []string          `json:"cap_drop,omitempty"`
+	CapAdd  []string          `json:"cap_add,omitempty"`
 	Sysctls map[string]string `json:"sysctls,omitempty"`
 	Ulimits map[string]Ulimit `json:"ulimits,omitempty"`
 	// ExtraHosts are names to addresses, as many as are written.
@@ -53,7 +55,7 @@ type ImageBuild struct {
 	Target     string            `json:"target,omitempty"`
 	Args       map[string]string `json:"args,omitempty"`
 	// Contexts are further ones by name: folders of the checkout, relative to it,
-	// or "service:NAME" for the image of another build.
+	// "service:NAME" for the image of another build, or "docker-image://REF".
 	Contexts map[string]string `json:"contexts,omitempty"`
 	// CacheFrom are images whose layers may be used again.
 	CacheFrom []string `json:"cache_from,omitempty"`

@@ -158,6 +158,11 @@ type Mount struct {
 	Source   string `json:"source,omitempty"`
 	Target   string `json:"target"`
 	ReadOnly bool   `json:"read_only,omitempty"`
+	// Keep are folders below a checkout's Target, relative to it, in which what
+	// the image has there stays: no revision holds them.
+	Keep []string `json:"keep,omitempty"`
+	// Fill is whether an empty volume takes what the image has at Target.
+	Fill bool `json:"fill,omitempty"`
 }
 
 // Volume is a named volume of services that are no datastores.
