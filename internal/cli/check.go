@@ -26,13 +26,16 @@ type checkReport struct {
 
 func checkCommand(p Program, io *stdio) *cobra.Command {
 	var write bool
-	var composeFile string
+	var composeFile, platform string
 	c := &cobra.Command{
 		Use: "check [DIR|BRANCH]", Short: "Say what would run, and what is guessed, ignored and refused; needs no server",
-		Example: "  offshoot check\n  offshoot check feature/new_cool_page --json\n  offshoot check --write",
+		Example: "  offshoot check\n  offshoot check feature/new_cool_page --json\n  offshoot check --platform docker\n  offshoot check --write",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			o := manifest.Options{ComposeFile: composeFile}
+			if platform != "" && !slices.Contains(checkable, platform) {
+				return staging.Errorf(staging.CodeUsage, "read for process or docker", "there is no platform %s", platform)
+			}
+			o := manifest.Options{ComposeFile: composeFile, Platform: platform}
 			dir, branch, done, err := checked(c.Context(), args, &o)
 			defer done()
 			if err != nil {
@@ -71,8 +74,12 @@ func checkCommand(p Program, io *stdio) *cobra.Command {
 	}
 	c.Flags().BoolVar(&write, "write", false, "save the guesses as compose.offshoot.yaml")
 	c.Flags().StringVar(&composeFile, "compose-file", "", "read this file (default: the project's where its server is there, else the usual names)")
+	c.Flags().StringVar(&platform, "platform", "", "read for process or docker (default: the project's where its server is there, else process)")
 	return c
 }
+
+// checkable are the platforms whose way of reading a stack is known.
+var checkable = []string{"process", "docker"}
 
 // checked is the folder that is meant: one that is named, or a branch of the
 // checkout put into a folder of its own, which done takes away.
@@ -133,11 +140,7 @@ func (s *stdio) report(ctx context.Context, r *manifest.Result, dir, branch stri
 func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
 	for _, v := range stack.Services {
-		if v.Command.Empty() {
-			line("service %s", v.Name)
-			continue
-		}
-		line("service %s: %s", v.Name, shownCommand(v.Command))
+		line("%s", shownService(v))
 	}
 	for _, d := range stack.Datastores {
 		line("%s %s", d.Kind, d.Name)
@@ -180,6 +183,21 @@ func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	for _, u := range report.Unset {
 		line("unset %s", u)
 	}
+}
+
+// shownService is what a service runs on one line: of its image too, where it
+// runs one.
+func shownService(v staging.Service) string {
+	text := "service " + v.Name
+	switch command := shownCommand(v.Command); {
+	case command != "":
+		return text + ": " + command
+	case v.ImageBuild != nil:
+		return text + ": what is built of " + v.ImageBuild.Context
+	case v.Image != "":
+		return text + ": " + v.Image
+	}
+	return text
 }
 
 // shownCommand is a command on one line; what is put in when it starts stands

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"offshoot/internal/manifest"
@@ -26,7 +27,8 @@ func (s *stdio) guarded(ctx context.Context, judge Judge, dir, branch string, o 
 	r, refusal := manifest.Load(ctx, dir, o)
 	unanswered := staging.CodeOf(refusal) == staging.ClassCode(staging.ClassPolicy) || r != nil && len(r.Unset) > 0
 	named := o.ComposeFile
-	if !ask || named != "" && !unanswered || !s.asked(ctx, branch, &o, &allow) || o.ComposeFile == named && !unanswered {
+	platform := o.Platform
+	if !ask || named != "" && !unanswered || !s.asked(ctx, branch, &o, &allow) || o.ComposeFile == named && o.Platform == platform && !unanswered {
 		return r, refusal
 	}
 	return manifest.Load(ctx, dir, o)
@@ -54,6 +56,9 @@ func (s *stdio) asked(ctx context.Context, branch string, o *manifest.Options, a
 		scope = staging.ScopeShared
 	}
 	o.ComposeFile = first(o.ComposeFile, p.ComposeFile)
+	if o.Platform == "" && slices.Contains(checkable, p.Platform) {
+		o.Platform = p.Platform
+	}
 	*allow, o.Variables = p.AllowHosts, map[string]string{}
 	for _, v := range variables.Items {
 		switch {

@@ -3,7 +3,9 @@ package manifest_test
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -132,19 +134,66 @@ func FuzzLoad(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		r, err := manifest.Load(t.Context(), dir, manifest.Options{})
-		if code := staging.CodeOf(err); err != nil && code != "manifest" && code != "platform" {
-			t.Fatalf("%s: %v", code, err)
-		}
-		if _, leaked := r.Stack.Service("leaked"); leaked && !strings.Contains(string(compose), "leaked") {
-			t.Fatal("a file outside was read")
-		}
-		if err == nil {
+		for _, platform := range []string{"process", "docker"} {
+			r, err := manifest.Load(t.Context(), dir, manifest.Options{Platform: platform})
+			if code := staging.CodeOf(err); err != nil && code != "manifest" && code != "platform" {
+				t.Fatalf("%s: %s: %v", platform, code, err)
+			}
+			if _, leaked := r.Stack.Service("leaked"); leaked && !strings.Contains(string(compose), "leaked") {
+				t.Fatal("a file outside was read")
+			}
+			if err != nil {
+				continue
+			}
 			if _, err := r.Overlay(); err != nil {
 				t.Fatal(err)
 			}
+			closed(t, r.Stack)
 		}
 	})
+}
+
+// closed holds what is never in a stack that was not refused: a path that leads
+// out of the checkout, and power over the host.
+func closed(t *testing.T, s *staging.Stack) {
+	t.Helper()
+	for _, v := range slices.Concat(s.Services, s.OneShots) {
+		var paths []string
+		for _, m := range v.Mounts {
+			if m.Kind == staging.MountCheckout {
+				paths = append(paths, append(m.Keep, m.Source)...)
+			}
+			if !path.IsAbs(m.Target) {
+				t.Errorf("%s mounts at %q", v.Name, m.Target)
+			}
+		}
+		if b := v.ImageBuild; b != nil {
+			paths = append(paths, b.Context, path.Join(b.Context, b.Dockerfile))
+			for _, c := range b.Contexts {
+				if !strings.HasPrefix(c, "service:") && !strings.HasPrefix(c, "docker-image://") {
+					paths = append(paths, c)
+				}
+			}
+			for _, x := range b.Secrets {
+				paths = append(paths, x.File)
+			}
+		}
+		for _, p := range paths {
+			if p != "" && !filepath.IsLocal(p) {
+				t.Errorf("%s names %q", v.Name, p)
+			}
+		}
+		for _, name := range v.Container.CapAdd {
+			if strings.HasSuffix(name, "_ADMIN") || name == "ALL" || name == "SYS_MODULE" || name == "SYS_RAWIO" {
+				t.Errorf("%s has %s", v.Name, name)
+			}
+		}
+		for name := range v.Container.Sysctls {
+			if !strings.HasPrefix(name, "net.") && !strings.HasPrefix(name, "kernel.msg") && !strings.HasPrefix(name, "kernel.s") && !strings.HasPrefix(name, "fs.mqueue.") {
+				t.Errorf("%s sets %s", v.Name, name)
+			}
+		}
+	}
 }
 
 func FuzzProcfile(f *testing.F) {
