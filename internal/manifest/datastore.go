@@ -2,12 +2,14 @@ package manifest
 
 import (
 	"maps"
+	"os"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/mattn/go-shellwords"
 
 	"offshoot/internal/staging"
 )
@@ -24,10 +26,15 @@ var imageMajor = regexp.MustCompile(`(?:^|-)pg(\d+)|^v?(\d+)`)
 
 // datastoreKind is the kind of data server that an image is.
 func datastoreKind(image string) (string, bool) {
+	kind, ok := datastoreImages[imageName(image)]
+	return kind, ok
+}
+
+// imageName is the last element of an image's name.
+func imageName(image string) string {
 	name, _, _ := strings.Cut(path.Base(image), "@")
 	name, _, _ = strings.Cut(name, ":")
-	kind, ok := datastoreImages[name]
-	return kind, ok
+	return name
 }
 
 func imageVersion(image string) string {
@@ -54,9 +61,8 @@ func (r *reader) datastores(p *types.Project) {
 		s := p.Services[name]
 		kind, ok := datastoreKind(s.Image)
 		switch {
-		case !ok || s.Build != nil:
-		case kind == "solr":
-			r.refuse([]string{"services", name, "image"}, "Solr is not in this build", "leave the service out with `profiles: [solr]` in "+overlayName)
+		case !ok || s.Build != nil || kind == "solr":
+			// Solr is no datastore yet: a service where images run.
 		default:
 			r.stack.Datastores = append(r.stack.Datastores, r.datastore(p, s, kind))
 		}
@@ -90,7 +96,7 @@ func (r *reader) datastore(p *types.Project, s types.ServiceConfig, kind string)
 	case "redis":
 		d.Port = 6379
 		d.Password = first(env, "REDIS_PASSWORD", "VALKEY_PASSWORD")
-		d.Args, d.Password = withoutPassword(d.Args, d.Password)
+		d.Args, d.Password = withoutPassword(spelt(d.Args, env), d.Password)
 	}
 	return d
 }
@@ -103,6 +109,18 @@ func (r *reader) passwordFile(s types.ServiceConfig, file string) {
 			r.passwordFiles[x.Source] = s.Name
 		}
 	}
+}
+
+// spelt is a server's command without the shell that it is written for.
+func spelt(args []string, env map[string]string) []string {
+	if len(args) != 3 || args[1] != "-c" || !strings.HasSuffix(args[0], "sh") {
+		return args
+	}
+	words, err := shellwords.Parse(os.Expand(args[2], func(name string) string { return env[name] }))
+	if err != nil {
+		return args
+	}
+	return words
 }
 
 // withoutPassword takes --requirepass from a Redis server's arguments.

@@ -28,8 +28,15 @@ func (r *reader) values(dir string) map[string]string {
 		}
 	}
 	maps.Copy(values, r.o.Variables)
+	if _, ok := values["PWD"]; !ok {
+		values["PWD"] = path.Join(pwd, dir)
+	}
 	return values
 }
+
+// pwd stands for the folder of the checkout: Compose's users run it where the
+// file is, and write ${PWD} for that, inside the container too.
+const pwd = "/checkout"
 
 // addEnv adds the lines of an env file that values lacks.
 func (r *reader) addEnv(values map[string]string, file string) {

@@ -121,7 +121,9 @@ func (r *reader) keptOfImages() {
 					r.keep(v, m)
 				}
 			}
-			v.Mounts = slices.DeleteFunc(v.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountVolume && r.isKept(v, m) })
+			v.Mounts = slices.DeleteFunc(v.Mounts, func(m staging.Mount) bool {
+				return m.Kind == staging.MountVolume && (r.isKept(v, m) || r.installed(v, m))
+			})
 		}
 	}
 }
@@ -165,6 +167,16 @@ func (r *reader) isKept(v *staging.Service, volume staging.Mount) bool {
 		return true
 	}
 	return false
+}
+
+// installed is whether a volume hides what an image has installed outside the
+// checkout: Compose's users keep it so between builds.
+func (r *reader) installed(v *staging.Service, volume staging.Mount) bool {
+	if volume.Target != "/usr/local/bundle" || r.anonymous[volume.Source] {
+		return false
+	}
+	r.ignore([]string{"services", v.Name, "volumes"}, "volume "+volume.Source+" is ignored: the image has what belongs at "+volume.Target)
+	return true
 }
 
 // trackedFolder is whether Git has something in a folder.

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,9 @@ func (r *reader) relative(p string) (inside string, ok bool) {
 	}
 	if !filepath.IsAbs(p) {
 		return path.Clean(p), !outside(p)
+	}
+	if rest, ok := under(p, pwd); ok {
+		return path.Clean(rest), true
 	}
 	rel, err := filepath.Rel(r.dir, p)
 	if err != nil || outside(rel) {
@@ -60,6 +64,9 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 		case types.VolumeTypeBind:
 			source, ok := r.relative(m.Source)
 			switch {
+			case idleFiles[path.Clean(m.Source)] != "":
+				r.note(staging.NoteIgnored, file, line, key, "mount "+written+" is ignored: "+idleFiles[path.Clean(m.Source)], "")
+				continue
 			case !ok:
 				refuse(notAllowed(written))
 				continue
@@ -116,13 +123,24 @@ func (r *reader) dataMounts(s types.ServiceConfig) {
 	}
 }
 
+// idleFiles are files of the host that are mounted by habit, and why nothing is
+// lost without them.
+var idleFiles = map[string]string{
+	"/etc/localtime": "the time zone is not the host's; set TZ", "/etc/timezone": "the time zone is not the host's; set TZ",
+	"/dev/null": "it is empty",
+}
+
 // notAllowed is why a path of the host cannot be mounted.
 func notAllowed(written string) (message, hint string) {
 	message = "mount " + written + " is not allowed: "
 	if strings.Contains(written, ".sock") {
 		return message + "sockets of the host", "remove it"
 	}
-	return message + "outside the repository", "use a named volume, or a path of the repository"
+	hint = "use a named volume, or a path of the repository"
+	if names := slices.Sorted(maps.Keys(mentions(written))); len(names) > 0 {
+		hint = "give the variable a path of the repository: offshoot project env set " + names[0] + "=./data"
+	}
+	return message + "outside the repository", hint
 }
 
 // volume remembers one; where several services share it, one that wants its

@@ -44,6 +44,11 @@ func (processes) finish(r *reader) {
 			r.cannotRun(v)
 		}
 	}
+	for _, d := range r.stack.Datastores {
+		if name := imageName(d.Image); d.Kind == "postgres" && name != "postgres" && name != "postgresql" {
+			r.note(staging.NoteMissing, d.File, d.Line, "services."+d.Name+".image", "what "+d.Image+" has beyond Postgres must be installed on the server's host", "the docker platform runs the image itself")
+		}
+	}
 	r.recognise()
 	r.builtVolumes()
 	r.spokenPorts()
@@ -64,6 +69,8 @@ func (r *reader) cannotRun(v staging.Service) {
 	} else if v.ImageBuild != nil {
 		message += "neither Compose nor its Dockerfile says a command"
 		hint = "give it a command, or x-offshoot.process.command"
+	} else if kind, _ := datastoreKind(v.Image); kind == "solr" {
+		message, hint = "Solr is not in this build", "leave "+v.Name+" out with `profiles: [solr]` in "+overlayName+", or use the docker platform"
 	} else {
 		message += "it is the image " + v.Image
 	}

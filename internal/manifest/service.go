@@ -44,9 +44,6 @@ func (r *reader) project(ctx context.Context, model map[string]any, p part) {
 		if _, ok := r.stack.Datastore(name); ok {
 			continue
 		}
-		if kind, ok := datastoreKind(s.Image); ok && s.Build == nil && kind == "solr" {
-			continue // refused
-		}
 		if catchesMail(s) {
 			r.catcher(project, s)
 			continue
