@@ -17,7 +17,7 @@ const documentation = "../../docs/compose.md"
 // TestDocumentation holds docs/compose.md to the tables of the code;
 // `make generate` writes it.
 func TestDocumentation(t *testing.T) {
-	want := manifest.Documentation()
+	want := manifest.Documentation() + worldDocument(t)
 	if *update {
 		if err := os.WriteFile(documentation, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
