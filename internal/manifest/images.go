@@ -59,6 +59,9 @@ func (images) procfile(r *reader, list []process, compose bool) []process {
 
 func (images) finish(r *reader) {
 	r.builtElsewhere()
+	for i := range r.stack.Services {
+		r.keepData(&r.stack.Services[i])
+	}
 	r.keptOfImages()
 	r.unusedVolumes()
 	built := false
