@@ -3,9 +3,11 @@ package manifest
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/distribution/reference"
 
 	"offshoot/internal/staging"
 )
@@ -22,6 +24,10 @@ func (images) service(r *reader, p *types.Project, s types.ServiceConfig, _ serv
 	v.Container = r.container(s)
 	if s.Build != nil {
 		v.ImageBuild = r.imageBuild(p, s)
+		return
+	}
+	if _, err := reference.ParseNormalizedNamed(s.Image); err != nil && s.Image != "" && !staging.HasLate(s.Image) {
+		r.refuse([]string{"services", s.Name, "image"}, strconv.Quote(s.Image)+" is no name of an image", "give its variables a value: offshoot project env set NAME=VALUE")
 	}
 }
 

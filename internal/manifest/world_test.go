@@ -83,7 +83,8 @@ func TestWorld(t *testing.T) {
 	}
 }
 
-// judged is unchanged, with notes, or refused with each reason once.
+// judged is unchanged, with notes, or refused with each reason once. What a file
+// demands of its environment, as the version of an image, it is given.
 func judged(t *testing.T, dir, file, platform string) string {
 	t.Helper()
 	o := manifest.Options{ComposeFile: file, Platform: platform, Variables: given(dir, file)}
@@ -92,6 +93,11 @@ func judged(t *testing.T, dir, file, platform string) string {
 		for _, n := range r.Notes {
 			if n.Kind == staging.NoteRefused && strings.Contains(n.Message, "demands a value") {
 				o.Variables[n.Key] = "1"
+			}
+			if n.Kind == staging.NoteRefused && strings.Contains(n.Message, "is no name of an image") {
+				for _, name := range r.Unset {
+					o.Variables[name] = "1"
+				}
 			}
 		}
 		r, err = manifest.Load(t.Context(), dir, o)
