@@ -1,7 +1,10 @@
 package reconcile
 
-// TooDeep says what cannot be copied.
-var TooDeep = tooDeep
+// TooDeep says what cannot be copied, ImagesOf what a stack builds.
+var (
+	TooDeep  = tooDeep
+	ImagesOf = imagesOf
+)
 
 // Remembered is of how many environments and snapshots the engine remembers
 // anything.

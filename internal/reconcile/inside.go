@@ -122,8 +122,8 @@ func (a *actor) command(s staging.Service) staging.Command {
 func imagesOf(stack *staging.Stack) []staging.ImageBuild {
 	var list []staging.ImageBuild
 	for _, s := range slices.Concat(stack.Services, stack.OneShots) {
-		if s.ImageBuild != nil {
-			list = append(list, *s.ImageBuild)
+		if b := s.ImageBuild; b != nil && !slices.ContainsFunc(list, func(other staging.ImageBuild) bool { return other.Name == b.Name }) {
+			list = append(list, *b) // several services may run what one of them builds
 		}
 	}
 	return list

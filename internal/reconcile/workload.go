@@ -260,7 +260,7 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 	for _, m := range s.Mounts {
 		switch m.Kind {
 		case staging.MountCheckout:
-			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Checkout: true})
+			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Checkout: true, Keep: m.Keep})
 		case staging.MountTmpfs:
 			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true})
 		case staging.MountVolume:
@@ -268,7 +268,7 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 			if err != nil {
 				return spec, vars, err
 			}
-			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: dir, Target: m.Target, ReadOnly: m.ReadOnly})
+			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: dir, Target: m.Target, ReadOnly: m.ReadOnly, Fill: m.Fill})
 		}
 	}
 	spec.Env = maps.Clone(spec.Env)

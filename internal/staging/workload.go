@@ -68,6 +68,12 @@ type HostMount struct {
 	// Checkout shows a part of the workload's own checkout, to which Source is
 	// relative, at another place.
 	Checkout bool `json:"checkout,omitempty"`
+	// Keep are folders below Target, relative to it, in which what the image has
+	// there stays.
+	Keep []string `json:"keep,omitempty"`
+	// Fill is whether Source, where it is empty, takes what the image has at
+	// Target, with the owner and mode of that.
+	Fill bool `json:"fill,omitempty"`
 }
 
 // BuildSpec asks for an artifact: the checkout at a revision with every build
