@@ -27,10 +27,6 @@ const (
 	worldVerdicts = "testdata/world/verdicts.tsv"
 )
 
-// published is a row of the list: a Compose file of somebody else, and what
-// Offshoot says of it on each platform.
-type published struct{ repository, commit, file, why, docker, process string }
-
 // lines are the rows of a table, its comments apart.
 func lines(t *testing.T, name string) [][]string {
 	t.Helper()
