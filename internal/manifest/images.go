@@ -24,6 +24,7 @@ func (images) service(r *reader, p *types.Project, s types.ServiceConfig, _ serv
 	v.Container = r.container(s)
 	if s.Build != nil {
 		v.ImageBuild = r.imageBuild(p, s)
+		r.codeOf[s.Name] = v.ImageBuild.Context
 		return
 	}
 	if _, err := reference.ParseNormalizedNamed(s.Image); err != nil && s.Image != "" && !staging.HasLate(s.Image) {

@@ -56,7 +56,7 @@ func (r *reader) schedulers() {
 // schedulerOf is what starts jobs in a service, and whether it does nothing else.
 func (r *reader) schedulerOf(v staging.Service) (what string, only bool) {
 	text := v.Command.Shell
-	if v.Command.Empty() {
+	if v.Command.Empty() || v.Command.Shell == "" && slices.Equal(v.Command.Args, v.ImageCommand) {
 		text = strings.Join(append(slices.Clone(v.Container.Entrypoint), v.ImageCommand...), " ")
 	} else if text == "" {
 		text = strings.Join(v.Command.Args, " ")
