@@ -27,11 +27,20 @@ func (m *Mail) named(host string) bool {
 	return m != nil && host != "" && slices.ContainsFunc(m.Names, func(n string) bool { return strings.EqualFold(n, host) })
 }
 
+// mailAlone is what is re-emitted where names answer as they are written: the
+// name of what would catch mail does too, but at the port of its image alone,
+// and that may be another.
+func (in *Input) mailAlone() *Input {
+	alone := *in
+	alone.Datastores, alone.Peers = nil, nil
+	return &alone
+}
+
 // reach is the address here of a service of the stack at a port, "" where it
 // has none such.
 func (in *Input) reach(host, port string) string {
 	if in.Mail.named(host) {
-		if slices.Contains(mailPorts, port) {
+		if slices.Contains(mailPorts, port) && !(in.AsWritten && port == strconv.Itoa(in.Mail.Port)) {
 			return in.Mail.address()
 		}
 		return ""

@@ -42,3 +42,26 @@ func TestMailGoesToWhereItIsCaught(t *testing.T) {
 		t.Errorf("where none is caught: %v, %v", res.Env, err)
 	}
 }
+
+// TestWhereNamesAnswerAnotherPortLeadsToWhereMailIsCaughtToo has the images
+// that listen on other ports than the usual one.
+func TestWhereNamesAnswerAnotherPortLeadsToWhereMailIsCaughtToo(t *testing.T) {
+	here := db
+	here.Port = here.UsualPort // as each data server has where it has an address of its own
+	in := variable.Input{AsWritten: true, Datastores: []variable.Address{here}, Peers: peers, Mail: &variable.Mail{Host: "10.0.0.1", Port: 1025, Names: []string{"mailtrap"}},
+		Stack: map[string]string{"A": "smtp://u:p@mailtrap:25/x", "B": "smtp://mailtrap:1025", "C": "mailtrap:2525", "MAIL_HOST": "mailtrap", "MAIL_PORT": "25", "SMTP_SERVER": "mailtrap", "D": "http://mailtrap:8025",
+			"DB": "postgres://app:secret@shop-db:5432/shop", "API": "http://api:4000"}}
+	res, err := variable.Resolve(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"A": "smtp://u:p@10.0.0.1:1025/x", "B": "smtp://mailtrap:1025", "C": "10.0.0.1:1025", "MAIL_HOST": "mailtrap", "MAIL_PORT": "1025", "SMTP_SERVER": "mailtrap", "SMTP_PORT": "1025",
+		"D": "http://mailtrap:8025", "DB": "postgres://app:secret@shop-db:5432/shop", "API": "http://api:4000"} {
+		if res.Env[key] != want {
+			t.Errorf("%s = %q, want %q", key, res.Env[key], want)
+		}
+	}
+	if got := res.Command(staging.Command{Shell: "wait mailtrap:25 db:5432"}, nil).Shell; got != "wait 10.0.0.1:1025 db:5432" {
+		t.Error(got)
+	}
+}

@@ -16,7 +16,10 @@ import (
 func (in *Input) reemit(values map[string]string) (map[string]string, []staging.Note) {
 	out := maps.Clone(values)
 	if in.AsWritten {
-		return out, nil
+		if in.Mail == nil {
+			return out, nil
+		}
+		in = in.mailAlone()
 	}
 	hosts := map[string]string{} // what stands before HOST in a key, to the service named
 	for key, value := range values {
@@ -91,7 +94,7 @@ func (in *Input) host(name string) string {
 	if d, ok := in.datastore(name); ok {
 		return d.Host
 	}
-	if in.Mail.named(name) {
+	if in.Mail.named(name) && !in.AsWritten {
 		return in.Mail.Host
 	}
 	for _, to := range in.peer(name) {
@@ -133,7 +136,7 @@ var spoken = regexp.MustCompile(`(?:^|[\s=,;'"(])([A-Za-z0-9_][A-Za-z0-9_.-]*:\d
 // script re-emits the addresses in a command: ./wait-for db:5432 -- ./web.
 func (in *Input) script(text string) string {
 	if in.AsWritten {
-		return text
+		in = in.mailAlone()
 	}
 	text = in.value(text)
 	var b strings.Builder
