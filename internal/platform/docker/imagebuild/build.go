@@ -262,6 +262,9 @@ func (r *building) solveOne(ctx context.Context, build staging.ImageBuild, d doc
 		for name, ref := range stages {
 			o.opts[optContext+name] = "docker-image://" + ref
 		}
+		if len(build.Contexts) > 0 {
+			o.opts["frontend.caps"] = needContexts
+		}
 	} else if err := d.begin(stages); err != nil {
 		return failed(staging.ClassManifest, build.Name, "upgrade the engine to 23.0 or later, or name stages by name",
 			"the build of %s: this engine's Dockerfile reader knows no additional contexts, and they cannot be put before the Dockerfile: %w", build.Name, err)

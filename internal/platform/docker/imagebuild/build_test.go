@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/moby/moby/client"
+
 	"offshoot/internal/platform/docker/imagebuild"
 	"offshoot/internal/staging"
 )
@@ -95,7 +97,11 @@ func TestImagesThatBeginWithOthers(t *testing.T) {
 }
 
 func TestEqualKeysAreBuiltOnce(t *testing.T) {
-	h := newHost(t)
+	var engine *cut
+	h := newHost(t, func(c *imagebuild.Config) {
+		engine = &cut{Client: c.Engine.(*client.Client)}
+		c.Engine = engine
+	})
 	spec := h.spec("main", map[string]string{"Dockerfile": "FROM " + base + "\nRUN cat /proc/sys/kernel/random/uuid > /id\n"}, staging.ImageBuild{NoCache: true})
 	if artifact, err := h.Kept(h.ctx, spec); err != nil || artifact != "" {
 		t.Fatalf("kept before it was built: %q, %v", artifact, err)
@@ -117,6 +123,9 @@ func TestEqualKeysAreBuiltOnce(t *testing.T) {
 	}
 	if n := strings.Count(h.said(), "RUN cat"); n != 2 {
 		t.Errorf("its step was told %d times to two who wait for one build", n)
+	}
+	if n := len(engine.conns); n != 2 { // BuildKit's and the session's
+		t.Errorf("one build made %d connections", n)
 	}
 	artifact, err := h.Kept(h.ctx, spec)
 	if err != nil || imagebuild.Image(artifact, "web") == "" {

@@ -56,6 +56,30 @@ func TestALinkInAContextStaysALink(t *testing.T) {
 	}
 }
 
+func TestAPipeIsNotReadAsAFile(t *testing.T) {
+	h := newHost(t)
+	for _, name := range []string{"Dockerfile", ".dockerignore", "secret"} {
+		spec := h.spec("main", nil, staging.ImageBuild{Secrets: []staging.BuildSecret{{ID: "s", File: "secret"}}})
+		for _, file := range []string{"Dockerfile", "secret"} {
+			if err := os.WriteFile(filepath.Join(spec.Checkout, file), []byte("FROM scratch\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := pipeAt(filepath.Join(spec.Checkout, name)); err != nil {
+			t.Fatal(err)
+		}
+		h.fails(spec, staging.ClassBuild, name+" cannot be read: it is not a file")
+	}
+}
+
+// pipeAt puts a pipe where a file may be.
+func pipeAt(path string) error {
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	return syscall.Mkfifo(path, 0o600)
+}
+
 func TestWhatNoImageCanHoldIsRefused(t *testing.T) {
 	h := newHost(t, func(c *imagebuild.Config) { c.MaxFiles = 20 })
 	spec := func() staging.BuildSpec {

@@ -18,11 +18,13 @@ import (
 // https://github.com/moby/buildkit/blob/master/docs/reference/buildctl.md,
 // frontend/dockerui/config.go.
 const (
-	optArg       = "build-arg:"
-	optContext   = "context:"
-	optLabel     = "label:"
-	argCacheNS   = "BUILDKIT_CACHE_MOUNT_NS"
-	argSyntax    = "BUILDKIT_SYNTAX"
+	optArg     = "build-arg:"
+	optContext = "context:"
+	optLabel   = "label:"
+	argCacheNS = "BUILDKIT_CACHE_MOUNT_NS"
+	argSyntax  = "BUILDKIT_SYNTAX"
+	// needContexts makes a reader fail that would leave contexts out.
+	needContexts = "moby.buildkit.frontend.contexts+forward"
 	localContext = "context"
 	localFile    = "dockerfile"
 )
