@@ -18,7 +18,7 @@ func TestAnImageIsBuiltAsItsStackSays(t *testing.T) {
 			"FROM one AS two\nRUN exit 9\n",
 		"app/a.txt": "a", "app/skipped.log": "x", "app/.dockerignore": "*.log\n",
 	}, staging.ImageBuild{Context: "app", Dockerfile: "docker/web.Dockerfile", Target: "one", Args: map[string]string{"GREETING": "hello"},
-		Labels: map[string]string{"team": "shop", "offshoot.image.server": "other"}, ExtraHosts: map[string][]string{"billing": {"10.9.8.7"}}})
+		Labels: map[string]string{"team": "shop", "offshoot.image.server": "other", "offshoot.owner": "other"}, ExtraHosts: map[string][]string{"billing": {"10.9.8.7"}}})
 	built := h.built(spec)
 	ref := imagebuild.Image(built.Artifact, "web")
 	if want := "offshoot/" + h.project + "/web:" + spec.Key; ref != want {
@@ -28,7 +28,7 @@ func TestAnImageIsBuiltAsItsStackSays(t *testing.T) {
 	if err != nil || info.ID != built.Images["web"] || info.ID == "" {
 		t.Errorf("its id is %q, not %q: %v", built.Images["web"], info.ID, err)
 	}
-	if info.Labels["team"] != "shop" || info.Labels["offshoot.image.server"] != h.server || info.Labels["offshoot.image.key"] != spec.Key {
+	if _, ok := info.Labels["offshoot.owner"]; ok || info.Labels["team"] != "shop" || info.Labels["offshoot.image.server"] != h.server || info.Labels["offshoot.image.key"] != spec.Key {
 		t.Errorf("labels %v", info.Labels)
 	}
 	if out := h.runs(ref, "sh", "-c", "cat /greeting /hosts; ls /app"); !strings.HasPrefix(out, "hello\n10.9.8.7") || !strings.Contains(out, "a.txt") || strings.Contains(out, "skipped") {

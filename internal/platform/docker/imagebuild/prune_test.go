@@ -33,7 +33,11 @@ func (h *host) unused(ago time.Duration, artifacts ...string) {
 		h.Fatal(err)
 	}
 	for _, a := range artifacts {
-		used[imagebuild.Image(a, "web")] = time.Now().Add(-ago)
+		ref := imagebuild.Image(a, "web")
+		if ref == "" {
+			ref = a
+		}
+		used[ref] = time.Now().Add(-ago)
 	}
 	if text, err = json.Marshal(used); err == nil {
 		err = os.WriteFile(file, text, 0o600)
@@ -59,13 +63,13 @@ func TestWhatNobodyUsesGoes(t *testing.T) {
 		b := h.small(h.project + n)
 		artifact[n], id[n] = b.Artifact, b.Images["web"]
 	}
-	h.unused(20*24*time.Hour, artifact["old"], artifact["kept"], artifact["running"])
 	c, err := h.engine.ContainerCreate(h.ctx, client.ContainerCreateOptions{Config: containerOf([]string{"x"}), Image: imagebuild.Image(artifact["running"], "web")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	stranger := "stranger/" + h.project + ":1"
 	h.tag(imagebuild.Image(artifact["young"], "web"), stranger)
+	h.unused(20*24*time.Hour, artifact["old"], artifact["kept"], artifact["running"], stranger)
 	policy := imagebuild.Policy{Age: 10 * 24 * time.Hour, Keep: map[string]bool{artifact["kept"]: true}}
 	removed, err := h.Prune(h.ctx, policy)
 	if err != nil {
