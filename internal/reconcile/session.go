@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"offshoot/internal/datastore"
@@ -73,6 +74,10 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 		x.In = plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", service.Name, dep.ID))
 		return attacher.Exec(ctx, x)
 	}
+	if s.Client != "" && a.Platform.Traits().Images { // beside the server, in its own image
+		spec = staging.WorkloadSpec{Role: staging.RoleTask, Image: x.Spec.Image, Env: spec.Env, Hosts: spec.Hosts, Limits: spec.Limits, Labels: spec.Labels}
+		x.Spec = &spec
+	}
 	return a.fresh(ctx, attacher, env, spec, x)
 }
 
@@ -113,7 +118,7 @@ func (a *actor) fresh(ctx context.Context, attacher platform.Attacher, env stagi
 	name := plan.Name(env.ID, staging.ResourceTask, "session."+staging.NewID("s")[2:])
 	a.mem.session(name, true)
 	defer a.mem.session(name, false)
-	spec.Service, spec.Command = "console", staging.Command{Args: []string{"sleep", "infinity"}}
+	spec.Service, spec.Hold = "console", true
 	spec.StopGrace = 10 * time.Millisecond
 	row := staging.Resource{Name: name, Kind: staging.ResourceTask, Driver: a.Platform.Traits().Name, Owner: env.ID, Project: env.Project,
 		State: staging.ResourcePresent, CreatedAt: a.Now()}
@@ -142,6 +147,14 @@ func (a *actor) fresh(ctx context.Context, attacher platform.Attacher, env stagi
 	return attacher.Exec(ctx, x)
 }
 
+// argv is what a specification runs, written out.
+func argv(spec staging.WorkloadSpec) staging.Command {
+	if spec.Container == nil {
+		return spec.Command
+	}
+	return staging.Command{Args: append(slices.Clone(spec.Container.Entrypoint), spec.Command.Args...)}
+}
+
 // client is the datastore's own client, with its address and password.
 func (a *actor) client(ctx context.Context, v *view, dep *staging.Deployment, s Session, x *platform.Exec) error {
 	kind := map[string]string{"psql": "postgres", "redis-cli": "redis"}[s.Client]
@@ -166,7 +179,7 @@ func (a *actor) client(ctx context.Context, v *view, dep *staging.Deployment, s 
 			return err
 		}
 		maps.Copy(x.Env, spec.Env)
-		x.Command = spec.Command
+		x.Command, x.Spec.Image = argv(spec), spec.Image
 		x.Spec.Mounts = append(x.Spec.Mounts, spec.Mounts...)
 		return nil
 	}

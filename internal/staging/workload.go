@@ -21,6 +21,9 @@ type WorkloadSpec struct {
 	// Instance is that of the endpoints on which it listens, "" for none.
 	Instance string  `json:"instance,omitempty"`
 	Command  Command `json:"command"`
+	// Hold is whether it runs nothing itself, for commands to be run beside it:
+	// Command is not used then.
+	Hold bool `json:"hold,omitempty"`
 	// Dir is the working directory inside; "" is /app, or its image's.
 	Dir string `json:"dir,omitempty"`
 	// Env is the whole environment. It is given to the driver in memory and

@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"offshoot/internal/datastore"
@@ -25,7 +26,11 @@ const (
 // grounds are the platforms, with who owns data on each. No engine need answer:
 // what is on it is unknown until one does.
 func (s *server) grounds(c ServerConfig, key *seal.Key) (map[string]reconcile.Ground, error) {
-	d, err := docker.New(docker.Config{Dir: c.Dir, Host: c.DockerHost, Log: c.Log})
+	holder, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	d, err := docker.New(docker.Config{Dir: c.Dir, Host: c.DockerHost, Log: c.Log, Holder: holder})
 	if err != nil {
 		return nil, err
 	}

@@ -48,6 +48,9 @@ type Config struct {
 	// keys for tcp:// are those of DOCKER_CERT_PATH.
 	Host string
 	Log  *slog.Logger
+	// Holder is this program as a file that needs no other (hold.Main), "" where
+	// images must be able to wait themselves.
+	Holder string
 	// Pool is what environments' subnets are taken from, each a /24; the zero
 	// value is 10.213.0.0/16.
 	Pool netip.Prefix

@@ -25,6 +25,8 @@ type Driver struct {
 	id   string
 	log  *slog.Logger
 	pool netip.Prefix
+	// holder is Config.Holder where containers see this host's files.
+	holder string
 	engine
 	builder Builder
 	traits  platform.Traits
@@ -81,6 +83,9 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d.living, d.ends = context.WithCancel(context.Background())
+	if d.local {
+		d.holder = c.Holder
+	}
 	d.events.init()
 	d.traits = d.look()
 	d.life.Go(func() { d.follow(d.living) })

@@ -20,6 +20,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/docker/hold"
 	"offshoot/internal/staging"
 )
 
@@ -104,6 +105,12 @@ func (d *Driver) config(ctx context.Context, r platform.Resource, image string) 
 		c.User = fmt.Sprintf("%d:%d", DataUser, DataUser)
 	}
 	c.Cmd = argv(w.Command)
+	if w.Hold {
+		c.Entrypoint, c.Cmd = []string{"sleep"}, []string{"infinity"}
+		if d.holder != "" {
+			c.Entrypoint, c.Cmd = []string{hold.Path}, nil
+		}
+	}
 	if w.Role == staging.RoleTask && len(c.Cmd) > 0 && c.Entrypoint == nil {
 		keep, err := d.wraps(ctx, r, image)
 		if err != nil {
@@ -187,6 +194,9 @@ func (d *Driver) hostConfig(r platform.Resource) (*container.HostConfig, error) 
 		h.ExtraHosts = append(h.ExtraHosts, name+":"+w.Hosts[name])
 	}
 	mounts(w, h, d.ownCheckouts(r.Name))
+	if w.Hold && d.holder != "" {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: d.holder, Target: hold.Path, ReadOnly: true})
+	}
 	return h, special(w.Container, h)
 }
 

@@ -35,6 +35,9 @@ func (d *Driver) shimConfig(r platform.Resource, known record, u users, dir stri
 		id = d.builder(known)
 	}
 	command := argv(w.Command)
+	if w.Hold {
+		command = []string{"sleep", "infinity"}
+	}
 	if len(command) == 0 {
 		return shim.Config{}, errors.New("it has no command")
 	}
