@@ -37,6 +37,7 @@ func nothingLeft(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("a mount is left:\n%s", mounts)
 	}
 	nothingIsRemembered(ts)
+	nothingOnEngine(ts)
 	claims, err := filepath.Glob("/run/offshoot/*-*")
 	ts.Check(err)
 	for _, claim := range claims {

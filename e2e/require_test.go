@@ -15,6 +15,8 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "fetch":
 		return fetches()
+	case "docker":
+		return engineThere()
 	case "root":
 		return os.Geteuid() == 0, nil
 	case "ruby":

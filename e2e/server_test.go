@@ -31,6 +31,7 @@ func clean(ctx context.Context, t *testing.T, data string, r *running) {
 		_ = r.cmd.Process.Kill()
 		<-r.done
 	}
+	cleanEngine(ctx, t, data)
 	if _, err := os.Stat(filepath.Join(data, "env")); err != nil {
 		return
 	}
@@ -63,7 +64,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command("offshoot", append([]string{"server", "--listen", api, "--edge-listen", edge}, args...)...)
 	cmd.Path = filepath.Join(strings.Split(ts.Getenv("PATH"), ":")[0], "offshoot")
 	cmd.Err = nil
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "OFFSHOOT_DATA_DIR=" + ts.Getenv("OFFSHOOT_DATA_DIR"), "HOME=" + ts.Getenv("HOME"), shapeVariable + "=" + os.Getenv(shapeVariable)}
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "OFFSHOOT_DATA_DIR=" + ts.Getenv("OFFSHOOT_DATA_DIR"), "HOME=" + ts.Getenv("HOME"), shapeVariable + "=" + os.Getenv(shapeVariable), engineVariable + "=" + os.Getenv(engineVariable)}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)

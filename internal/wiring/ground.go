@@ -14,6 +14,7 @@ import (
 	"offshoot/internal/platform/docker"
 	"offshoot/internal/reconcile"
 	"offshoot/internal/seal"
+	"offshoot/internal/source"
 	"offshoot/internal/staging"
 )
 
@@ -56,7 +57,26 @@ func platforms(grounds map[string]reconcile.Ground) map[string]platform.Driver {
 	return all
 }
 
-// suits is where a revision can run whole.
-func (s *server) suits(context.Context, staging.Project, string) (string, error) {
-	return onProcesses, nil
+// suits is where a revision can run whole: on Docker where an engine answers and
+// something of the stack has no way to run as a process.
+func (s *server) suits(dir string, mirrors *source.Mirrors) func(context.Context, staging.Project, string) (string, error) {
+	return func(ctx context.Context, p staging.Project, sha string) (string, error) {
+		if s.docker.Answers(ctx) != nil {
+			return onProcesses, nil
+		}
+		tmp, err := os.MkdirTemp(dir, "suits-")
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = os.RemoveAll(tmp) }()
+		files := filepath.Join(tmp, "files")
+		if err := mirrors.Checkout(ctx, p.Name, sha, files); err != nil {
+			return "", err
+		}
+		as := staging.Environment{Project: p.Name, Branch: p.StagingBranch, Kind: staging.KindShared, Platform: onProcesses}
+		if _, _, err := s.read(mirrors)(ctx, files, p, as, sha); staging.CodeOf(err) == staging.ClassCode(staging.ClassPlatform) {
+			return onDocker, nil
+		}
+		return onProcesses, nil // what else is wrong its deployment says
+	}
 }

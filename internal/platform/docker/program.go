@@ -115,3 +115,11 @@ func (d *Driver) RemovePrograms(ctx context.Context) error {
 	}
 	return err
 }
+
+// Answers is why the engine does not answer, nil where it does.
+func (d *Driver) Answers(ctx context.Context) error {
+	_, err := call(ctx, d.engine, 2*time.Second, "answer", func(ctx context.Context) (client.PingResult, error) {
+		return d.client.Ping(ctx, client.PingOptions{})
+	})
+	return err
+}

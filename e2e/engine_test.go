@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"offshoot/internal/componenttest"
+	"offshoot/internal/platform"
+	"offshoot/internal/platform/docker"
+	"offshoot/internal/staging"
+)
+
+// engineVariable names the engine that scripts use (.ci/engine).
+const engineVariable = "DOCKER_HOST"
+
+func engineThere() (bool, error) {
+	there := os.Getenv(engineVariable) != ""
+	if !there && componenttest.Required("docker") {
+		return false, fmt.Errorf("docker is missing: %s is not set", engineVariable)
+	}
+	return there, nil
+}
+
+// engineOf is the driver of a script's server, nil where that never spoke with
+// an engine.
+func engineOf(data string) (*docker.Driver, error) {
+	host := os.Getenv(engineVariable)
+	if _, err := os.Stat(filepath.Join(data, "docker")); err != nil || host == "" {
+		return nil, nil //nolint:nilerr // there was none
+	}
+	return docker.New(docker.Config{Dir: data, Host: host, Log: slog.New(slog.DiscardHandler)})
+}
+
+// cleanEngine takes away what a script left on the engine.
+func cleanEngine(ctx context.Context, t *testing.T, data string) {
+	d, err := engineOf(data)
+	if err != nil || d == nil {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	defer func() { _ = d.Close() }()
+	all, err := d.List(ctx, "")
+	if err != nil {
+		t.Error(err)
+	}
+	for _, o := range all {
+		if o.Kind == staging.ResourceScope {
+			if err := d.Delete(ctx, platform.Ref{Kind: o.Kind, Name: o.Name, Owner: o.Owner}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := d.RemovePrograms(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// nothingOnEngine sees that the engine has nothing of a script's server.
+func nothingOnEngine(ts *testscript.TestScript) {
+	d, err := engineOf(ts.Getenv("OFFSHOOT_DATA_DIR"))
+	ts.Check(err)
+	if d == nil {
+		return
+	}
+	defer func() { _ = d.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	all, err := d.List(ctx, "")
+	ts.Check(err)
+	for _, o := range all {
+		ts.Fatalf("%s is left on the engine", o.Name)
+	}
+}
