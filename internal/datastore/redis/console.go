@@ -16,6 +16,9 @@ func (d *Driver) Console(ctx context.Context, c datastore.Clone, at datastore.En
 		return staging.WorkloadSpec{}, err
 	}
 	w := e.Workload(e.Program, append([]string{"-h", at.Host, "-p", strconv.Itoa(at.Port)}, args...)...)
+	if e.Image != "" && c.Store.Password == "" {
+		return w, nil // none is asked for, and one alone is refused
+	}
 	w.Env = map[string]string{"REDISCLI_AUTH": c.Password, "VALKEYCLI_AUTH": c.Password}
 	return w, nil
 }
