@@ -110,12 +110,12 @@ func (a *actor) code(s staging.Service, spec *staging.WorkloadSpec) {
 	}
 }
 
-// command is what a service runs.
-func (a *actor) command(s staging.Service) staging.Command {
+// command is what a service runs, and whether that is what its image is given.
+func (a *actor) command(s staging.Service) (c staging.Command, arguments bool) {
 	if a.Platform.Traits().Images {
-		return staging.Command{Args: s.ImageCommand}
+		return staging.Command{Args: s.ImageCommand}, true
 	}
-	return s.Command
+	return s.Command, false
 }
 
 // imagesOf are those that a deployment's stack builds, each once.

@@ -34,7 +34,8 @@ func (e *Engine) RunJob(ctx context.Context, environment, job string, tell func(
 		return 0, err
 	}
 	spec.Role, spec.Timeout = staging.RoleTask, jobLimit
-	spec.Command = vars.Command(a.command(service), spec.Env)
+	command, arguments := a.command(service)
+	spec.Command, spec.Arguments = vars.Command(command, spec.Env), arguments
 	row, err := a.beginJob(ctx, v, plan.JobName(dep, job), hash(spec))
 	if err != nil {
 		return 0, err

@@ -158,13 +158,17 @@ func blame(err error, s staging.Service) error {
 // workload describes an instance of a service, or a task with its code and
 // variables.
 func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) (staging.WorkloadSpec, error) {
-	service, command, timeout := op.Service, staging.Command{}, taskLimit
+	service, command, arguments, timeout := op.Service, staging.Command{}, false, taskLimit
 	if op.Kind == staging.ResourceTask {
 		t, err := taskOf(dep.Stack, op)
 		if err != nil {
 			return staging.WorkloadSpec{}, err
 		}
 		service, command = t.Service, t.Command
+		if slices.ContainsFunc(dep.Stack.OneShots, func(s staging.Service) bool { return s.Name == t.Name }) {
+			s, _ := dep.Stack.Service(t.Name)
+			command, arguments = a.command(s)
+		}
 		if limit := v.project.Policy.ReleaseTimeout; limit > 0 {
 			timeout = limit
 		}
@@ -185,14 +189,15 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 			timeout = left
 		}
 		spec.Service, spec.Role, spec.Timeout = op.Service, staging.RoleTask, timeout
-		spec.Command = vars.Command(command, spec.Env)
+		spec.Command, spec.Arguments = vars.Command(command, spec.Env), arguments
 		return spec, nil
 	}
 	spec.Restart = true
 	if err := a.tellPort(ctx, spec.Env, a.portName(dep, s, op.Instance, firstPort(s))); err != nil {
 		return spec, err
 	}
-	spec.Command = vars.Command(a.command(s), spec.Env)
+	command, spec.Arguments = a.command(s)
+	spec.Command = vars.Command(command, spec.Env)
 	return spec, nil
 }
 

@@ -21,6 +21,10 @@ type WorkloadSpec struct {
 	// Instance is that of the endpoints on which it listens, "" for none.
 	Instance string  `json:"instance,omitempty"`
 	Command  Command `json:"command"`
+	// Arguments is whether Command is what an image is given to its entrypoint, as
+	// Compose has it. Else a task's is a program of the team's own, and takes the
+	// place of an entrypoint that is more than a way to run what follows.
+	Arguments bool `json:"arguments,omitempty"`
 	// Hold is whether it runs nothing itself, for commands to be run beside it:
 	// Command is not used then.
 	Hold bool `json:"hold,omitempty"`
