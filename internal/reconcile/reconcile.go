@@ -86,6 +86,8 @@ type Folders interface {
 	Observe(ctx context.Context, r staging.Resource) staging.Observation
 	Delete(ctx context.Context, name string) error
 	List(ctx context.Context, owner string) ([]staging.Observation, error)
+	// Leave removes what is left of an owner's place once it lists nothing.
+	Leave(ctx context.Context, owner string) error
 }
 
 // Edge is the only way in.

@@ -71,6 +71,9 @@ func (a *actor) vanish(ctx context.Context, v *view) error {
 	if left := append(found, folders...); len(left) > 0 {
 		return a.sweepUp(ctx, v, left)
 	}
+	if err := a.Folders.Leave(ctx, a.id); err != nil {
+		return err
+	}
 	a.Edge.Remove(a.id)
 	err = a.Store.Write(ctx, func(w Writer) error {
 		env, err := w.Environment(ctx, a.id)

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/staging"
@@ -96,6 +97,22 @@ func (f *Folders) Usage(name string) (copytree.Space, error) {
 		return copytree.Space{}, nil
 	}
 	return space, err
+}
+
+// Leave removes the folders of an owner of whom nothing is left. What holds
+// something stays.
+func (f *Folders) Leave(_ context.Context, owner string) error {
+	if !element.MatchString(owner) {
+		return fmt.Errorf("%q is no owner", owner)
+	}
+	home := filepath.Join(f.root(owner), owner)
+	for _, kind := range Kinds {
+		_ = os.Remove(filepath.Join(home, string(kind))) // full, or not there
+	}
+	if err := os.Remove(home); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTEMPTY) {
+		return err
+	}
+	return nil
 }
 
 // List is everything of an owner that lies in folders.

@@ -205,7 +205,7 @@ func (d *Driver) beginLog(name string) (*buildLog, error) {
 		return nil, err
 	}
 	if info, err := f.Stat(); err == nil && info.Size() == 0 {
-		if _, err := f.WriteString("\n"); err != nil { // of no service
+		if _, err := f.WriteString("build\n"); err != nil { // as whose it is read
 			return nil, errors.Join(err, f.Close())
 		}
 	}
