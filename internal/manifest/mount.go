@@ -73,7 +73,7 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 			case r.tracked(source):
 				mount.Kind, mount.Source = staging.MountCheckout, source
 			default:
-				mount.Kind, mount.Source = staging.MountVolume, "path-"+strings.Trim(strings.Map(plainRune, source), "-")
+				mount.Kind, mount.Source, mount.Fill = staging.MountVolume, "path-"+strings.Trim(strings.Map(plainRune, source), "-"), true
 			}
 		default:
 			refuse("mounts of type "+m.Type+" are not supported", "use a named volume")

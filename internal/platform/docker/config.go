@@ -27,8 +27,9 @@
 //     off. It is asked every half minute whether it still answers.
 //   - What a workload mounts of its checkout are copies of its own, each by itself
 //     and gone with it; links in it lead nowhere outside.
-//   - A directory that a service mounts is as the engine's own volumes are: where it
-//     is empty it gets what the image has there, with its owner.
+//   - A directory that is to be filled is as the engine's own volumes are: where it
+//     is empty it gets what the image has there, with its owner. What is kept below
+//     a mount is a volume of the container's, which begins so too.
 //   - No value of an environment or file is in a label or an argument.
 package docker
 

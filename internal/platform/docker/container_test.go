@@ -249,6 +249,23 @@ func (h hears) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// TestWhatAnImageHasStaysBelowAMount holds that a mount hides what the image has
+// there, but for what is kept.
+func TestWhatAnImageHasStaysBelowAMount(t *testing.T) {
+	w := newWorld(t, docker.Config{})
+	w.apply(w.scope())
+	data := t.TempDir()
+	spec := staging.WorkloadSpec{Image: "redis:7", Container: &staging.Container{CapDrop: []string{"ALL"}, CapAdd: []string{"CHOWN", "FOWNER"}},
+		Mounts:  []staging.HostMount{{Source: data, Target: "/etc", Keep: []string{"skel", "none"}}},
+		Command: staging.Command{Shell: "ls /etc/passwd; ls -A /etc/skel /etc/none; touch /etc/skel/x && chown 7 /etc/skel/x && stat -c %u /etc/skel/x"}}
+	for _, name := range []string{"first", "second"} {
+		said := w.says(name, spec)
+		if !strings.Contains(said, ".bashrc") || !strings.HasSuffix(said, "7") || strings.Contains(said, "\n/etc/passwd") || strings.Contains(said, "\nx\n") {
+			t.Errorf("%s: %q", name, said)
+		}
+	}
+}
+
 // TestAnEmptyVolumeGetsWhatTheImageHas holds that a service finds in a new volume
 // what its image has there, may write to it as its own user, and that all of it
 // stays when the container goes.
@@ -256,7 +273,7 @@ func TestAnEmptyVolumeGetsWhatTheImageHas(t *testing.T) {
 	w := newWorld(t, docker.Config{})
 	w.apply(w.scope())
 	data, skeleton := t.TempDir(), t.TempDir()
-	spec := staging.WorkloadSpec{Image: "redis:7", Container: &staging.Container{User: "redis"}, Mounts: []staging.HostMount{{Source: data, Target: "/data"}, {Source: skeleton, Target: "/etc/skel"}},
+	spec := staging.WorkloadSpec{Image: "redis:7", Container: &staging.Container{User: "redis"}, Mounts: []staging.HostMount{{Source: data, Target: "/data", Fill: true}, {Source: skeleton, Target: "/etc/skel", Fill: true}},
 		Command: staging.Command{Shell: "echo mine >> /data/file && cat /data/file && ls -A /etc/skel"}}
 	if said := w.says("first", spec); said != "mine\n.bash_logout\n.bashrc\n.profile" {
 		t.Errorf("at first: %q", said)

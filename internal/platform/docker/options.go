@@ -210,11 +210,14 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 		switch {
 		case m.Tmpfs:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: m.Target, ReadOnly: m.ReadOnly})
-		case w.Role != staging.RoleData && !m.ReadOnly && !m.Checkout:
-			h.Mounts = append(h.Mounts, volume(source, m.Target))
+		case m.Fill:
+			h.Mounts = append(h.Mounts, volume(source, m))
 		default:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: source, Target: m.Target, ReadOnly: m.ReadOnly,
 				BindOptions: &mount.BindOptions{Propagation: mount.PropagationRPrivate}})
+		}
+		for _, name := range m.Keep { // an anonymous volume begins with what the image has there
+			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: path.Join(m.Target, name)})
 		}
 	}
 	for _, dir := range folders(w) {
@@ -227,8 +230,8 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 // volume is a directory of ours as the engine's own volumes are: where it is empty
 // it gets what the image has at that place, and its owner. Only the directory's
 // name is the engine's, and goes with the container.
-func volume(source, target string) mount.Mount {
-	return mount.Mount{Type: mount.TypeVolume, Target: target, VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local",
+func volume(source string, m staging.HostMount) mount.Mount {
+	return mount.Mount{Type: mount.TypeVolume, Target: m.Target, ReadOnly: m.ReadOnly, VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local",
 		Options: map[string]string{"type": "none", "o": "bind", "device": source}}}}
 }
 
@@ -240,7 +243,7 @@ func special(x *staging.Container, h *container.HostConfig) error {
 	if x.Init {
 		h.Init = &x.Init
 	}
-	h.GroupAdd, h.ReadonlyRootfs, h.ShmSize, h.CapDrop, h.Sysctls = x.Groups, x.ReadOnly, x.SharedMemory, x.CapDrop, x.Sysctls
+	h.GroupAdd, h.ReadonlyRootfs, h.ShmSize, h.CapDrop, h.CapAdd, h.Sysctls = x.Groups, x.ReadOnly, x.SharedMemory, x.CapDrop, x.CapAdd, x.Sysctls
 	h.DNSSearch, h.DNSOptions = x.DNSSearch, x.DNSOptions
 	for _, name := range slices.Sorted(maps.Keys(x.Ulimits)) {
 		h.Ulimits = append(h.Ulimits, &container.Ulimit{Name: name, Soft: x.Ulimits[name].Soft, Hard: x.Ulimits[name].Hard})
