@@ -94,7 +94,7 @@ func (r *reader) lookup(values map[string]string, name string) (string, bool) {
 	if r.secret[name] {
 		return staging.Late(name), true
 	}
-	if v, ok := values[name]; ok {
+	if v, ok := values[name]; ok && (!r.forShell[name] || !strings.HasPrefix(v, pwd)) {
 		return v, true
 	}
 	if (ours(name) || usual[name] != "" || r.storeURLs[name]) && !r.defaulted[name] {
