@@ -166,7 +166,7 @@ func (a *actor) instance(dep *staging.Deployment, op plan.Op) string {
 // built is the artifact of a build that was made before, "" where there is none
 // or nobody knows.
 func (a *actor) built(ctx context.Context, v *view, dep *staging.Deployment, stack *staging.Stack) (string, error) {
-	if a.Platform.Traits().Images && len(imagesOf(stack)) == 0 {
+	if a.Platform.Traits().Images && len(imagesOf(stack)) == 0 && !seesCheckout(stack) {
 		return nothingBuilt, nil
 	}
 	keeper, ok := a.Platform.(platform.Keeper)

@@ -129,6 +129,14 @@ func imagesOf(stack *staging.Stack) []staging.ImageBuild {
 	return list
 }
 
+// seesCheckout is whether something of a stack sees files of the repository: they
+// are kept with what was built.
+func seesCheckout(stack *staging.Stack) bool {
+	return slices.ContainsFunc(slices.Concat(stack.Services, stack.OneShots), func(s staging.Service) bool {
+		return slices.ContainsFunc(s.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountCheckout })
+	})
+}
+
 // nothingBuilt is the artifact of a stack whose images all come from elsewhere.
 const nothingBuilt = "none"
 

@@ -54,6 +54,7 @@ type server struct {
 	// processes and docker are the platforms.
 	processes *process.Driver
 	docker    *docker.Driver
+	images    images
 	// files is for all repositories that are watched.
 	files filewatch.Watcher
 	// clusters make ahead what no environment shall wait for: those of this host,

@@ -31,7 +31,7 @@ func (s *server) grounds(c ServerConfig, key *seal.Key) (map[string]reconcile.Gr
 	if err != nil {
 		return nil, err
 	}
-	d, err := docker.New(docker.Config{Dir: c.Dir, Host: c.DockerHost, Log: c.Log, Holder: holder, Builder: imagesOn(c.Dir)})
+	d, err := docker.New(docker.Config{Dir: c.Dir, Host: c.DockerHost, Log: c.Log, Holder: holder, Builder: s.builder(c.Dir)})
 	if err != nil {
 		return nil, err
 	}

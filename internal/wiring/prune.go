@@ -34,5 +34,5 @@ func (s *server) pruneBuilds(ctx context.Context) error {
 			keep[d.Progress.Artifact] = true
 		}
 	}
-	return s.processes.Prune(ctx, keep)
+	return errors.Join(s.processes.Prune(ctx, keep), s.docker.Prune(ctx, keep), s.images.prune(ctx, keep))
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"offshoot/internal/copytree"
 	"offshoot/internal/staging"
@@ -36,12 +37,16 @@ func (d *Driver) keepCheckout(ctx context.Context, artifact, checkout string) er
 	return err
 }
 
+// pruneAfter is how long what was just built is kept, whatever anybody names: who
+// asked for it may not have written it down yet.
+const pruneAfter = time.Hour
+
 // Prune removes what is kept of artifacts other than these.
-func (d *Driver) Prune(_ context.Context, artifacts []string) error {
+func (d *Driver) Prune(_ context.Context, artifacts map[string]bool) error {
 	d.allotting.Lock()
 	defer d.allotting.Unlock()
 	var keep []string
-	for _, a := range artifacts {
+	for a := range artifacts {
 		keep = append(keep, d.keptCheckout(a))
 	}
 	entries, err := os.ReadDir(filepath.Dir(d.keptCheckout("")))
@@ -50,11 +55,16 @@ func (d *Driver) Prune(_ context.Context, artifacts []string) error {
 	}
 	var errs []error
 	for _, e := range entries {
-		if path := filepath.Join(filepath.Dir(d.keptCheckout("")), e.Name()); !slices.Contains(keep, path) {
+		if path := filepath.Join(filepath.Dir(d.keptCheckout("")), e.Name()); !slices.Contains(keep, path) && old(e) {
 			errs = append(errs, copytree.Remove(path))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func old(e fs.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && time.Since(info.ModTime()) > pruneAfter
 }
 
 // ownCheckouts is where a workload's own copies of parts of its checkout lie.

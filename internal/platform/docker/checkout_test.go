@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/docker"
@@ -56,7 +57,17 @@ func TestAWorkloadHasACheckoutOfItsOwn(t *testing.T) {
 			t.Errorf("mounted %s: %v", part, err)
 		}
 	}
-	if err := w.Prune(w.ctx, []string{artifact}); err != nil {
+	if err := w.Prune(w.ctx, nil); err != nil || w.Kept(w.owner, *spec) == "" {
+		t.Fatalf("what was just built was pruned: %v", err)
+	}
+	kept, err := filepath.Glob(filepath.Join(w.config.Dir, "docker", "checkout", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept: %v, %v", kept, err)
+	}
+	if err := os.Chtimes(kept[0], time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Prune(w.ctx, map[string]bool{artifact: true}); err != nil {
 		t.Fatal(err)
 	}
 	if w.Kept(w.owner, *spec) == "" {

@@ -211,6 +211,7 @@ func (d *Driver) stream(ctx context.Context, since string, joined func()) (last 
 			}); err != nil {
 				return last, err
 			}
+			d.events.tellAll() // a message may get lost, a wait must not
 		}
 	}
 }

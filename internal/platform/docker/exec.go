@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -77,6 +78,30 @@ func (d *Driver) attach(ctx context.Context, id string, o client.ExecAttachOptio
 	return d.client.ExecAttach(begin, id, o)
 }
 
+// Exit codes of a command that could not be started (POSIX, Shell Command
+// Language 2.8.2). The engine answers the first for both, and says which in the
+// command's place.
+const notExecutable, notFound = 126, 127
+
+// head is the beginning of what is written.
+type head struct {
+	io.Writer
+	text []byte
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	if room := 1024 - len(h.text); room > 0 {
+		h.text = append(h.text, p[:min(room, len(p))]...)
+	}
+	return h.Writer.Write(p)
+}
+
+// missing is whether it is the engine's word that there is no such program.
+func (h *head) missing() bool {
+	return bytes.HasPrefix(h.text, []byte("OCI runtime exec failed")) &&
+		(bytes.Contains(h.text, []byte("executable file not found")) || bytes.Contains(h.text, []byte("no such file or directory")))
+}
+
 // execution is one command under way.
 type execution struct {
 	d    *Driver
@@ -84,6 +109,7 @@ type execution struct {
 	id   string
 	mark string
 	over <-chan struct{}
+	head head
 	client.HijackedResponse
 }
 
@@ -115,6 +141,9 @@ func (e *execution) run(ctx context.Context) (int, error) {
 	}
 	<-drained
 	code, _, look := e.ended(context.WithoutCancel(ctx))
+	if code == notExecutable && e.head.missing() {
+		code = notFound
+	}
 	return code, errors.Join(err, look)
 }
 
@@ -149,6 +178,8 @@ func (e *execution) output() {
 	if errs == nil {
 		errs = io.Discard
 	}
+	e.head.Writer = out
+	out = &e.head
 	if e.x.TTY {
 		_, _ = io.Copy(out, e.Reader)
 		return

@@ -58,7 +58,8 @@ func (d *Driver) labels(r platform.Resource) map[string]string {
 // ours.
 func (d *Driver) workloadLabels(r platform.Resource) map[string]string {
 	w := r.Workload
-	all := map[string]string{}
+	// Containers inherit the labels of their images, and these are ours to give.
+	all := map[string]string{labelProgram: ""}
 	if w.Container != nil {
 		for k, v := range w.Container.Labels {
 			if !strings.HasPrefix(k, prefix) {

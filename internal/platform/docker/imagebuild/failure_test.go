@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -139,8 +141,15 @@ func TestAnEngineThatAnswersNonsense(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = engine.Close() }()
-			b, err := imagebuild.New(imagebuild.Config{Engine: engine, Dir: t.TempDir(), Server: "s", Call: 200 * time.Millisecond})
+			dir := t.TempDir()
+			b, err := imagebuild.New(imagebuild.Config{Engine: engine, Dir: dir, Server: "s", Call: 200 * time.Millisecond})
 			if err != nil {
+				t.Fatal(err)
+			}
+			if removed, err := b.Prune(t.Context(), imagebuild.Policy{Age: time.Hour}); err != nil || removed != nil {
+				t.Errorf("where nothing was built: removed %v, %v", removed, err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "used.json"), []byte(`{"offshoot/shop/web:1":"2026-01-01T00:00:00Z"}`), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			spec := staging.BuildSpec{Project: "shop", Key: strings.Repeat("a", 32), Checkout: checkout(t, nil), Images: []staging.ImageBuild{{Name: "web", Context: ".", Inline: "FROM scratch\nCOPY . /\n"}}}

@@ -42,7 +42,11 @@ type Held struct {
 // Prune removes the images of this server that are too old, and the oldest of
 // what is too much; it answers what it removed. What a container has, what
 // policy keeps, what is being built and what was wanted in the last hours stays.
+// Where nothing was ever built no engine is asked: there may be none.
 func (b *Builder) Prune(ctx context.Context, policy Policy) ([]Held, error) {
+	if used, err := b.uses.all(); err != nil || len(used) == 0 {
+		return nil, err
+	}
 	held, running, err := b.held(ctx)
 	if err != nil {
 		return nil, err
