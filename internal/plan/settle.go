@@ -124,9 +124,12 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 	return all
 }
 
-// begins is whether the plan starts anything.
+// begins is whether the plan starts anything. What the server itself listens on
+// ends with it, and is there again at once.
 func (b *builder) begins() bool {
-	return slices.ContainsFunc(b.plan.Ops, func(op Op) bool { return op.Action == Apply })
+	return slices.ContainsFunc(b.plan.Ops, func(op Op) bool {
+		return op.Action == Apply && op.Kind != staging.ResourceLink && op.Kind != staging.ResourceMail
+	})
 }
 
 // wakeServices starts what has code of dep, and routes to it again.
