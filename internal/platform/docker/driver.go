@@ -34,6 +34,8 @@ type Driver struct {
 	turns turns
 	// allotting is held while a subnet, an address or a port is chosen.
 	allotting sync.Mutex
+	// recording is held while it is written down how a task ended.
+	recording sync.Mutex
 	events    events
 	limits    limits
 	builds    builds

@@ -28,6 +28,8 @@ func (d *Driver) recordBegin(r platform.Resource) error {
 
 // recordEnd writes down, once, how a task ended.
 func (d *Driver) recordEnd(ref platform.Ref, o staging.Observation) {
+	d.recording.Lock() // many look at once
+	defer d.recording.Unlock()
 	var known taskRecord
 	if ref.Kind != staging.ResourceTask || readFile(d.file(ref.Name), &known) != nil || known.End != nil {
 		return
