@@ -162,7 +162,7 @@ func (d *Driver) follow(ctx context.Context) {
 		if time.Since(began) > pulse {
 			backoff = firstBackoff
 		}
-		if backoff == firstBackoff {
+		if backoff == firstBackoff && !first { // a host may have no engine
 			d.log.Warn("the Docker engine's events broke off", "engine", d.host, "error", err)
 		}
 		d.events.tellAll()
