@@ -22,7 +22,7 @@ func worldDocument(t *testing.T) string {
 		repositories[row[0]] = true
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n## What becomes of published Compose files\n\n%d Compose files of %d public repositories, listed in\n`internal/manifest/testdata/world` with the commit and why each is there, were\nread as they are; `tools/corpus/fetch` fetches them, and a test holds what is\nrecorded of each. An example of variables beside a file was given as a team\nwould give it.\n\n",
+	fmt.Fprintf(&b, "\n## What becomes of published Compose files\n\n%d Compose files of %d public repositories, listed in\n`internal/manifest/testdata/world` with the commit and why each is there, were\nread as they are; `tools/corpus/fetch` fetches them, and a test holds what is\nrecorded of each. An example of variables beside a file was given as a team\nwould give it, and what a file demands without a default has a value made up. Files\nthat only mean something over another one were left out.\n\n",
 		len(list), len(repositories))
 	b.WriteString("| | on Docker | as processes |\n| --- | --- | --- |\n")
 	count := func(column int, prefix string) int {
