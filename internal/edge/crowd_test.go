@@ -24,7 +24,13 @@ func TestACrowdIsBounded(t *testing.T) {
 		}
 	}))
 	s.Listener = crowd.Listener(s.Listener)
-	s.Config.ConnState = crowd.State
+	rests := make(chan struct{}, 16)
+	s.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		crowd.State(conn, state)
+		if state == http.StateIdle {
+			rests <- struct{}{}
+		}
+	}
 	s.Start()
 	defer s.Close()
 	dial := func() net.Conn {
@@ -54,10 +60,12 @@ func TestACrowdIsBounded(t *testing.T) {
 	if !answered(old) {
 		t.Fatal("no answer in a crowd that is not full")
 	}
+	<-rests // an answer is read before its server has done with it
 	ask(young, "/")
 	if !answered(young) {
 		t.Fatal("no answer in a crowd that is not full")
 	}
+	<-rests
 	newcomer := dial()
 	ask(newcomer, "/long")
 	<-served
@@ -74,8 +82,9 @@ func TestACrowdIsBounded(t *testing.T) {
 	close(finish)
 	for name, conn := range map[string]net.Conn{"busy": busy, "newcomer": newcomer, "last": last} {
 		if !answered(conn) {
-			t.Errorf("%s was being served and got no answer", name)
+			t.Fatalf("%s was being served and got no answer", name)
 		}
+		<-rests
 	}
 	if again := dial(); true {
 		ask(again, "/")
