@@ -11,9 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"offshoot/internal/componenttest"
-	"offshoot/internal/platform"
 	"offshoot/internal/platform/docker"
-	"offshoot/internal/staging"
 )
 
 // engineVariable names the engine that scripts use (.ci/engine).
@@ -47,17 +45,7 @@ func cleanEngine(ctx context.Context, t *testing.T, data string) {
 		return
 	}
 	defer func() { _ = d.Close() }()
-	all, err := d.List(ctx, "")
-	if err != nil {
-		t.Error(err)
-	}
-	for _, o := range all {
-		if o.Kind == staging.ResourceScope {
-			if err := d.Delete(ctx, platform.Ref{Kind: o.Kind, Name: o.Name, Owner: o.Owner}); err != nil {
-				t.Error(err)
-			}
-		}
-	}
+	deleteScopes(ctx, t, d)
 	if err := d.RemovePrograms(ctx); err != nil {
 		t.Error(err)
 	}

@@ -40,6 +40,11 @@ func clean(ctx context.Context, t *testing.T, data string, r *running) {
 		t.Error(err)
 		return
 	}
+	deleteScopes(ctx, t, d)
+}
+
+// deleteScopes takes away all environments that a driver lists.
+func deleteScopes(ctx context.Context, t *testing.T, d platform.Driver) {
 	all, err := d.List(ctx, "")
 	if err != nil {
 		t.Error(err)
