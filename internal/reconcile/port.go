@@ -18,9 +18,13 @@ import (
 const portWait = 2 * time.Second
 
 // portFor makes sure that a data server about to start can listen where it was
-// allotted to: somebody else on the host may have taken the port while nothing
-// of ours ran. Another is allotted then, unless what runs knows the old one.
+// allotted to: where workloads share the host's addresses, somebody else may have
+// taken the port while nothing of ours ran. Another is allotted then, unless what
+// runs knows the old one.
 func (a *actor) portFor(ctx context.Context, dep *staging.Deployment, d staging.Datastore) error {
+	if a.Platform.Traits().OwnPorts {
+		return nil
+	}
 	at, err := a.dataAddress(ctx, dep, d.Name)
 	if err != nil || becomesFree(ctx, at) {
 		return err
