@@ -14,7 +14,8 @@ import (
 // Links is told when where links lead may have changed.
 type Links interface{ Forget() }
 
-// LinkHost is where a link leads now, by its ledger name: the other
+// LinkHost is where a link leads now, by its ledger name or with the link as hosts are
+// spelled in it: the other
 // environment's own host, or a fixed URL where the other project is not here.
 func (s *Service) LinkHost(ctx context.Context, resource string) (host, fixed, reason string, err error) {
 	owner, name, ok := strings.Cut(resource, "/"+string(staging.ResourceLink)+"/")
@@ -29,7 +30,7 @@ func (s *Service) LinkHost(ctx context.Context, resource string) (host, fixed, r
 	if err != nil {
 		return "", "", "", err
 	}
-	i := slices.IndexFunc(links, func(l staging.Link) bool { return l.Name == name })
+	i := slices.IndexFunc(links, func(l staging.Link) bool { return l.Name == name || staging.NormalizeHost(l.Name) == name })
 	if i < 0 {
 		return "", "", "the stack has no link " + name, nil
 	}

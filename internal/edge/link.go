@@ -22,12 +22,12 @@ type LinkTarget struct {
 	Reason string
 }
 
-// Links are listeners on loopback, one a link, through which the workloads of
-// one environment reach another. Where a link leads is asked for when it is
+// Links are listeners, one a link, through which the workloads of one environment
+// reach another, and doors, through which they reach it by name. Where a link leads is asked for when it is
 // used and remembered until Forget, so that switching it restarts nothing. All
 // methods are safe for concurrent use.
 type Links struct {
-	edge  http.Handler
+	edge  *Edge
 	crowd *Crowd
 	find  func(ctx context.Context, link string) (LinkTarget, error)
 	log   *slog.Logger
@@ -44,7 +44,7 @@ const findLimit = 5 * time.Second
 
 // NewLinks has no listener yet. find is asked where a link leads by its ledger
 // name.
-func NewLinks(edge http.Handler, crowd *Crowd, find func(ctx context.Context, link string) (LinkTarget, error), log *slog.Logger) *Links {
+func NewLinks(edge *Edge, crowd *Crowd, find func(ctx context.Context, link string) (LinkTarget, error), log *slog.Logger) *Links {
 	return &Links{edge: edge, crowd: crowd, find: find, log: log, open: map[string]*http.Server{}, targets: map[string]LinkTarget{}}
 }
 
@@ -59,28 +59,35 @@ func (l *Links) Open(link, address string) error {
 	if err != nil {
 		return err
 	}
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, link) }), Protocols: protocols,
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: l.crowd.State, ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)}
-	l.open[link] = server
-	go func() {
-		if err := server.Serve(l.crowd.Listener(listener)); !errors.Is(err, http.ErrServerClosed) {
-			l.log.Warn("link", "link", link, "error", err)
-		}
-	}()
+	l.open[link] = l.answer(func(w http.ResponseWriter, r *http.Request) { l.serve(w, r, link) }, link, listener)
 	return nil
 }
 
-// IsOpen is whether a link is listened for.
+// answer lets a handler answer what comes to listeners.
+func (l *Links) answer(handle http.HandlerFunc, name string, listeners ...net.Listener) *http.Server {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: handle, Protocols: protocols,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ConnState: l.crowd.State, ErrorLog: slog.NewLogLogger(l.log.Handler(), slog.LevelDebug)}
+	for _, listener := range listeners {
+		go func() {
+			if err := server.Serve(l.crowd.Listener(listener)); !errors.Is(err, http.ErrServerClosed) {
+				l.log.Warn("link", "link", name, "error", err)
+			}
+		}()
+	}
+	return server
+}
+
+// IsOpen is whether a link or door is listened for.
 func (l *Links) IsOpen(link string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.open[link] != nil
 }
 
-// Close ends a link with the requests on it.
+// Close ends a link or door with the requests on it.
 func (l *Links) Close(link string) error {
 	l.mu.Lock()
 	server := l.open[link]
@@ -124,7 +131,8 @@ func (l *Links) target(ctx context.Context, link string) (LinkTarget, error) {
 	t, err := l.find(ctx, link)
 	if err == nil {
 		l.mu.Lock()
-		if asked == l.forgotten {
+		// Of names that a workload makes up none is kept.
+		if leads := t.Host != "" || t.URL != ""; asked == l.forgotten && (leads || l.open[link] != nil) {
 			l.targets[link] = t
 		}
 		l.mu.Unlock()

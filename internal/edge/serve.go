@@ -16,9 +16,26 @@ const (
 
 // ServeHTTP sends the request where its host leads.
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.stats.requests.Add(1)
+	host := staging.NormalizeHost(r.Host)
+	e.pass(w, r, host, e.table.Load().find(host), false)
+}
+
+// serveOwn sends a request of an environment's own workloads where its host leads,
+// if that is a host of theirs; it is nobody's activity.
+func (e *Edge) serveOwn(w http.ResponseWriter, r *http.Request, environment string) bool {
 	host := staging.NormalizeHost(r.Host)
 	g := e.table.Load().find(host)
+	if g == nil || g.environment != environment {
+		return false
+	}
+	e.pass(w, r, host, g, true)
+	return true
+}
+
+// pass sends a request through a gate, nil for that of a host that is nobody's; own
+// is whether it is the environment's own.
+func (e *Edge) pass(w http.ResponseWriter, r *http.Request, host string, g *gate, own bool) {
+	e.stats.requests.Add(1)
 	if g == nil {
 		e.stats.unknown.Add(1)
 		unknown(w, r)
@@ -29,7 +46,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		at := g.enter()
 		switch {
 		case at.generation != nil:
-			e.serve(w, r, g, at.generation, host)
+			e.serve(w, r, g, at.generation, host, own)
 			return
 		case !at.held:
 			unknown(w, r)
@@ -48,10 +65,10 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (e *Edge) serve(w http.ResponseWriter, r *http.Request, g *gate, gen *generation, host string) {
+func (e *Edge) serve(w http.ResponseWriter, r *http.Request, g *gate, gen *generation, host string, own bool) {
 	defer g.leave(gen)
 	t := gen.targets[host]
-	counted := e.counts(g, r)
+	counted := !own && e.counts(g, r)
 	if counted {
 		g.touch()
 	}

@@ -133,7 +133,7 @@ var dropOrder = []func(staging.Resource) bool{
 		return r.Kind == staging.ResourceTask || r.Kind == staging.ResourceBuild ||
 			r.Kind == staging.ResourceBundle && !isDataBundle(r.Name) || r.Kind == staging.ResourceWorkload && !isData(r.Name)
 	},
-	func(r staging.Resource) bool { return r.Kind == staging.ResourceLink || r.Kind == staging.ResourceMail },
+	func(r staging.Resource) bool { return r.Kind.IsListener() },
 	func(r staging.Resource) bool {
 		return r.Kind == staging.ResourceWorkload && isData(r.Name) || r.Kind == staging.ResourceBundle && isDataBundle(r.Name)
 	},

@@ -74,6 +74,10 @@ func (b *builder) addresses(dep *staging.Deployment, within []string) []string {
 	}
 	caught := b.ensure(item{name: MailEndpoint(dep.Environment), kind: staging.ResourceEndpoint, port: MailPort}, dep, "", "mail is caught at an address", within)
 	ids = append(ids, b.ensure(mail(dep.Environment), dep, "", "services send mail to it", caught)...)
+	if b.in.Doors {
+		made := b.ensure(item{name: DoorEndpoint(dep.Environment), kind: staging.ResourceEndpoint}, dep, "", "its hosts lead somewhere inside", within)
+		ids = append(ids, b.ensure(door(dep.Environment), dep, "", "services reach their own hosts through it", made)...)
+	}
 	for _, it := range links(dep) {
 		address := item{name: LinkEndpoint(dep.Environment, it.service), kind: staging.ResourceEndpoint, service: it.service}
 		made := b.ensure(address, dep, "", "link "+it.service+" needs an address", within)

@@ -105,6 +105,19 @@ func MailEndpoint(environment string) string {
 	return Name(environment, staging.ResourceEndpoint, "mail")
 }
 
+// Door is the ledger name of where an environment's own hosts and its links
+// answer inside, while it is awake; DoorEndpoint that of its address.
+func Door(environment string) string { return Name(environment, staging.ResourceDoor, "0") }
+
+func door(environment string) item {
+	return item{name: Door(environment), kind: staging.ResourceDoor}
+}
+
+// DoorEndpoint stays the same as long as the environment lives.
+func DoorEndpoint(environment string) string {
+	return Name(environment, staging.ResourceEndpoint, "door")
+}
+
 // MailPort is the one that the usual catchers of mail listen on, as values of a
 // stack are written with.
 const MailPort = 1025
@@ -229,6 +242,10 @@ func (b *builder) keep(dep *staging.Deployment, awake bool) map[string]bool {
 	names[TaskEndpoint(dep.Environment)], names[MailEndpoint(dep.Environment)] = true, true
 	if awake {
 		add(mail(dep.Environment))
+	}
+	if b.in.Doors {
+		names[DoorEndpoint(dep.Environment)] = true
+		names[Door(dep.Environment)] = awake
 	}
 	for _, it := range links(dep) {
 		names[LinkEndpoint(dep.Environment, it.service)] = true

@@ -137,6 +137,9 @@ type Input struct {
 	// Bundles is whether the platform takes whole sets of workloads (its grain
 	// is bundle) instead of one at a time.
 	Bundles bool
+	// Doors is whether names lead to workloads' own addresses, so that those of
+	// environments need one too.
+	Doors bool
 	// Empty is whether new data starts without a snapshot, so that seed runs.
 	Empty bool
 	// Prepares is whether the platform can make workloads ready ahead; Prepared

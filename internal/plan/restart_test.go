@@ -18,7 +18,7 @@ func TestARestartOfTheServerIsNoTroubleOfAnEnvironment(t *testing.T) {
 		w.env.Phase = staging.PhaseReady
 		w.ready, w.prepared, w.holding = map[string]bool{}, map[string]bool{}, true
 		for name, row := range w.rows { // what the server itself listened on ended with it
-			if row.Kind == staging.ResourceLink || row.Kind == staging.ResourceMail {
+			if row.Kind.IsListener() {
 				w.exists[name] = false
 			}
 		}

@@ -128,7 +128,7 @@ func (b *builder) wake(dep *staging.Deployment) []string {
 // ends with it, and is there again at once.
 func (b *builder) begins() bool {
 	return slices.ContainsFunc(b.plan.Ops, func(op Op) bool {
-		return op.Action == Apply && op.Kind != staging.ResourceLink && op.Kind != staging.ResourceMail
+		return op.Action == Apply && !op.Kind.IsListener()
 	})
 }
 

@@ -54,6 +54,8 @@ type world struct {
 	// grain is whether the platform takes bundles, which are these.
 	grain   bool
 	bundles map[string]*bundle
+	// doors is whether names lead to addresses of their own there.
+	doors bool
 	// backwards does first what a plan names last.
 	backwards bool
 }
@@ -61,7 +63,7 @@ type world struct {
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, env: staging.Environment{ID: "env_a", Awake: true}, rows: map[string]staging.Resource{},
 		exists: map[string]bool{}, ready: map[string]bool{}, prepared: map[string]bool{}, prepares: rapid.Bool().Draw(t, "prepares"), started: map[string]int{}, version: "15",
-		bundles: map[string]*bundle{}, grain: rapid.Bool().Draw(t, "bundles")}
+		bundles: map[string]*bundle{}, grain: rapid.Bool().Draw(t, "bundles"), doors: rapid.Bool().Draw(t, "doors")}
 	w.rows["env_b/workload/web"] = staging.Resource{Name: "env_b/workload/web", Owner: "env_b", Kind: staging.ResourceWorkload}
 	w.exists["env_b/workload/web"] = true
 	w.deploy()
@@ -101,7 +103,7 @@ func (w *world) input() plan.Input {
 		d.Options.Scale = w.env.Desired.Scale
 	}
 	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
-		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Prepares: w.prepares, Prepared: w.prepared}
+		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Doors: w.doors, Prepares: w.prepares, Prepared: w.prepared}
 	for name, row := range w.rows {
 		in.Ledger = append(in.Ledger, row)
 		switch {

@@ -56,6 +56,8 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 		}
 	case staging.ResourceLink:
 		err = a.listen(ctx, op)
+	case staging.ResourceDoor:
+		err = a.openDoor(ctx)
 	case staging.ResourceMail:
 		err = a.catchMail(ctx)
 	default:
@@ -151,10 +153,10 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 }
 
 // instance is what listens at an endpoint, or is to listen as a workload: "" for
-// what tasks are told, and for the server's own side of a link or of mail.
+// what tasks are told, and for the server's own side of a link, of mail or of a door.
 func (a *actor) instance(dep *staging.Deployment, op plan.Op) string {
 	switch op.Resource {
-	case plan.TaskEndpoint(a.id), plan.LinkEndpoint(a.id, op.Service), plan.MailEndpoint(a.id):
+	case plan.TaskEndpoint(a.id), plan.LinkEndpoint(a.id, op.Service), plan.MailEndpoint(a.id), plan.DoorEndpoint(a.id):
 		return ""
 	}
 	if _, ok := dep.Stack.Datastore(op.Service); ok {

@@ -3,10 +3,12 @@ package reconcile
 import (
 	"context"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 
 	"offshoot/internal/datastore"
+	"offshoot/internal/plan"
 	"offshoot/internal/staging"
 )
 
@@ -92,10 +94,37 @@ func (a *actor) hosts(ctx context.Context, v *view, dep *staging.Deployment) (ma
 		}
 		add(address, append(slices.Clone(s.Aliases), s.Name)...)
 	}
-	for host := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
-		add(loopback, host)
+	return hosts, a.outer(ctx, v, dep, hosts)
+}
+
+// hostName is a name as /etc/hosts may hold it, spelled as Compose allows services.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?$`)
+
+// outer adds what is reached by the edge: the environment's own hosts, and where
+// names lead somewhere its links, unless something of the stack has the name.
+func (a *actor) outer(ctx context.Context, v *view, dep *staging.Deployment, hosts map[string]string) error {
+	own := a.Site.Hosts(v.project, v.Environment, dep.Stack)
+	if !a.Platform.Traits().NamesResolve {
+		for host := range own {
+			hosts[host] = "127.0.0.1"
+		}
+		return nil
 	}
-	return hosts, nil
+	at, err := a.address(ctx, plan.DoorEndpoint(a.id))
+	if err != nil {
+		return err
+	}
+	if port(a.Site) != 0 { // else something in front of the edge speaks TLS, and is found as from anywhere
+		for host := range own {
+			hosts[host] = at.Host
+		}
+	}
+	for _, l := range dep.Stack.Links {
+		if hosts[l.Name] == "" && hostName.MatchString(l.Name) {
+			hosts[l.Name] = at.Host
+		}
+	}
+	return nil
 }
 
 // code is what of a service only platforms that run images need.

@@ -56,7 +56,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		}
 		a.Ground = on
 	}
-	v.Bundles = a.bundles()
+	v.Bundles, v.Doors = a.bundles(), a.Platform.Traits().NamesResolve
 	_, v.Prepares = a.Platform.(platform.Preparer)
 	for _, row := range v.Ledger {
 		o := a.look(ctx, row)
@@ -151,7 +151,7 @@ func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observat
 			o.Presence = staging.Present
 		}
 		return o
-	case staging.ResourceLink:
+	case staging.ResourceLink, staging.ResourceDoor:
 		o := staging.Observation{Kind: row.Kind, Name: row.Name, Owner: row.Owner, Presence: staging.Absent}
 		if a.Links.IsOpen(row.Name) {
 			o.Presence = staging.Present

@@ -117,6 +117,10 @@ type Gates interface {
 // Links are the listeners through which workloads reach other environments.
 type Links interface {
 	Open(link, address string) error
+	// OpenDoor listens at address for an environment's own hosts and the names of
+	// its links, and at further ports of the same host where nobody else does.
+	OpenDoor(door, address string, further ...int) error
+	// IsOpen and Close are for doors too.
 	IsOpen(link string) bool
 	Close(link string) error
 }

@@ -46,7 +46,7 @@ func (a *actor) remove(ctx context.Context, row staging.Resource, discard bool) 
 	case staging.ResourceRoute:
 		a.Edge.Remove(row.Owner)
 		return nil
-	case staging.ResourceLink:
+	case staging.ResourceLink, staging.ResourceDoor:
 		return a.Links.Close(row.Name)
 	case staging.ResourceMail:
 		return a.endMail(ctx, row, discard)

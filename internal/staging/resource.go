@@ -31,10 +31,19 @@ const (
 	ResourceCheckout ResourceKind = "checkout"
 	ResourceRoute    ResourceKind = "route"
 	ResourceLink     ResourceKind = "link"
+	// ResourceDoor is where names of environments answer that the workloads of one
+	// know: its own hosts and its links.
+	ResourceDoor ResourceKind = "door"
 	// ResourceMail is where an environment's mail is caught while it is awake,
 	// and what was caught as long as it lives.
 	ResourceMail ResourceKind = "mail"
 )
+
+// IsListener is whether the server itself listens there: it ends with the server,
+// and is there again at once.
+func (k ResourceKind) IsListener() bool {
+	return k == ResourceLink || k == ResourceMail || k == ResourceDoor
+}
 
 // ResourceState is what the ledger last knew of a resource.
 type ResourceState string
