@@ -159,12 +159,30 @@ func (d *Driver) start(ctx context.Context, r platform.Resource, id string) erro
 	return nil
 }
 
+// remove is done when it is gone, whoever asked the engine first: an order that
+// was given up goes on there.
 func (d *Driver) remove(ctx context.Context, id string, force bool) error {
 	_, err := call(ctx, d.engine, makeTime, "remove a container", func(ctx context.Context) (client.ContainerRemoveResult, error) {
 		return d.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: force})
 	})
+	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") { // the engine has no other way to say so
+		err = d.removing(ctx, id)
+	}
 	if errors.Is(err, errMissing) {
 		return nil
 	}
 	return err
+}
+
+// removing waits for the end of a removal that is under way.
+func (d *Driver) removing(ctx context.Context, id string) error {
+	bounded, cancel := context.WithTimeout(ctx, makeTime)
+	defer cancel()
+	w := d.client.ContainerWait(bounded, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+	select {
+	case <-w.Result:
+		return nil
+	case err := <-w.Error:
+		return d.fault(ctx, "remove a container", err)
+	}
 }
