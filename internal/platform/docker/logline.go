@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
@@ -43,6 +44,9 @@ func (d *Driver) openLog(ctx context.Context, name string, c container.Summary, 
 		return nil, err
 	}
 	body, err := d.client.ContainerLogs(ctx, c.ID, o)
+	if errdefs.IsConflict(err) { // it is being removed: what it said is kept by then
+		return nil, missing{err}
+	}
 	if err != nil {
 		return nil, d.fault(ctx, "read a log", err)
 	}
