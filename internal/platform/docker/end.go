@@ -18,6 +18,9 @@ import (
 // killWait is how long the kernel may take to end what was killed.
 const killWait = 30 * time.Second
 
+// deafAgain is when it is seen again whether what was asked to end can hear.
+const deafAgain = 500 * time.Millisecond
+
 func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 	c, _, err := d.inspect(ctx, ref.Name)
 	if errors.Is(err, errMissing) {
@@ -71,14 +74,24 @@ func (d *Driver) end(ctx context.Context, c container.InspectResponse, signal st
 			return err
 		}
 	}
-	if err := d.kill(ctx, c.ID, cmp.Or(signal, c.Config.StopSignal, "SIGTERM")); err != nil {
-		return err
+	signal = cmp.Or(signal, c.Config.StopSignal, "SIGTERM")
+	if !d.deaf(c, signal) {
+		if err := d.kill(ctx, c.ID, signal); err != nil {
+			return err
+		}
 	}
-	if ended, err := d.ended(ctx, c.ID, grace); ended || err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("it was asked to end and has not yet: %w", ctx.Err())
+	// Who is about to start another holds signals back, and is not deaf for that
+	// moment.
+	for _, wait := range []time.Duration{min(grace, deafAgain), grace - deafAgain} {
+		if wait <= 0 || d.deaf(c, signal) {
+			break // its grace would pass for nothing
+		}
+		if ended, err := d.ended(ctx, c.ID, wait); ended || err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("it was asked to end and has not yet: %w", ctx.Err())
+		}
 	}
 	return d.endAtOnce(ctx, c.ID)
 }

@@ -5,6 +5,8 @@ package docker
 import (
 	"context"
 
+	"github.com/moby/moby/api/types/container"
+
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
@@ -16,3 +18,6 @@ func (d *Driver) hangUp(context.Context, string) error { return nil }
 func (d *Driver) Listening(context.Context, platform.Ref) ([]string, error) {
 	return nil, staging.NotBuilt("seeing where a container listens, on this system,")
 }
+
+// deaf is not known of processes of another system.
+func (d *Driver) deaf(container.InspectResponse, string) bool { return false }
