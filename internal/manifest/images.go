@@ -52,17 +52,22 @@ func kernel(target string) bool {
 	return !shared && slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(dir string) bool { _, ok := under(target, dir); return ok })
 }
 
-// procfile leaves out commands: they are for processes. Where nothing else says
-// what runs they are kept, to be refused by name.
+// procfile leaves out the commands of what Compose says itself. Where Compose
+// builds nothing the others run in the image of the repository's Dockerfile;
+// where nothing else is to run they are kept, to be refused by name.
 func (images) procfile(r *reader, list []process, compose bool) []process {
 	return slices.DeleteFunc(list, func(p process) bool {
-		if p.name == "release" || !compose {
+		_, known := r.stack.Service(p.name)
+		if p.name == "release" || !compose || !known && !r.builds() && (r.exists("Dockerfile") || len(r.stack.Services) == 0) {
 			return false
 		}
 		r.note(staging.NoteIgnored, "Procfile", p.line, p.name, "the command is for processes: its image says what "+p.name+" runs", "")
 		return true
 	})
 }
+
+// procfileImage is the one in which all processes of a Procfile run.
+const procfileImage = "procfile"
 
 func (images) finish(r *reader) {
 	r.builtElsewhere()
@@ -71,6 +76,11 @@ func (images) finish(r *reader) {
 	}
 	r.keptOfImages()
 	r.unusedVolumes()
+	for i := range r.stack.Services {
+		if v := &r.stack.Services[i]; v.File == "Procfile" && r.exists("Dockerfile") {
+			v.WorkingDir, v.ImageBuild = "", &staging.ImageBuild{Name: procfileImage, Context: "."}
+		}
+	}
 	built := false
 	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
 		built = built || v.ImageBuild != nil || slices.ContainsFunc(v.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountCheckout && r.isDir(m.Source) })

@@ -62,7 +62,7 @@ func (r *reader) procfileServices(list []process, compose bool) {
 		return
 	}
 	r.stack.Sources = append(r.stack.Sources, "Procfile")
-	builds := slices.ContainsFunc(slices.Concat(r.stack.Services, r.stack.OneShots), func(s staging.Service) bool { return s.ImageBuild != nil })
+	builds := r.builds()
 	for _, p := range list {
 		command := staging.Command{Shell: p.command}
 		at := slices.IndexFunc(r.stack.Services, func(s staging.Service) bool { return s.Name == p.name })
@@ -105,6 +105,11 @@ func (r *reader) procfileServices(list []process, compose bool) {
 			r.stack.Services = append(r.stack.Services, s)
 		}
 	}
+}
+
+// builds is whether something of the stack is built from the repository.
+func (r *reader) builds() bool {
+	return slices.ContainsFunc(slices.Concat(r.stack.Services, r.stack.OneShots), func(s staging.Service) bool { return s.ImageBuild != nil })
 }
 
 // webPort stands for the port of a web process that nobody numbers: it is told

@@ -141,10 +141,10 @@ func (a *actor) code(s staging.Service, spec *staging.WorkloadSpec) {
 
 // command is what a service runs, and whether that is what its image is given.
 func (a *actor) command(s staging.Service) (c staging.Command, arguments bool) {
-	if a.Platform.Traits().Images {
+	if a.Platform.Traits().Images && s.Command.Shell == "" {
 		return staging.Command{Args: s.ImageCommand}, true
 	}
-	return s.Command, false
+	return s.Command, false // a line of a Procfile is a program of its own everywhere
 }
 
 // imagesOf are those that a deployment's stack builds, each once.

@@ -111,7 +111,7 @@ func (d *Driver) config(ctx context.Context, r platform.Resource, image string) 
 			c.Entrypoint, c.Cmd = []string{hold.Path}, nil
 		}
 	}
-	if w.Role == staging.RoleTask && !w.Arguments && len(c.Cmd) > 0 && c.Entrypoint == nil {
+	if !w.Arguments && (w.Role == staging.RoleTask || w.Command.Shell != "") && len(c.Cmd) > 0 && c.Entrypoint == nil {
 		keep, err := d.wraps(ctx, r, image)
 		if err != nil {
 			return nil, err
