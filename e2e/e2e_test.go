@@ -39,7 +39,7 @@ func scripts(t *testing.T) testscript.Params {
 	commands := edgeCommands()
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serve, "fixture": fixture, "post": post, "halt": halt, "kill-each": killEach, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
-		"unmount-pool": unmountPool, "small-disk": smallDisk,
+		"unmount-pool": unmountPool, "small-disk": smallDisk, "make-image": makeImage,
 	})
 	return testscript.Params{RequireExplicitExec: true, RequireUniqueNames: true, Condition: condition, Cmds: commands,
 		Setup: func(e *testscript.Env) error { return setup(t, e, bin, fixtures) }}
@@ -65,6 +65,9 @@ func setup(t *testing.T, e *testscript.Env, bin, fixtures string) error {
 			return fmt.Errorf("git: %w: %s", err, out)
 		}
 	}
+	made := &elsewhere{refs: map[string]bool{}}
+	e.Values[elsewhereKey{}] = made
+	e.Defer(made.clean)
 	e.Defer(func() { _ = unmounted(data) }) // where a script has mounted one
 	e.Defer(func() { clean(ctx, t, data, e.Values[key{}].(*running)) })
 	return nil

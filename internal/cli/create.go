@@ -78,7 +78,7 @@ func createCommand(io *stdio) *cobra.Command {
 	c.Flags().StringVar(&r.Commit, "commit", "", "this revision instead of the branch's newest, until the next push")
 	c.Flags().StringArrayVar(&env, "env", nil, "a variable K=V of this environment")
 	c.Flags().StringArrayVar(&links, "link", nil, "a link NAME=ENV")
-	c.Flags().StringArrayVar(&images, "image", nil, "an image SERVICE=REF")
+	c.Flags().StringArrayVar(&images, "image", nil, "an image SERVICE=REF to run instead of building; SERVICE= is what the stack says again")
 	c.Flags().StringVar(&ttl, "ttl", "", "destroy after this time without activity, such as 24h or 7d (default 72h)")
 	c.Flags().BoolVar(&r.Pin, "pin", false, "never destroy it for being idle")
 	c.Flags().StringVar(&r.Size, "size", "", "small, medium or large")

@@ -15,14 +15,11 @@ func deployCommand(io *stdio) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "deploy [BRANCH]",
 		Short:   "Deploy the newest or given revision into an environment that exists",
-		Example: "  offshoot deploy\n  offshoot deploy feature/x --commit 1a2b3c4\n  offshoot deploy feature/x --into staging",
+		Example: "  offshoot deploy\n  offshoot deploy feature/x --commit 1a2b3c4\n  offshoot deploy feature/x --into staging\n  offshoot deploy feature/x --commit 1a2b3c4 --image web=registry.example.com/shop/web:1a2b3c4",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
 			if r.Images, err = pairs(images); err != nil {
-				return err
-			}
-			if err = r.NotBuilt(); err != nil {
 				return err
 			}
 			if into != "" && into != "staging" {
@@ -56,7 +53,7 @@ func deployCommand(io *stdio) *cobra.Command {
 	c.Flags().BoolVar(&r.Force, "force", false, "repeat what serves already")
 	c.Flags().BoolVar(&ifExists, "if-exists", false, "do nothing where there is no environment")
 	c.Flags().StringVar(&into, "into", "", "staging: put the branch on shared staging until its own branch is pushed")
-	c.Flags().StringArrayVar(&images, "image", nil, "an image SERVICE=REF")
+	c.Flags().StringArrayVar(&images, "image", nil, "an image SERVICE=REF to run instead of building; SERVICE= is what the stack says again")
 	io.waitFlags(c)
 	return c
 }

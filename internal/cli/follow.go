@@ -56,6 +56,11 @@ func (s *stdio) shown(v wire.Environment) error {
 			s.say("note: the stack declares no link %s: it leads nowhere until x-offshoot.links has one; offshoot link %s %s= takes it back", l.Name, v.ID, l.Name)
 		}
 	}
+	for _, n := range v.Notes {
+		if n.Kind == staging.NoteMissing && n.Key == "services" {
+			s.say("warning: %s\nhint: %s", n.Message, n.Hint)
+		}
+	}
 	if s.json {
 		s.object(v)
 		return nil

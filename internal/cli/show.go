@@ -66,6 +66,9 @@ func (s *stdio) show(v wire.Environment) {
 	}
 	for _, x := range v.Services {
 		t.line("services", "%s: %s", x.Name, serviceState(x))
+		if g, ok := given(v, x); ok {
+			t.line("", "  runs %s  %s", g.Ref, g.Digest)
+		}
 		for _, words := range x.LogTail {
 			t.line("", "  | %s", words)
 		}
@@ -152,6 +155,15 @@ func serviceState(x wire.Service) string {
 		return fmt.Sprintf("%s, %d of %d run", x.State, x.Running, x.Replicas)
 	}
 	return x.State
+}
+
+// given is the image that a service was given.
+func given(v wire.Environment, x wire.Service) (wire.Image, bool) {
+	if v.Deployment == nil {
+		return wire.Image{}, false
+	}
+	g, ok := v.Deployment.Images[x.Name]
+	return g, ok && g.Ref == x.Image
 }
 
 func linkLine(l wire.Link) string {

@@ -55,7 +55,10 @@ type Config struct {
 	Platforms map[string]platform.Driver
 	Platform  string
 	// Suits is where a revision of a project can run whole, where nobody says.
-	Suits   func(ctx context.Context, p staging.Project, sha string) (string, error)
+	Suits func(ctx context.Context, p staging.Project, sha string) (string, error)
+	// Stack is what a revision says an environment is made of, nil where that
+	// cannot be read.
+	Stack   func(ctx context.Context, p staging.Project, env staging.Environment, sha string) (*staging.Stack, error)
 	Space   Space
 	Upkeep  Upkeep
 	Breaker upkeep.Breaker

@@ -41,6 +41,9 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	if err := s.checkImages(ctx, p, s.asOf(ctx, p, r.Branch, on), rev.ID, r.Images); err != nil {
+		return wire.Environment{}, err
+	}
 	var id, own string
 	var rehearsed rehearsal
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
@@ -55,6 +58,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 			want.HeldAt = head
 		}
 		want.Env, want.Links = merged(want.Env, r.Env), relinked(want.Links, links)
+		want.Images = s.given(want.Images, r.Images, rev.ID)
 		if r.Size != "" {
 			want.Size = r.Size
 		}

@@ -74,9 +74,6 @@ func (s *Service) Deploy(ctx context.Context, actor, id string, r wire.Deploy) (
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	if err := r.NotBuilt(); err != nil {
-		return wire.Environment{}, err
-	}
 	branch := env.Branch
 	r.Branch = strings.TrimPrefix(r.Branch, branchPrefix)
 	if r.Branch != "" && r.Branch != branch {
@@ -92,9 +89,13 @@ func (s *Service) Deploy(ctx context.Context, actor, id string, r wire.Deploy) (
 	if err != nil {
 		return wire.Environment{}, err
 	}
+	if err := s.checkImages(ctx, p, env, rev.ID, r.Images); err != nil {
+		return wire.Environment{}, err
+	}
 	return s.edit(ctx, id, func(t *store.Tx, env staging.Environment) error {
 		want := env.Desired
 		want.Revision, want.HeldAt, want.BorrowedBranch = rev.ID, "", ""
+		want.Images = s.given(want.Images, r.Images, rev.ID)
 		if branch != env.Branch {
 			want.BorrowedBranch = branch
 		}

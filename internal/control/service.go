@@ -20,6 +20,10 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 	now := d.Options
 	now.Scale = env.Desired.Scale
 	w := wire.Service{Name: x.Name, State: "stopped", Replicas: now.Replicas(d.Stack, x)}
+	if w.Image = x.Image; x.ImageBuild != nil {
+		w.Image = "" // a name for what is built, which leads nowhere else
+	}
+	w.Digest = d.Progress.Images[x.Given].Digest
 	if x.Schedule != "" {
 		w.State, w.Schedule, w.Enabled = "scheduled", x.Schedule, CronOn(env, x)
 		return w

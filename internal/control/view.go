@@ -107,6 +107,12 @@ func deployment(d staging.Deployment) wire.Deployment {
 		w.FinishedAt = &end
 	}
 	w.TotalMS, w.MarkMS = end.Sub(d.StartedAt).Milliseconds(), d.Progress.MarkMS
+	for name, x := range d.Progress.Images {
+		if w.Images == nil {
+			w.Images = map[string]wire.Image{}
+		}
+		w.Images[name] = wire.Image{Ref: x.Ref, Digest: x.Digest}
+	}
 	for _, s := range d.Steps {
 		w.Steps = append(w.Steps, wire.Step{Name: string(s.Name), State: string(s.State), DurationMS: s.DurationMS, Detail: s.Detail})
 	}

@@ -81,7 +81,7 @@ func (images) finish(r *reader) {
 			v.WorkingDir, v.ImageBuild = "", &staging.ImageBuild{Name: procfileImage, Context: "."}
 		}
 	}
-	built := false
+	built := r.o.Given
 	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
 		built = built || v.ImageBuild != nil || slices.ContainsFunc(v.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountCheckout && r.isDir(m.Source) })
 		if v.ImageBuild != nil || v.Image != "" {

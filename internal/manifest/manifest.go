@@ -34,6 +34,8 @@ type Options struct {
 	// Tracked tells whether Git tracks a path or something below it; nil means
 	// that what exists is tracked.
 	Tracked func(path string) bool
+	// Given is whether services run images that were made elsewhere.
+	Given bool
 	// Judge is the guard: whether a variable of a service reaches for data that
 	// is not the environment's own; names are the stack's own hosts. Nil judges
 	// nothing.

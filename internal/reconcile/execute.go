@@ -118,18 +118,24 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 	if err != nil {
 		return err
 	}
+	given, err := stack.Give(dep.Options.Images, dep.Revision.ID)
+	if err != nil {
+		return asManifest(err)
+	}
+	notes = append(notes, given...)
 	if err := withinLimits(v.project.Policy, dep.Options.Size, stack); err != nil {
 		return err
 	}
 	if err := a.sameVersions(v, dep, stack); err != nil {
 		return err
 	}
+	dep.Progress.Images = sameImages(dep, v.Serving)
 	artifact, err := a.built(ctx, v, dep, stack)
 	if err != nil {
 		return err
 	}
 	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
-		d.Stack, d.Notes, d.Progress.Artifact = stack, notes, artifact
+		d.Stack, d.Notes, d.Progress.Artifact, d.Progress.Images = stack, notes, artifact, dep.Progress.Images
 		for i := range d.Steps {
 			if s := &d.Steps[i]; s.Name == staging.StepBuild && artifact != "" {
 				s.State, s.StartedAt, s.Detail = staging.StepDone, a.Now(), "kept from an earlier build"

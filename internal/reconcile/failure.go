@@ -65,7 +65,10 @@ func (a *actor) explain(ctx context.Context, r result) *staging.Failure {
 	a.advise(f, r)
 	a.adviseOnData(ctx, f, r.dep)
 	red := a.redactor(ctx)
-	f.Message, f.Hint = red.String(f.Message), red.String(f.Hint)
+	f.Message, f.Hint, f.LogTail = red.String(f.Message), red.String(f.Hint), slices.Clone(f.LogTail)
+	for i, line := range f.LogTail {
+		f.LogTail[i] = red.String(line)
+	}
 	return f
 }
 

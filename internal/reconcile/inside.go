@@ -128,12 +128,15 @@ func (a *actor) outer(ctx context.Context, v *view, dep *staging.Deployment, hos
 }
 
 // code is what of a service only platforms that run images need.
-func (a *actor) code(s staging.Service, spec *staging.WorkloadSpec) {
+func (a *actor) code(dep *staging.Deployment, s staging.Service, spec *staging.WorkloadSpec) {
 	if !a.Platform.Traits().Images {
 		return
 	}
 	own := s.Container
 	spec.Container, spec.Image = &own, s.Image
+	if s.Given != "" {
+		spec.Image = dep.Progress.Images[s.Given].Run
+	}
 	if s.ImageBuild != nil {
 		spec.Image, spec.Built = "", s.ImageBuild.Name
 	}

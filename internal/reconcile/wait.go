@@ -38,6 +38,7 @@ func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op 
 	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
 		if op.Kind == staging.ResourceBuild {
 			d.Progress.Artifact = o.Ref
+			d.Progress.Images = withImages(d.Progress.Images, o.Images)
 			return
 		}
 		if !slices.Contains(d.Progress.Ended, op.Resource) {
@@ -65,6 +66,11 @@ func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation
 	}
 	f := &staging.Failure{Class: class, Step: op.Step, Service: op.Service, Message: what + " failed: " + o.Reason, ExitCode: o.ExitCode,
 		LogTail: a.tail(ctx, op.Resource)}
+	if known := o.Failure; known != nil {
+		f.Class, f.Service, f.Hint, f.File, f.Line, f.Problems = known.Class, known.Service, known.Hint, known.File, known.Line, known.Problems
+		f.Message, f.ExitCode = known.Message, known.ExitCode
+		class = f.Class
+	}
 	switch {
 	case o.Ending != staging.EndingMemory:
 	case op.Kind == staging.ResourceBuild:

@@ -253,7 +253,7 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 	spec := staging.WorkloadSpec{Service: s.Name, Role: staging.RoleService, Artifact: dep.Progress.Artifact, Dir: s.WorkingDir, Env: vars.Env, Files: vars.Files,
 		Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace,
 		Labels: map[string]string{"project": v.project.Name, "branch": v.Environment.Branch}}
-	a.code(s, &spec)
+	a.code(dep, s, &spec)
 	if spec.Hosts, err = a.hosts(ctx, v, dep); err != nil {
 		return spec, vars, err
 	}

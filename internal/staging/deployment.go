@@ -37,6 +37,8 @@ type Deployment struct {
 type Progress struct {
 	// Artifact is the reference of the build's result, "" until built.
 	Artifact string `json:"artifact,omitempty"`
+	// Images are those that services were given and run, by service.
+	Images map[string]UsedImage `json:"images,omitempty"`
 	// Source is where new data came from: a snapshot's id, "none", or "undo:"
 	// and the set of asides. All data of a deployment has the same.
 	Source string `json:"source,omitempty"`

@@ -78,6 +78,8 @@ type Desired struct {
 	Env            map[string]string `json:"env,omitempty"`
 	// Links maps a link's name to an environment id; absent means default.
 	Links map[string]string `json:"links,omitempty"`
+	// Images are those that services were given, by service.
+	Images map[string]GivenImage `json:"images,omitempty"`
 	// Size is small, medium or large; "" is small.
 	Size string `json:"size,omitempty"`
 	// Scale is the number of instances by service where a person set it.

@@ -141,6 +141,10 @@ type Observation struct {
 	Reason string
 	// Ending is what ended it, or the run before where it was started again.
 	Ending Ending
+	// Failure is what a build failed by, where more is known than Reason.
+	Failure *Failure
+	// Images are what a build's pulls got, by their names.
+	Images map[string]UsedImage
 	// Address is where it can be reached from the server (HOST:PORT), of
 	// endpoints and of workloads that have one.
 	Address   string

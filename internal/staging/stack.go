@@ -59,6 +59,9 @@ type Service struct {
 	// Image and ImageBuild are for platforms that run images.
 	Image      string      `json:"image,omitempty"`
 	ImageBuild *ImageBuild `json:"image_build,omitempty"`
+	// Given is the service whose given image it runs, its own name as a rule; ""
+	// where Image is the stack's.
+	Given string `json:"given,omitempty"`
 	// Command is what runs on the process platform (process.command, the
 	// Procfile's, or Compose's own); ImageCommand is Compose's.
 	Command      Command  `json:"command,omitzero"`

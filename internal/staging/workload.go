@@ -95,6 +95,9 @@ type BuildSpec struct {
 	// Images are what a platform that runs images builds, instead of Steps; the
 	// artifact holds them all by their names.
 	Images []ImageBuild `json:"images,omitempty"`
+	// Pulls are images that were made elsewhere, got anew by name, since what a
+	// name leads to changes.
+	Pulls []ImagePull `json:"pulls,omitempty"`
 	// Branch owns the cache layer that is written; BaseBranch's last good
 	// build is underneath, read-only.
 	Branch     string            `json:"branch"`
@@ -102,4 +105,10 @@ type BuildSpec struct {
 	Env        map[string]string `json:"-"`
 	Limits     Limits            `json:"limits,omitzero"`
 	Timeout    time.Duration     `json:"timeout,omitempty"`
+}
+
+// ImagePull is an image of elsewhere for the service of that name.
+type ImagePull struct {
+	Name string `json:"name"`
+	Ref  string `json:"ref"`
 }

@@ -10,16 +10,6 @@ func (r CreateEnvironment) NotBuilt() error {
 		return staging.NotBuilt("create --lite")
 	case r.FromMoment != "":
 		return staging.NotBuilt("create --from-moment")
-	case len(r.Images) > 0:
-		return staging.NotBuilt("create --image")
-	}
-	return nil
-}
-
-// NotBuilt is like CreateEnvironment's.
-func (r Deploy) NotBuilt() error {
-	if len(r.Images) > 0 {
-		return staging.NotBuilt("deploy --image")
 	}
 	return nil
 }

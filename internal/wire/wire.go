@@ -57,6 +57,10 @@ type Service struct {
 	Name     string `json:"name"`
 	State    string `json:"state"`
 	Replicas int    `json:"replicas"`
+	// Image is what it runs, "" where that is built here or there is none. Digest is
+	// the registry's, where it was given.
+	Image  string `json:"image,omitempty"`
+	Digest string `json:"digest,omitempty"`
 	// Running is how many of the replicas run now.
 	Running int `json:"running"`
 	// LogTail are the last words of one that does not stay up, oldest first.
@@ -84,18 +88,27 @@ type Link struct {
 
 // Deployment is one attempt.
 type Deployment struct {
-	ID         string           `json:"id"`
-	Outcome    string           `json:"outcome"`
-	Generation int64            `json:"generation"`
-	Revision   string           `json:"revision"`
-	Cause      string           `json:"cause"`
-	StartedAt  time.Time        `json:"started_at"`
-	FinishedAt *time.Time       `json:"finished_at"`
-	TotalMS    int64            `json:"total_ms"`
-	MarkMS     int64            `json:"mark_ms"`
-	Steps      []Step           `json:"steps"`
-	Successor  string           `json:"successor"`
-	Failure    *staging.Failure `json:"failure"`
+	ID         string     `json:"id"`
+	Outcome    string     `json:"outcome"`
+	Generation int64      `json:"generation"`
+	Revision   string     `json:"revision"`
+	Cause      string     `json:"cause"`
+	StartedAt  time.Time  `json:"started_at"`
+	FinishedAt *time.Time `json:"finished_at"`
+	TotalMS    int64      `json:"total_ms"`
+	MarkMS     int64      `json:"mark_ms"`
+	Steps      []Step     `json:"steps"`
+	Successor  string     `json:"successor"`
+	// Images are those that services were given, by service.
+	Images  map[string]Image `json:"images,omitempty"`
+	Failure *staging.Failure `json:"failure"`
+}
+
+// Image is an image that was made elsewhere. Digest is the registry's, "" for one
+// that no registry has.
+type Image struct {
+	Ref    string `json:"ref"`
+	Digest string `json:"digest"`
 }
 
 // Step is one line of a timeline.
@@ -165,7 +178,8 @@ type CreateEnvironment struct {
 	Snapshot   string            `json:"snapshot,omitempty"`
 	Lite       bool              `json:"lite,omitempty"`
 	FromMoment string            `json:"from_moment,omitempty"`
-	// Images are what services run, by service.
+	// Images are what services run instead of what the stack says, by service; "" is
+	// what the stack says again.
 	Images map[string]string `json:"images,omitempty"`
 	// DryRun changes nothing: the answer's reason says what would happen.
 	DryRun bool `json:"dry_run,omitempty"`

@@ -64,19 +64,37 @@ func (s *server) suits(dir string, mirrors *source.Mirrors) func(context.Context
 		if s.docker.Answers(ctx) != nil {
 			return onProcesses, nil
 		}
-		tmp, err := os.MkdirTemp(dir, "suits-")
-		if err != nil {
-			return "", err
-		}
-		defer func() { _ = os.RemoveAll(tmp) }()
-		files := filepath.Join(tmp, "files")
-		if err := mirrors.Checkout(ctx, p.Name, sha, files); err != nil {
-			return "", err
-		}
 		as := staging.Environment{Project: p.Name, Branch: p.StagingBranch, Kind: staging.KindShared, Platform: onProcesses}
-		if _, _, err := s.read(mirrors)(ctx, files, p, as, sha); staging.CodeOf(err) == staging.ClassCode(staging.ClassPlatform) {
-			return onDocker, nil
+		_, refused, err := s.look(ctx, dir, mirrors, p, as, sha)
+		if staging.CodeOf(refused) == staging.ClassCode(staging.ClassPlatform) {
+			return onDocker, err
 		}
-		return onProcesses, nil // what else is wrong its deployment says
+		return onProcesses, err // what else is wrong its deployment says
 	}
+}
+
+// stack is what a revision says, before anything is deployed of it.
+func (s *server) stack(dir string, mirrors *source.Mirrors) func(context.Context, staging.Project, staging.Environment, string) (*staging.Stack, error) {
+	return func(ctx context.Context, p staging.Project, as staging.Environment, sha string) (*staging.Stack, error) {
+		stack, refused, err := s.look(ctx, dir, mirrors, p, as, sha)
+		if refused != nil {
+			return nil, err
+		}
+		return stack, err
+	}
+}
+
+// look reads a revision in a checkout of its own, and what it is refused for.
+func (s *server) look(ctx context.Context, dir string, mirrors *source.Mirrors, p staging.Project, as staging.Environment, sha string) (stack *staging.Stack, refused, err error) {
+	tmp, err := os.MkdirTemp(dir, "look-")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = os.RemoveAll(tmp) }()
+	files := filepath.Join(tmp, "files")
+	if err := mirrors.Checkout(ctx, p.Name, sha, files); err != nil {
+		return nil, nil, err
+	}
+	stack, _, refused = s.read(mirrors)(ctx, files, p, as, sha)
+	return stack, refused, nil
 }

@@ -53,6 +53,11 @@ func (i images) Build(ctx context.Context, b staging.BuildSpec, say func(string)
 	return built.Artifact, err
 }
 
+// Get implements docker.Builder.
+func (i images) Get(ctx context.Context, _, ref string, say func(string)) (staging.UsedImage, error) {
+	return i.Builder.Get(ctx, ref, imagebuild.Options{Progress: func(l imagebuild.Line) { say(l.Text) }})
+}
+
 func (i images) Pull(ctx context.Context, image string) error {
 	_, err := i.Builder.Pull(ctx, image, imagebuild.Options{})
 	return err

@@ -25,6 +25,10 @@ type buildRecord struct {
 	Code     int            `json:"code"`
 	Reason   string         `json:"reason,omitempty"`
 	Ending   staging.Ending `json:"ending,omitempty"`
+	// Failure is set where more is known of how it failed than Reason.
+	Failure *staging.Failure `json:"failure,omitempty"`
+	// Images are what the specification's pulls got.
+	Images map[string]staging.UsedImage `json:"images,omitempty"`
 }
 
 // builds are those under way, by name.
@@ -131,10 +135,14 @@ func (d *Driver) build(ctx context.Context, name string, spec staging.BuildSpec,
 	defer cancel()
 	log, err := d.beginLog(name)
 	if err == nil {
-		record.Artifact, err = d.builder.Build(limited, spec, func(text string) {
+		say := func(text string) {
 			log.say(text)
 			d.events.tell(name)
-		})
+		}
+		record.Images, err = d.get(limited, spec, say)
+		if err == nil {
+			record.Artifact, err = d.builder.Build(limited, spec, say)
+		}
 		err = errors.Join(err, log.file.Close())
 	}
 	if err == nil {
@@ -151,8 +159,11 @@ func (d *Driver) build(ctx context.Context, name string, spec staging.BuildSpec,
 		record.Code, record.Reason, record.Ending = codeTimeout, "ran longer than "+spec.Timeout.String(), staging.EndingTime
 	default:
 		record.Code, record.Reason = 1, err.Error()
-		if errors.As(err, &known) && known.Failure != nil && known.Failure.ExitCode != nil && *known.Failure.ExitCode != 0 {
-			record.Code = *known.Failure.ExitCode
+		if errors.As(err, &known) {
+			record.Failure = known.Failure
+		}
+		if f := record.Failure; f != nil && f.ExitCode != nil && *f.ExitCode != 0 {
+			record.Code = *f.ExitCode
 		}
 	}
 	if err := writeFile(d.file(name), record); err != nil {
@@ -160,6 +171,20 @@ func (d *Driver) build(ctx context.Context, name string, spec staging.BuildSpec,
 	}
 	d.builds.put(name, nil)
 	d.events.tell(name)
+}
+
+// get gets the images of elsewhere, one after the other: they share a line to
+// their registry as a rule.
+func (d *Driver) get(ctx context.Context, spec staging.BuildSpec, say func(string)) (map[string]staging.UsedImage, error) {
+	got := map[string]staging.UsedImage{}
+	for _, p := range spec.Pulls {
+		used, err := d.builder.Get(ctx, spec.Project, p.Ref, func(text string) { say(p.Name + ": " + text) })
+		if err != nil {
+			return nil, err
+		}
+		got[p.Name] = used
+	}
+	return got, nil
 }
 
 func (d *Driver) observeBuild(ref platform.Ref) (staging.Observation, error) {
@@ -170,6 +195,7 @@ func (d *Driver) observeBuild(ref platform.Ref) (staging.Observation, error) {
 	o := staging.Observation{Presence: staging.Present, SpecHash: known.SpecHash, Run: staging.RunRunning, StartedAt: known.Began}
 	if !known.Ended.IsZero() {
 		o.Run, o.ExitedAt, o.ExitCode, o.Ref, o.Reason, o.Ending = staging.RunExited, known.Ended, &known.Code, known.Artifact, known.Reason, known.Ending
+		o.Failure, o.Images = known.Failure, known.Images
 	}
 	return o, nil
 }

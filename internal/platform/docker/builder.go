@@ -14,6 +14,9 @@ type Builder interface {
 	Build(ctx context.Context, b staging.BuildSpec, say func(text string)) (artifact string, err error)
 	// Kept is the artifact of an earlier build of the same, "" where there is none.
 	Kept(ctx context.Context, b staging.BuildSpec) (artifact string, err error)
+	// Get gets what an image's name leads to now, for a build of that project; it
+	// blocks, and tells say each line.
+	Get(ctx context.Context, project, ref string, say func(text string)) (staging.UsedImage, error)
 	// Pull gets an image from its registry; it blocks until it is there.
 	Pull(ctx context.Context, image string) error
 	// Image is the reference of an artifact's image of that name, "" where the

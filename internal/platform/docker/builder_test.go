@@ -31,6 +31,17 @@ func (plain) Pull(_ context.Context, image string) error {
 	return staging.NotFound("", "nothing is pulled here: %s", image)
 }
 
+func (p plain) Get(ctx context.Context, _, ref string, say func(string)) (staging.UsedImage, error) {
+	i, err := p.engine.ImageInspect(ctx, ref)
+	if errdefs.IsNotFound(err) {
+		e := staging.NotFound("name another", "there is no image %s", ref)
+		e.Failure = &staging.Failure{Class: staging.ClassBuild, Message: e.Message, Hint: e.Hint}
+		return staging.UsedImage{}, e
+	}
+	say("found")
+	return staging.UsedImage{Ref: ref, Run: i.ID}, err
+}
+
 func (p plain) Kept(ctx context.Context, b staging.BuildSpec) (string, error) {
 	artifact := b.Project + ":" + b.Key
 	_, err := p.engine.ImageInspect(ctx, p.Image(artifact, b.Images[0].Name))

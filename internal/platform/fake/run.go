@@ -92,6 +92,12 @@ func (w *World) cut(t *thing, code int, reason string, ending staging.Ending) {
 	t.seen.Run, t.seen.ExitCode, t.seen.ExitedAt = staging.RunExited, &code, time.Now()
 	if t.resource.Build != nil && code == 0 {
 		t.seen.Ref = "artifact " + t.resource.Build.Key
+		for _, p := range t.resource.Build.Pulls {
+			if t.seen.Images == nil {
+				t.seen.Images = map[string]staging.UsedImage{}
+			}
+			t.seen.Images[p.Name] = staging.UsedImage{Ref: p.Ref, Run: "got " + p.Ref}
+		}
 		if !t.does.hasArtifact {
 			w.artifacts[t.seen.Ref] = t.does.Write
 		}

@@ -283,3 +283,29 @@ func failedBuild(f *fixture) {
 	f.apply(again)
 	f.exit(again, 0)
 }
+
+// pulled asks for images of elsewhere beside a build: what runs them names what
+// was got.
+func pulled(f *fixture) {
+	r := f.build("with", "0123456789abcdef0123456789abcdef", Program{Write: "artifact"})
+	if f.Image == "" {
+		f.Skipf("%s runs no images", f.Traits().Name)
+	}
+	r.Build.Pulls = []staging.ImagePull{{Name: "worker", Ref: f.Image}}
+	f.enter()
+	f.apply(r)
+	got := f.exit(r, 0).Images["worker"]
+	if got.Ref != f.Image || got.Run == "" {
+		f.Fatalf("it got %+v", got)
+	}
+	use := f.task("use", Program{Say: []string{"runs"}})
+	use.Workload.Image = got.Run
+	f.apply(use)
+	f.exit(use, 0)
+	r.Name, r.Build.Pulls[0].Ref = f.owner+"/build/without", "no-such-image-anywhere:1"
+	f.apply(r)
+	o := f.exit(r, 1)
+	if o.Failure == nil || o.Failure.Hint == "" || o.Ref != "" {
+		f.Errorf("an image that is nowhere: %+v", o)
+	}
+}

@@ -74,6 +74,7 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"what was made ready comes to nothing", preparedInVain},
 		{"build", build},
 		{"a failed build", failedBuild},
+		{"images of elsewhere", pulled},
 		{"bundle", bundle},
 		{"a bundle sleeps", bundleSleeps},
 		{"a bundle of an older generation", bundleIsFenced},

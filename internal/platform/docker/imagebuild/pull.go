@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -35,21 +37,92 @@ func (b *Builder) Pull(ctx context.Context, ref string, o Options) (Info, error)
 	if err != nil {
 		return Info{}, failed(staging.ClassManifest, "", "write it as REGISTRY/NAME:TAG", "%q is no name of an image: %w", ref, err)
 	}
+	if err := b.fetch(ctx, ref, named, o); err != nil {
+		return Info{}, err
+	}
+	return b.Inspect(ctx, ref)
+}
+
+// Get gets what ref leads to now: a registry is asked even where the engine has an
+// image of that name, unless no registry ever had it or ref is an id or has a
+// digest. It answers what containers are made of, which stays the same image.
+func (b *Builder) Get(ctx context.Context, ref string, o Options) (staging.UsedImage, error) {
+	used := staging.UsedImage{Ref: ref}
+	info, err := b.Inspect(ctx, ref)
+	missing := staging.CodeOf(err) == staging.CodeNotFound
+	if err != nil && !missing {
+		return used, err
+	}
+	if imageID.MatchString(ref) {
+		if missing {
+			return used, failed(staging.ClassBuild, "", "build it on this engine, or name it as its registry does", "the engine has no image %s", ref)
+		}
+		used.Run, used.Digest = info.ID, info.Digest
+		return used, b.suits(ctx, ref, info)
+	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return used, failed(staging.ClassManifest, "", "write it as REGISTRY/NAME:TAG", "%q is no name of an image: %w", ref, err)
+	}
+	if _, fixed := named.(reference.Digested); missing || info.Digest != "" && !fixed {
+		if err := b.fetch(ctx, ref, named, o); err != nil {
+			return used, err
+		}
+		if info, err = b.Inspect(ctx, ref); err != nil {
+			return used, err
+		}
+	}
+	used.Run, used.Digest = info.ID, info.Digest
+	if info.Digest != "" {
+		// Where it is removed it can be got again.
+		used.Run = reference.TrimNamed(named).String() + "@" + info.Digest
+	}
+	o.say(ref, "it is "+used.Run)
+	return used, b.suits(ctx, ref, info)
+}
+
+// imageID is an image by its content, which no registry knows.
+var imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// suits refuses what is made for other machines: an engine pulls it where its
+// registry has nothing else, and it dies when it starts.
+func (b *Builder) suits(ctx context.Context, ref string, i Info) error {
+	own, err := b.machine(ctx)
+	if err != nil || i.Platform == "" {
+		return err
+	}
+	if of, _, _ := strings.Cut(strings.TrimPrefix(i.Platform, "linux/"), "/"); !strings.HasPrefix(i.Platform, "linux/") || of != own {
+		return failed(staging.ClassBuild, "", "build it for linux/"+own+": `docker buildx build --platform linux/"+own+"`", "the image %s is for %s, and this engine runs linux/%s", ref, i.Platform, own)
+	}
+	return nil
+}
+
+// machine is the architecture of what the engine runs on, in images' words.
+func (b *Builder) machine(ctx context.Context) (string, error) {
+	v, err := b.version(ctx)
+	if err != nil {
+		return "", disconnected("", err)
+	}
+	return v.Arch, nil
+}
+
+// fetch has the engine pull ref as whom the project is.
+func (b *Builder) fetch(ctx context.Context, ref string, named reference.Named, o Options) error {
 	options := client.ImagePullOptions{}
 	if o.Credentials != nil {
 		host := reference.Domain(named)
 		user, password, err := o.Credentials(ctx, host)
 		if err != nil {
-			return Info{}, fmt.Errorf("the credentials of %s: %w", host, err)
+			return fmt.Errorf("the credentials of %s: %w", host, err)
 		}
 		if options.RegistryAuth, err = authHeader(host, user, password); err != nil {
-			return Info{}, err
+			return err
 		}
 	}
 	if err := b.pull(ctx, ref, options, o); err != nil {
-		return Info{}, pullFailed(ctx, ref, err)
+		return pullFailed(ctx, ref, err)
 	}
-	return b.Inspect(ctx, ref)
+	return nil
 }
 
 func authHeader(host, user, password string) (string, error) {

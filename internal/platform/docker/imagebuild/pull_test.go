@@ -2,6 +2,7 @@ package imagebuild_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -95,4 +96,56 @@ func TestABaseImageOfThePrivateRegistry(t *testing.T) {
 	if strings.Contains(h.said(), registryPassword) {
 		t.Error("the password is told")
 	}
+}
+
+func TestWhatIsGotAnewIsPinned(t *testing.T) {
+	h, r := newHost(t), newRegistry(t)
+	ref := r.host + "/shop:1"
+	first, err := h.Get(h.ctx, ref, imagebuild.Options{Credentials: r.signedIn, Progress: h.tell})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.untag(first.Run)
+	defer h.untag(ref)
+	if first.Digest != r.digest || first.Run != r.host+"/shop@"+r.digest {
+		t.Errorf("it got %+v", first)
+	}
+	// The name leads elsewhere: that is got, and the first is what it was.
+	old := r.digest
+	r.push(t)
+	second, err := h.Get(h.ctx, ref, imagebuild.Options{Credentials: r.signedIn})
+	if err != nil || second.Digest != r.digest || second.Digest == old {
+		t.Errorf("it got %+v: %v", second, err)
+	}
+	defer h.untag(second.Run)
+	if i, err := h.Inspect(h.ctx, first.Run); err != nil || i.ID == "" {
+		t.Errorf("the first is gone: %v", err)
+	}
+	// What no registry has is what is here; what has a digest is not asked for.
+	info, err := h.Inspect(h.ctx, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := info.ID
+	for _, ref := range []string{base, id} {
+		if local, err := h.Get(h.ctx, ref, imagebuild.Options{}); err != nil || local.Run != id || local.Digest != "" {
+			t.Errorf("%s is %+v: %v", ref, local, err)
+		}
+	}
+	r.blobs = nil
+	if _, err := h.Get(h.ctx, second.Run, imagebuild.Options{}); err != nil {
+		t.Error(err)
+	}
+	_, err = h.Get(h.ctx, ref, imagebuild.Options{})
+	failure(t, err, staging.ClassBuild, ref, "does not exist")
+}
+
+func TestAnImageForAnotherMachineIsRefused(t *testing.T) {
+	h, r := newHost(t), newRegistry(t)
+	r.architecture = "s390x"
+	r.push(t)
+	ref := r.host + "/shop:1"
+	_, err := h.Get(h.ctx, ref, imagebuild.Options{})
+	defer h.untag(ref)
+	failure(t, err, staging.ClassBuild, ref, "linux/s390x", "linux/"+runtime.GOARCH)
 }

@@ -30,13 +30,25 @@ type fakeRegistry struct {
 	// closed says at once that it wants a password, as registries do; then
 	// engines without one ask for nothing.
 	closed bool
+	// architecture is that of the image, this machine's by default.
+	architecture string
 	// blobs are by digest, content types by it too.
 	blobs map[string][]byte
 }
 
 func newRegistry(t *testing.T) *fakeRegistry {
 	t.Helper()
-	r := &fakeRegistry{blobs: map[string][]byte{}}
+	r := &fakeRegistry{blobs: map[string][]byte{}, architecture: runtime.GOARCH}
+	r.push(t)
+	server := httptest.NewServer(http.HandlerFunc(r.serve))
+	t.Cleanup(server.Close)
+	r.host = server.Listener.Addr().String()
+	return r
+}
+
+// push makes a new image, to which all names lead then.
+func (r *fakeRegistry) push(t *testing.T) {
+	t.Helper()
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
 	content := []byte(uuid.NewString()) // engines keep what they know by its digest
@@ -49,7 +61,7 @@ func newRegistry(t *testing.T) *fakeRegistry {
 	z := gzip.NewWriter(&zipped)
 	_, _ = z.Write(layer.Bytes())
 	_ = z.Close()
-	config := r.add(map[string]any{"architecture": runtime.GOARCH, "os": "linux", "config": map[string]any{"Entrypoint": []string{"/hello"}, "Env": []string{"A=b=c"}, "Volumes": map[string]any{"/v": map[string]any{}}},
+	config := r.add(map[string]any{"architecture": r.architecture, "os": "linux", "config": map[string]any{"Entrypoint": []string{"/hello"}, "Env": []string{"A=b=c"}, "Volumes": map[string]any{"/v": map[string]any{}}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{digestOf(layer.Bytes())}}})
 	const docker = "application/vnd.docker."
 	r.blobs[digestOf(zipped.Bytes())] = zipped.Bytes()
@@ -57,10 +69,6 @@ func newRegistry(t *testing.T) *fakeRegistry {
 		"config": map[string]any{"mediaType": docker + "container.image.v1+json", "digest": config, "size": len(r.blobs[config])},
 		"layers": []any{map[string]any{"mediaType": docker + "image.rootfs.diff.tar.gzip", "digest": digestOf(zipped.Bytes()), "size": zipped.Len()}}})
 	r.digest = manifest
-	server := httptest.NewServer(http.HandlerFunc(r.serve))
-	t.Cleanup(server.Close)
-	r.host = server.Listener.Addr().String()
-	return r
 }
 
 func digestOf(b []byte) string {
