@@ -2,24 +2,61 @@ package e2e
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/moby/moby/client"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"offshoot/internal/componenttest/registry"
 )
 
 // elsewhere are the images that a script had made as a CI would: not by the
-// server.
+// server; and the registry that they were pushed to.
 type elsewhere struct {
-	mu   sync.Mutex
-	refs map[string]bool
+	mu       sync.Mutex
+	refs     map[string]bool
+	registry *registry.Registry
 }
 
 type elsewhereKey struct{}
 
+// beginRegistry is `registry [tokens]`: a registry that wants to be signed in to,
+// as $REGISTRY; $REGISTRY/private is what it gives to nobody else.
+func beginRegistry(ts *testscript.TestScript, neg bool, args []string) {
+	e := ts.Value(elsewhereKey{}).(*elsewhere)
+	if neg || len(args) > 1 || e.registry != nil {
+		ts.Fatalf("usage: registry [tokens], once")
+	}
+	e.registry = registry.New()
+	e.registry.Closed, e.registry.Tokens = true, len(args) == 1
+	ts.Setenv("REGISTRY", e.registry.Host)
+	ts.Check(os.WriteFile(ts.MkAbs("password"), []byte(registry.User+":"+registry.Password+"\n"), 0o600))
+}
+
+// push has the engine push an image to the script's registry, and forgets it.
+func push(ctx context.Context, c *client.Client, ref string) error {
+	text, err := json.Marshal(map[string]string{"username": registry.User, "password": registry.Password})
+	if err != nil {
+		return err
+	}
+	stream, err := c.ImagePush(ctx, ref, client.ImagePushOptions{RegistryAuth: base64.URLEncoding.EncodeToString(text)})
+	if err != nil {
+		return err
+	}
+	if err := stream.Wait(ctx); err != nil {
+		return err
+	}
+	_, err = c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+	return err
+}
+
 // makeImage is `make-image REF NAME=VALUE`: the image of the web service of tests,
-// with that variable, as if a CI had built it.
+// with that variable, as if a CI had built it. One of the script's registry is pushed
+// there, and not on the engine any more.
 func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: make-image REF NAME=VALUE")
@@ -38,13 +75,16 @@ func makeImage(ts *testscript.TestScript, neg bool, args []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.refs[args[0]] = true
+	if e.registry != nil && strings.HasPrefix(args[0], e.registry.Host+"/") {
+		ts.Check(push(ctx, c, args[0]))
+	}
 }
 
 // clean removes them.
 func (e *elsewhere) clean() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.refs) == 0 {
+	if len(e.refs) == 0 && e.registry == nil {
 		return
 	}
 	c, err := client.New(client.WithHost(os.Getenv(engineVariable)))
@@ -56,5 +96,18 @@ func (e *elsewhere) clean() {
 	defer cancel()
 	for ref := range e.refs {
 		_, _ = c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+	}
+	if e.registry == nil {
+		return
+	}
+	e.registry.Close()
+	got, err := c.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", e.registry.Host+"/*")})
+	if err != nil {
+		return
+	}
+	for _, i := range got.Items {
+		for _, ref := range append(i.RepoTags, i.RepoDigests...) {
+			_, _ = c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+		}
 	}
 }

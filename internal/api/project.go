@@ -72,7 +72,7 @@ func credentials(api huma.API, c Config) {
 		Page
 	}) (*struct{ Body wire.List[wire.Credential] }, error) {
 		items, err := c.Credentials.Credentials(ctx, in.Project)
-		return paged(items, err, in.Page, func(k wire.Credential) string { return k.Kind })
+		return paged(items, err, in.Page, func(k wire.Credential) string { return k.Kind + " " + k.Host })
 	})
 	huma.Register(api, operation("set-credential", http.MethodPut, "/projects/{p}/credentials", "Set a credential; it is tried at once"), func(ctx context.Context, in *struct {
 		Named

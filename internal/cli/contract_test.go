@@ -46,7 +46,7 @@ func TestEveryDocumentedCommandExists(t *testing.T) {
 		"project credential set git token":        usage,
 		"project credential set forge":            refused,
 		"project credential set webhook":          refused,
-		"project credential set registry":         refused,
+		"project credential set registry p":       usage,
 		"project credential set nonsense":         usage,
 		"project credential set https://u:p@h/":   usage,
 		"project source set n postgres://u:p@h/x": usage,

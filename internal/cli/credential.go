@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -18,14 +19,14 @@ func projectCredential(s *stdio) *cobra.Command {
 	return c
 }
 
-// credentialKinds are those of the product; git alone is built.
+// credentialKinds are those of the product; git and registry are built.
 func credentialKinds() []string { return []string{"git", "forge", "webhook", "registry"} }
 
 func knownKind(kind string) error {
 	switch {
 	case !slices.Contains(credentialKinds(), kind):
 		return staging.Errorf(staging.CodeUsage, strings.Join(credentialKinds(), ", "), "%q is no kind of credential", kind)
-	case kind != "git":
+	case kind != "git" && kind != "registry":
 		return staging.NotBuilt("the credential " + kind)
 	}
 	return nil
@@ -35,8 +36,9 @@ func credentialSet(s *stdio) *cobra.Command {
 	r := wire.SetCredential{}
 	var hosts string
 	c := &cobra.Command{
-		Use: "set git", Short: "Set a credential that comes on stdin: a token or password, USER:PASSWORD, or a private key; it is tried at once", Args: onlyOnStdin(1, "git"),
-		Example: "  offshoot project credential set git < token.txt\n  offshoot project credential set git --known-hosts hosts.txt < id_ed25519\n  git credential fill | offshoot project credential set git",
+		Use: "set git|registry", Short: "Set a credential that comes on stdin: a token or password, USER:PASSWORD, or a private key; it is tried at once", Args: onlyOnStdin(1, "git|registry"),
+		Example: "  offshoot project credential set git < token.txt\n  offshoot project credential set git --known-hosts hosts.txt < id_ed25519\n  git credential fill | offshoot project credential set git\n" +
+			"  offshoot project credential set registry --host registry.example.com --user robot < token.txt",
 		RunE: func(c *cobra.Command, args []string) error {
 			r.Kind = args[0]
 			if err := knownKind(r.Kind); err != nil {
@@ -50,7 +52,10 @@ func credentialSet(s *stdio) *cobra.Command {
 				r.User, r.Secret = splitCredential(text)
 			}
 			if r.Secret == "" {
-				return staging.Errorf(staging.CodeUsage, "offshoot project credential set git < FILE", "there is no credential on stdin")
+				return staging.Errorf(staging.CodeUsage, "offshoot project credential set "+r.Kind+" < FILE", "there is no credential on stdin")
+			}
+			if r.Host != "" && r.Kind != "registry" {
+				return staging.Errorf(staging.CodeUsage, "leave it out: the project's address has the host", "--host is for registries")
 			}
 			if hosts != "" {
 				known, err := os.ReadFile(hosts)
@@ -63,6 +68,7 @@ func credentialSet(s *stdio) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&r.User, "user", "", "the name that goes with a password (default: the address's, or git)")
+	c.Flags().StringVar(&r.Host, "host", "", "the registry as images name it (default: docker.io)")
 	c.Flags().StringVar(&hosts, "known-hosts", "", "a file with the host's keys (default: believed when first seen)")
 	return c
 }
@@ -105,7 +111,11 @@ func (s *stdio) credential(c *cobra.Command, r wire.SetCredential) error {
 		s.object(map[string]any{"project": project, "kind": r.Kind})
 		return nil
 	}
-	said := "the credential opens the repository, and is kept sealed"
+	opens := "the repository"
+	if r.Kind == "registry" {
+		opens = "the registry " + cmp.Or(r.Host, "docker.io")
+	}
+	said := "the credential opens " + opens + ", and is kept sealed"
 	if r.Secret == "" {
 		said = "the credential is removed"
 	}
@@ -129,19 +139,23 @@ func credentialLs(s *stdio) *cobra.Command {
 			return nil
 		}
 		for _, k := range v.Items {
-			_, _ = fmt.Fprintf(s.out, "%s %s\n", k.Kind, k.User)
+			_, _ = fmt.Fprintln(s.out, strings.Join(strings.Fields(k.Kind+" "+k.Host+" "+k.User), " "))
 		}
 		return nil
 	}}
 }
 
 func credentialRm(s *stdio) *cobra.Command {
-	return &cobra.Command{Use: "rm git", Short: "Forget a credential", Example: "  offshoot project credential rm git", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		if err := knownKind(args[0]); err != nil {
+	r := wire.SetCredential{}
+	c := &cobra.Command{Use: "rm git|registry", Short: "Forget a credential", Example: "  offshoot project credential rm git\n  offshoot project credential rm registry --host registry.example.com", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		r.Kind = args[0]
+		if err := knownKind(r.Kind); err != nil {
 			return err
 		}
-		return s.credential(c, wire.SetCredential{Kind: args[0]})
+		return s.credential(c, r)
 	}}
+	c.Flags().StringVar(&r.Host, "host", "", "that of one registry (default: of all)")
+	return c
 }
 
 // projectSource is not built, but a password in its arguments is said first.

@@ -56,6 +56,8 @@ type Config struct {
 	Platform  string
 	// Suits is where a revision of a project can run whole, where nobody says.
 	Suits func(ctx context.Context, p staging.Project, sha string) (string, error)
+	// SignIn tries what a registry is signed in to with.
+	SignIn func(ctx context.Context, host, user, password string) error
 	// Stack is what a revision says an environment is made of, nil where that
 	// cannot be read.
 	Stack   func(ctx context.Context, p staging.Project, env staging.Environment, sha string) (*staging.Stack, error)

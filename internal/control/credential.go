@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"offshoot/internal/source"
@@ -39,16 +41,27 @@ func (s *Service) Credentials(ctx context.Context, project string) ([]wire.Crede
 	if _, err := s.Store.Project(ctx, project); err != nil {
 		return nil, noProject(err)
 	}
+	list := []wire.Credential{}
 	c, err := s.credential(ctx, project)
-	if err != nil || c == nil {
-		return []wire.Credential{}, err
+	if err != nil {
+		return list, err
 	}
-	return []wire.Credential{{Kind: gitCredential, User: c.User}}, nil
+	if c != nil {
+		list = append(list, wire.Credential{Kind: gitCredential, User: c.User})
+	}
+	registries, err := s.registries(ctx, project)
+	for _, host := range slices.Sorted(maps.Keys(registries)) {
+		list = append(list, wire.Credential{Kind: registryCredential, User: registries[host].User, Host: host})
+	}
+	return list, err
 }
 
 // SetCredential keeps a credential sealed, or forgets it where it is empty. A
 // new one is tried first: one that does not open the repository is refused.
 func (s *Service) SetCredential(ctx context.Context, actor, project string, r wire.SetCredential) error {
+	if r.Kind == registryCredential {
+		return s.setRegistry(ctx, actor, project, r)
+	}
 	if r.Kind != gitCredential {
 		return staging.NotBuilt("the credential " + r.Kind)
 	}
@@ -58,23 +71,27 @@ func (s *Service) SetCredential(ctx context.Context, actor, project string, r wi
 	}
 	c := source.Credential{User: r.User, Secret: strings.TrimRight(r.Secret, "\r\n"), KnownHosts: r.KnownHosts}
 	if c.Secret == "" {
-		return s.keep(ctx, actor, project, nil)
+		return s.keep(ctx, actor, project, gitCredential, nil)
 	}
 	if err := s.fetchWith(ctx, p, &c); err != nil {
 		return err
 	}
-	text, err := json.Marshal(c)
-	if err != nil {
-		return err
-	}
-	sealed, err := s.Key.Seal(string(text))
+	sealed, err := s.seal(c)
 	if err != nil {
 		return err
 	}
 	if err := s.firstFetched(ctx, p); err != nil {
 		return err
 	}
-	return s.keep(ctx, actor, project, sealed)
+	return s.keep(ctx, actor, project, gitCredential, sealed)
+}
+
+func (s *Service) seal(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return s.Key.Seal(string(text))
 }
 
 // firstFetched guesses what could not be guessed when a private project was
@@ -101,15 +118,15 @@ func (s *Service) firstFetched(ctx context.Context, p staging.Project) error {
 	})
 }
 
-func (s *Service) keep(ctx context.Context, actor, project string, sealed []byte) error {
+func (s *Service) keep(ctx context.Context, actor, project, kind string, sealed []byte) error {
 	return s.Store.Write(ctx, func(t *store.Tx) error {
-		message := "the git credential was set"
+		message := "the " + kind + " credential was set"
 		if sealed == nil {
-			message = "the git credential was removed"
-			if err := t.DeleteCredential(ctx, project, gitCredential); err != nil {
+			message = "the " + kind + " credential was removed"
+			if err := t.DeleteCredential(ctx, project, kind); err != nil {
 				return err
 			}
-		} else if err := t.PutCredential(ctx, project, gitCredential, sealed); err != nil {
+		} else if err := t.PutCredential(ctx, project, kind, sealed); err != nil {
 			return err
 		}
 		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.credential", Project: project, Actor: actor, Message: message})

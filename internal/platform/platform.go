@@ -232,6 +232,16 @@ type Keeper interface {
 	Kept(owner string, b staging.BuildSpec) string
 }
 
+// Fetcher is the capability to get images of elsewhere before anything runs them.
+type Fetcher interface {
+	// Missing are those of images that are not here. It asks no registry.
+	Missing(ctx context.Context, images ...string) ([]string, error)
+	// Fetch gets an image where it is missing, as the project signs in to
+	// registries. It blocks, and tells how far it is now and then. Its error has a
+	// Failure.
+	Fetch(ctx context.Context, project, image string, tell func(text string)) error
+}
+
 // Preparer is the capability to make a start cheap.
 type Preparer interface {
 	// Prepare makes ready what Apply(r) will need, and starts nothing of the

@@ -168,8 +168,8 @@ func (a *actor) instance(dep *staging.Deployment, op plan.Op) string {
 // built is the artifact of a build that was made before, "" where there is none
 // or nobody knows.
 func (a *actor) built(ctx context.Context, v *view, dep *staging.Deployment, stack *staging.Stack) (string, error) {
-	if len(pulls(dep, stack)) > 0 {
-		return "", nil // of what their names lead to now nothing is kept
+	if a.missing(ctx, a.pulls(dep, stack)) {
+		return "", nil
 	}
 	if a.Platform.Traits().Images && len(imagesOf(stack)) == 0 && !seesCheckout(stack) {
 		return nothingBuilt, nil
@@ -214,6 +214,6 @@ func (a *actor) buildSpec(ctx context.Context, v *view, dep *staging.Deployment)
 	if timeout <= 0 {
 		timeout = buildLimit
 	}
-	return &staging.BuildSpec{Project: v.project.Name, Key: hex.EncodeToString(sum[:16]), Checkout: checkout, Steps: steps, Images: images, Pulls: pulls(dep, dep.Stack),
+	return &staging.BuildSpec{Project: v.project.Name, Key: hex.EncodeToString(sum[:16]), Checkout: checkout, Steps: steps, Images: images, Pulls: a.pulls(dep, dep.Stack),
 		Branch: v.Environment.Branch, BaseBranch: v.project.StagingBranch, Env: env, Timeout: timeout}, nil
 }

@@ -147,6 +147,9 @@ func (a *actor) clone(ctx context.Context, v *view, dep *staging.Deployment, op 
 	if err != nil {
 		return err
 	}
+	if err := a.fetch(ctx, v, dep, op); err != nil {
+		return err
+	}
 	tell, told := a.progress(dep, op)
 	made, err := driver.Make(ctx, c, tell)
 	if err != nil {

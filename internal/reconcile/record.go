@@ -234,7 +234,11 @@ func (a *actor) detail(dep string, step staging.StepName, text string) {
 		if err != nil {
 			return err
 		}
-		return a.eventOf(a.ctx, w, env, "deployment.step", "deploys: "+string(step)+": "+text, map[string]any{"deployment": dep})
+		message := "deploys: " + string(step)
+		if text != "" {
+			message += ": " + text
+		}
+		return a.eventOf(a.ctx, w, env, "deployment.step", message, map[string]any{"deployment": dep})
 	})
 	if err != nil {
 		a.Log.DebugContext(a.ctx, "detail", "environment", a.id, "error", err)

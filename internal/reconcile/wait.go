@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"offshoot/internal/plan"
@@ -19,6 +20,9 @@ func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op 
 	}
 	ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
 	o, err := a.Platform.Observe(ctx, ref)
+	if op.Kind == staging.ResourceBuild && o.Run == staging.RunRunning {
+		defer a.tellBuild(ctx, dep, op)()
+	}
 	for err == nil && o.Presence == staging.Present && o.Run != staging.RunExited && ctx.Err() == nil {
 		o, err = a.Platform.Wait(ctx, ref, o)
 	}
@@ -51,6 +55,32 @@ func (a *actor) await(ctx context.Context, v *view, dep *staging.Deployment, op 
 			d.Progress.SeedDone = true
 		}
 	})
+}
+
+// tellBuild keeps in its step how far a build is, by what its platform remarks of
+// it; end stops that.
+func (a *actor) tellBuild(ctx context.Context, dep *staging.Deployment, op plan.Op) (end func()) {
+	logger, ok := a.Platform.(platform.Logger)
+	if !ok {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	say, red := a.saying(ctx, dep.ID, op.Step), a.redactor(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		// Without it the build goes on, and its log has all of it.
+		_ = logger.Logs(ctx, platform.LogQuery{Owner: a.id, Names: []string{op.Resource}, Follow: true, Tail: -1}, func(l platform.LogLine) error {
+			if l.Stream == "offshoot" {
+				say.say(red.String(string(l.Text)))
+			}
+			return nil
+		})
+	})
+	return func() {
+		cancel()
+		reading.Wait()
+		say.end()
+	}
 }
 
 func (a *actor) taskError(ctx context.Context, op plan.Op, o staging.Observation) error {

@@ -143,7 +143,7 @@ type Observation struct {
 	Ending Ending
 	// Failure is what a build failed by, where more is known than Reason.
 	Failure *Failure
-	// Images are what a build's pulls got, by their names.
+	// Images are what a build's fresh pulls got, by their names.
 	Images map[string]UsedImage
 	// Address is where it can be reached from the server (HOST:PORT), of
 	// endpoints and of workloads that have one.

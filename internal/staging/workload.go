@@ -95,8 +95,7 @@ type BuildSpec struct {
 	// Images are what a platform that runs images builds, instead of Steps; the
 	// artifact holds them all by their names.
 	Images []ImageBuild `json:"images,omitempty"`
-	// Pulls are images that were made elsewhere, got anew by name, since what a
-	// name leads to changes.
+	// Pulls are images that were made elsewhere.
 	Pulls []ImagePull `json:"pulls,omitempty"`
 	// Branch owns the cache layer that is written; BaseBranch's last good
 	// build is underneath, read-only.
@@ -111,4 +110,7 @@ type BuildSpec struct {
 type ImagePull struct {
 	Name string `json:"name"`
 	Ref  string `json:"ref"`
+	// Fresh is whether it is asked what Ref leads to now, even where an image of
+	// that name is there.
+	Fresh bool `json:"fresh,omitempty"`
 }

@@ -49,6 +49,8 @@ type Credential struct {
 	Kind string `json:"kind"`
 	// User is the name that goes with it, "" for the usual one.
 	User string `json:"user"`
+	// Host is the registry's.
+	Host string `json:"host,omitempty"`
 }
 
 // SetCredential asks to keep a credential; "" removes it. Secret is a password
@@ -59,6 +61,9 @@ type SetCredential struct {
 	Secret string `json:"secret"`
 	// KnownHosts are lines of a known_hosts file, for ssh.
 	KnownHosts string `json:"known_hosts,omitempty"`
+	// Host is the registry's that a password is for, "" for docker.io, or for all
+	// where one is removed.
+	Host string `json:"host,omitempty"`
 }
 
 // Run asks for a command to be run to its end: Client is psql or redis-cli in

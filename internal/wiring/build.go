@@ -113,7 +113,7 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	}
 	s.engine = s.newEngine(c, key, mirrors, folders, grounds)
 	s.upkeep = s.newUpkeep(c)
-	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Mail: s.mail, Platforms: platforms(grounds), Platform: c.Platform, Suits: s.suits(c.Dir, mirrors), Stack: s.stack(c.Dir, mirrors), Space: folders,
+	s.control = control.New(control.Config{Store: db, Source: mirrors, Work: s.engine, Links: s.links, Mail: s.mail, Platforms: platforms(grounds), Platform: c.Platform, Suits: s.suits(c.Dir, mirrors), Stack: s.stack(c.Dir, mirrors), SignIn: s.images.SignIn, Space: folders,
 		Upkeep: s.upkeep, Breaker: upkeep.Breaker{Now: now}, Active: s.edge.Active, Disk: disk(c.Dir), Key: key, Site: s.site, Version: c.Version, Log: c.Log, Now: now})
 	mirrors.Describe = s.control.Repository
 	s.metrics = s.newMetrics(c)

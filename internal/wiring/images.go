@@ -19,15 +19,32 @@ const (
 	imageSize = 40 << 30
 )
 
-// images makes and gets images as the driver asks for them.
-type images struct{ *imagebuild.Builder }
+// images makes and gets images as the driver asks for them, signed in to
+// registries as each project is.
+type images struct {
+	*imagebuild.Builder
+	signIn func(ctx context.Context, project, host string) (user, password string, err error)
+}
+
+// options are those of one call for a project, "" for none.
+func (i images) options(project string, tell docker.Tell) imagebuild.Options {
+	o := imagebuild.Options{Progress: func(l imagebuild.Line) { tell(l.Text, l.Far) }}
+	if project != "" {
+		o.Credentials = func(ctx context.Context, host string) (user, password string, err error) {
+			return i.signIn(ctx, project, host)
+		}
+	}
+	return o
+}
 
 // builder makes them on a driver's engine; what must be remembered of them lies
 // below dir.
 func (s *server) builder(dir string) func(*client.Client, string) (docker.Builder, error) {
 	return func(engine *client.Client, server string) (docker.Builder, error) {
 		b, err := imagebuild.New(imagebuild.Config{Engine: engine, Dir: filepath.Join(dir, "docker", "images"), Server: server})
-		s.images = images{b}
+		s.images = images{b, func(ctx context.Context, project, host string) (user, password string, err error) {
+			return s.control.RegistryCredential(ctx, project, host)
+		}}
 		return s.images, err
 	}
 }
@@ -45,21 +62,24 @@ func (i images) Kept(ctx context.Context, b staging.BuildSpec) (string, error) {
 }
 
 // Build implements docker.Builder.
-func (i images) Build(ctx context.Context, b staging.BuildSpec, say func(string)) (string, error) {
+func (i images) Build(ctx context.Context, b staging.BuildSpec, tell docker.Tell) (string, error) {
 	if len(b.Images) == 0 {
 		return filesOnly + b.Key, nil
 	}
-	built, err := i.Builder.Build(ctx, b, imagebuild.Options{Progress: func(l imagebuild.Line) { say(l.Image + ": " + l.Text) }})
+	o := i.options(b.Project, tell)
+	o.Progress = func(l imagebuild.Line) { tell(l.Image+": "+l.Text, l.Far) }
+	built, err := i.Builder.Build(ctx, b, o)
 	return built.Artifact, err
 }
 
 // Get implements docker.Builder.
-func (i images) Get(ctx context.Context, _, ref string, say func(string)) (staging.UsedImage, error) {
-	return i.Builder.Get(ctx, ref, imagebuild.Options{Progress: func(l imagebuild.Line) { say(l.Text) }})
+func (i images) Get(ctx context.Context, project, ref string, tell docker.Tell) (staging.UsedImage, error) {
+	return i.Builder.Get(ctx, ref, i.options(project, tell))
 }
 
-func (i images) Pull(ctx context.Context, image string) error {
-	_, err := i.Builder.Pull(ctx, image, imagebuild.Options{})
+// Pull implements docker.Builder.
+func (i images) Pull(ctx context.Context, project, image string, tell docker.Tell) error {
+	_, err := i.Builder.Pull(ctx, image, i.options(project, tell))
 	return err
 }
 

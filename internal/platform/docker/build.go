@@ -135,13 +135,13 @@ func (d *Driver) build(ctx context.Context, name string, spec staging.BuildSpec,
 	defer cancel()
 	log, err := d.beginLog(name)
 	if err == nil {
-		say := func(text string) {
-			log.say(text)
+		tell := func(text string, far bool) {
+			log.say(text, far)
 			d.events.tell(name)
 		}
-		record.Images, err = d.get(limited, spec, say)
+		record.Images, err = d.get(limited, spec, tell)
 		if err == nil {
-			record.Artifact, err = d.builder.Build(limited, spec, say)
+			record.Artifact, err = d.builder.Build(limited, spec, tell)
 		}
 		err = errors.Join(err, log.file.Close())
 	}
@@ -175,16 +175,32 @@ func (d *Driver) build(ctx context.Context, name string, spec staging.BuildSpec,
 
 // get gets the images of elsewhere, one after the other: they share a line to
 // their registry as a rule.
-func (d *Driver) get(ctx context.Context, spec staging.BuildSpec, say func(string)) (map[string]staging.UsedImage, error) {
+func (d *Driver) get(ctx context.Context, spec staging.BuildSpec, tell Tell) (map[string]staging.UsedImage, error) {
 	got := map[string]staging.UsedImage{}
 	for _, p := range spec.Pulls {
-		used, err := d.builder.Get(ctx, spec.Project, p.Ref, func(text string) { say(p.Name + ": " + text) })
+		of := func(text string, far bool) { tell(p.Name+": "+text, far) }
+		if !p.Fresh {
+			if err := d.builder.Pull(ctx, spec.Project, p.Ref, of); err != nil {
+				return nil, ofService(p.Name, err)
+			}
+			continue
+		}
+		used, err := d.builder.Get(ctx, spec.Project, p.Ref, of)
 		if err != nil {
-			return nil, err
+			return nil, ofService(p.Name, err)
 		}
 		got[p.Name] = used
 	}
 	return got, nil
+}
+
+// ofService says whose image an error is about.
+func ofService(name string, err error) error {
+	var known *staging.Error
+	if errors.As(err, &known) && known.Failure != nil && known.Failure.Service == "" {
+		known.Failure.Service = name
+	}
+	return err
 }
 
 func (d *Driver) observeBuild(ref platform.Ref) (staging.Observation, error) {
@@ -238,13 +254,17 @@ func (d *Driver) beginLog(name string) (*buildLog, error) {
 	return &buildLog{file: f, left: keptOfOne}, nil
 }
 
-func (l *buildLog) say(text string) {
+func (l *buildLog) say(text string, far bool) {
+	stream := stdout
+	if far {
+		stream = own
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left <= 0 {
 		return
 	}
-	n, _ := fmt.Fprintf(l.file, "%s %c %s\n", time.Now().UTC().Format(time.RFC3339Nano), stdout[3], text) // a full disk costs the line alone
+	n, _ := fmt.Fprintf(l.file, "%s %c %s\n", time.Now().UTC().Format(time.RFC3339Nano), stream[3], text) // a full disk costs the line alone
 	l.left -= n
 	if l.left <= 0 {
 		_, _ = fmt.Fprintf(l.file, "%s %c %s\n", time.Now().UTC().Format(time.RFC3339Nano), stdout[3], "the rest of what it said is left out")

@@ -27,18 +27,19 @@ func plainBuilder(engine *client.Client, _ string) (docker.Builder, error) { ret
 
 func (plain) Image(artifact, name string) string { return artifact + "-" + name }
 
-func (plain) Pull(_ context.Context, image string) error {
-	return staging.NotFound("", "nothing is pulled here: %s", image)
+func (p plain) Pull(ctx context.Context, project, image string, tell docker.Tell) error {
+	_, err := p.Get(ctx, project, image, tell)
+	return err
 }
 
-func (p plain) Get(ctx context.Context, _, ref string, say func(string)) (staging.UsedImage, error) {
+func (p plain) Get(ctx context.Context, _, ref string, tell docker.Tell) (staging.UsedImage, error) {
 	i, err := p.engine.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {
 		e := staging.NotFound("name another", "there is no image %s", ref)
 		e.Failure = &staging.Failure{Class: staging.ClassBuild, Message: e.Message, Hint: e.Hint}
 		return staging.UsedImage{}, e
 	}
-	say("found")
+	tell("found", true)
 	return staging.UsedImage{Ref: ref, Run: i.ID}, err
 }
 
@@ -51,7 +52,7 @@ func (p plain) Kept(ctx context.Context, b staging.BuildSpec) (string, error) {
 	return artifact, err
 }
 
-func (p plain) Build(ctx context.Context, b staging.BuildSpec, say func(string)) (string, error) {
+func (p plain) Build(ctx context.Context, b staging.BuildSpec, tell docker.Tell) (string, error) {
 	if artifact, err := p.Kept(ctx, b); artifact != "" || err != nil {
 		return artifact, err
 	}
@@ -85,7 +86,7 @@ func (p plain) Build(ctx context.Context, b staging.BuildSpec, say func(string))
 			return "", &staging.Error{Message: m.ErrorDetail.Message, Failure: &staging.Failure{Class: staging.ClassBuild, ExitCode: &m.ErrorDetail.Code}}
 		}
 		for line := range strings.Lines(m.Stream) {
-			say(strings.TrimRight(line, "\r\n"))
+			tell(strings.TrimRight(line, "\r\n"), false)
 		}
 	}
 }

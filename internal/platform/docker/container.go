@@ -94,7 +94,7 @@ func (d *Driver) create(ctx context.Context, r platform.Resource) (string, error
 	}
 	made, err := d.make(ctx, options)
 	if isImage(err) && d.pulls(r.Workload) {
-		if err := d.pull(ctx, r.Workload.Image); err != nil {
+		if err := d.pull(ctx, r.Workload.Labels["project"], r.Workload.Image); err != nil {
 			return "", err
 		}
 		made, err = d.make(ctx, options)
@@ -126,10 +126,10 @@ func noImage(image string, err error) error {
 // pulls is whether an image that is not there can be got.
 func (d *Driver) pulls(w *staging.WorkloadSpec) bool { return d.builder != nil && w.Built == "" }
 
-func (d *Driver) pull(ctx context.Context, image string) error {
+func (d *Driver) pull(ctx context.Context, project, image string) error {
 	ctx, cancel := context.WithTimeout(ctx, pullTime)
 	defer cancel()
-	return d.builder.Pull(ctx, image)
+	return d.builder.Pull(ctx, project, image, func(string, bool) {})
 }
 
 func (d *Driver) make(ctx context.Context, options client.ContainerCreateOptions) (client.ContainerCreateResult, error) {

@@ -18,8 +18,8 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Driver implements platform.Driver, Logger, Attacher, Pauser, Keeper, Watcher
-// and Lookout.
+// Driver implements platform.Driver, Logger, Attacher, Pauser, Keeper, Fetcher,
+// Watcher and Lookout.
 type Driver struct {
 	dir  string
 	id   string

@@ -158,8 +158,11 @@ func kept(file, name string, line func(platform.LogLine) error) error {
 			continue
 		}
 		l := platform.LogLine{At: at, Name: name, Service: string(service), Stream: stdout, Text: parts[2]}
-		if string(parts[1]) == string(stderr[3]) {
+		switch string(parts[1]) {
+		case string(stderr[3]):
 			l.Stream = stderr
+		case string(own[3]):
+			l.Stream = own
 		}
 		if err := line(l); err != nil {
 			return err

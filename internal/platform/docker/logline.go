@@ -17,7 +17,8 @@ import (
 	"offshoot/internal/platform"
 )
 
-const stdout, stderr = "stdout", "stderr"
+// The streams of a line; own are remarks of Offshoot's.
+const stdout, stderr, own = "stdout", "stderr", "offshoot"
 
 // engineLog reads the engine's log of one container, line by line.
 type engineLog struct {

@@ -152,7 +152,7 @@ func (d *Driver) wraps(ctx context.Context, r platform.Resource, image string) (
 	}
 	found, err := look()
 	if isImage(err) && d.pulls(r.Workload) {
-		if err := d.pull(ctx, image); err != nil {
+		if err := d.pull(ctx, r.Workload.Labels["project"], image); err != nil {
 			return false, err
 		}
 		found, err = look()

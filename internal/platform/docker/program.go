@@ -34,7 +34,7 @@ func (d *Driver) Program(ctx context.Context, p staging.Program) ([]byte, error)
 	}
 	made, err := d.make(ctx, options)
 	if isImage(err) && d.builder != nil {
-		if err := d.pull(ctx, p.Image); err != nil {
+		if err := d.pull(ctx, "", p.Image); err != nil {
 			return nil, err
 		}
 		made, err = d.make(ctx, options)
@@ -90,7 +90,7 @@ func (d *Driver) ImageID(ctx context.Context, name string) (string, error) {
 	}
 	found, err := look()
 	if isImage(err) && d.builder != nil {
-		if err := d.pull(ctx, name); err != nil {
+		if err := d.pull(ctx, "", name); err != nil {
 			return "", err
 		}
 		found, err = look()

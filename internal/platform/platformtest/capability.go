@@ -291,7 +291,7 @@ func pulled(f *fixture) {
 	if f.Image == "" {
 		f.Skipf("%s runs no images", f.Traits().Name)
 	}
-	r.Build.Pulls = []staging.ImagePull{{Name: "worker", Ref: f.Image}}
+	r.Build.Pulls = []staging.ImagePull{{Name: "worker", Ref: f.Image, Fresh: true}, {Name: "there", Ref: f.Image}}
 	f.enter()
 	f.apply(r)
 	got := f.exit(r, 0).Images["worker"]
@@ -302,10 +302,36 @@ func pulled(f *fixture) {
 	use.Workload.Image = got.Run
 	f.apply(use)
 	f.exit(use, 0)
-	r.Name, r.Build.Pulls[0].Ref = f.owner+"/build/without", "no-such-image-anywhere:1"
+	for _, fresh := range []bool{true, false} {
+		f.without(r, fresh)
+	}
+	fetcher, ok := f.Driver.(platform.Fetcher)
+	if !ok {
+		f.Fatal("what runs images gets them")
+	}
+	missing, err := fetcher.Missing(f.ctx, f.Image, nowhere)
+	if err != nil || !slices.Equal(missing, []string{nowhere}) {
+		f.Errorf("missing are %q: %v", missing, err)
+	}
+	quiet := func(string) {}
+	if err := fetcher.Fetch(f.ctx, "shop", f.Image, quiet); err != nil {
+		f.Error(err)
+	}
+	var known *staging.Error
+	if err := fetcher.Fetch(f.ctx, "shop", nowhere, quiet); !errors.As(err, &known) || known.Failure == nil {
+		f.Errorf("an image that is nowhere: %v", err)
+	}
+}
+
+// nowhere is an image that nobody has.
+const nowhere = "no-such-image-anywhere:1"
+
+// without asks for an image that is nowhere.
+func (f *fixture) without(r platform.Resource, fresh bool) {
+	r.Name, r.Build.Pulls = fmt.Sprintf("%s/build/without-%t", f.owner, fresh), []staging.ImagePull{{Name: "worker", Ref: nowhere, Fresh: fresh}}
 	f.apply(r)
 	o := f.exit(r, 1)
-	if o.Failure == nil || o.Failure.Hint == "" || o.Ref != "" {
+	if o.Failure == nil || o.Failure.Hint == "" || o.Failure.Service != "worker" || o.Ref != "" {
 		f.Errorf("an image that is nowhere: %+v", o)
 	}
 }

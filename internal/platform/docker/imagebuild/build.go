@@ -191,7 +191,7 @@ func (r *building) image(ctx context.Context, j *job) error {
 		return failed(staging.ClassBuild, j.Name, "see build.context and build.dockerfile of the service", "the build of %s: %w", j.Name, err)
 	}
 	if len(j.CacheFrom) > 0 && r.spec.Branch != r.spec.BaseBranch {
-		r.options.say(j.Name, "cache_from is for "+r.spec.BaseBranch+" alone; what its builds brought is there")
+		r.options.say(j.Name, "cache_from is for "+r.spec.BaseBranch+" alone; what its builds brought is there", false)
 	}
 	if err := r.solveOne(ctx, j.ImageBuild, d, tag); err != nil {
 		return err
@@ -271,7 +271,8 @@ func (r *building) solveOne(ctx context.Context, build staging.ImageBuild, d doc
 	}
 	o.local(localFile, d.files())
 	o.opts["dockerfilekey"] = o.name(localFile)
-	p := &progress{say: func(text string) { r.options.say(build.Name, text) }, steps: map[string]*step{}}
+	p := newProgress(func(text string, far bool) { r.options.say(build.Name, text, far) })
+	defer p.watch(r.Silence)()
 	if err := r.solve(ctx, o, p); err != nil {
 		return explain(err, build, d, frontend, r.limit, p)
 	}

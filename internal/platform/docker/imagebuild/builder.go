@@ -24,6 +24,7 @@ import (
 type Engine interface {
 	images
 	DialHijack(ctx context.Context, url, proto string, meta map[string][]string) (net.Conn, error)
+	RegistryLogin(context.Context, client.RegistryLoginOptions) (client.RegistryLoginResult, error)
 	ServerVersion(context.Context, client.ServerVersionOptions) (client.ServerVersionResult, error)
 	ContainerList(context.Context, client.ContainerListOptions) (client.ContainerListResult, error)
 }
@@ -48,6 +49,11 @@ type Config struct {
 	// .dockerignore is applied, 0 for the defaults.
 	MaxFiles int
 	MaxBytes int64
+	// Silence is after how long without a word of a build or pull it is said what
+	// goes on, 0 for the default.
+	Silence time.Duration
+	// Stalled is how long a pull may get nothing, 0 for the default.
+	Stalled time.Duration
 	// Call bounds a call that is to be answered at once, 0 for the default.
 	Call time.Duration
 }
@@ -56,6 +62,9 @@ const (
 	defaultFiles = 300_000
 	defaultBytes = 8 << 30
 	defaultCall  = 30 * time.Second
+	// silence is what a person bears.
+	silence = 15 * time.Second
+	stalled = 3 * time.Minute
 	// longest bounds a build that nobody bounded.
 	longest = 2 * time.Hour
 	keyFile = "cache.key"
@@ -82,6 +91,12 @@ func New(c Config) (*Builder, error) {
 	}
 	if c.Call == 0 {
 		c.Call = defaultCall
+	}
+	if c.Silence == 0 {
+		c.Silence = silence
+	}
+	if c.Stalled == 0 {
+		c.Stalled = stalled
 	}
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
@@ -122,6 +137,9 @@ type Line struct {
 	// Image is the name of the build or the reference it is about.
 	Image string
 	Text  string
+	// Far is whether it says how far the build or pull is; else it is what a step
+	// wrote.
+	Far bool
 }
 
 // Credentials answers what a registry is asked with, "" for nothing. docker.io
@@ -135,8 +153,8 @@ type Options struct {
 	Progress func(Line)
 }
 
-func (o Options) say(image, text string) {
+func (o Options) say(image, text string, far bool) {
 	if o.Progress != nil {
-		o.Progress(Line{At: time.Now(), Image: image, Text: text})
+		o.Progress(Line{At: time.Now(), Image: image, Text: text, Far: far})
 	}
 }

@@ -3,7 +3,9 @@ package imagebuild
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	control "github.com/moby/buildkit/api/services/control"
@@ -18,14 +20,69 @@ const (
 
 // progress turns what BuildKit tells of a build into plain lines.
 type progress struct {
-	say   func(text string)
+	say func(text string, far bool)
+
+	mu    sync.Mutex
 	steps map[string]*step
+	// said is when it last said something.
+	said time.Time
+}
+
+func newProgress(say func(text string, far bool)) *progress {
+	return &progress{say: say, steps: map[string]*step{}, said: time.Now()}
+}
+
+// watch says what goes on where nothing was said for so long, until end.
+func (p *progress) watch(silence time.Duration) (end func()) {
+	return repeat(silence/3, func() { p.remind(silence) })
+}
+
+// repeat calls f every so long, until end.
+func repeat(every time.Duration, f func()) (end func()) {
+	stop := make(chan struct{})
+	var repeating sync.WaitGroup
+	repeating.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				f()
+			}
+		}
+	})
+	return func() {
+		close(stop)
+		repeating.Wait()
+	}
+}
+
+// remind says each step that goes on, and since when.
+func (p *progress) remind(silence time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.said) < silence {
+		return
+	}
+	var going []*step
+	for _, s := range p.steps {
+		if s.begun && !s.ended {
+			going = append(going, s)
+		}
+	}
+	slices.SortFunc(going, func(x, y *step) int { return x.number - y.number })
+	for _, s := range going {
+		p.far(s, fmt.Sprintf("%s has run for %s", s.name, time.Since(s.noticed).Round(time.Second)))
+	}
 }
 
 type step struct {
 	number                 int
 	name                   string
 	begun, ended           bool
+	noticed                time.Time
 	partial                []byte
 	tail                   []string
 	failure                string
@@ -42,6 +99,8 @@ func (p *progress) step(digest string) *step {
 }
 
 func (p *progress) tell(r *control.StatusResponse) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, v := range r.Vertexes {
 		s := p.step(v.Digest)
 		s.name = v.Name
@@ -72,8 +131,8 @@ func (p *progress) tell(r *control.StatusResponse) {
 
 func (p *progress) begin(s *step) {
 	if !s.begun && s.name != "" {
-		s.begun = true
-		p.line(s, s.name)
+		s.begun, s.noticed = true, time.Now()
+		p.far(s, s.name)
 	}
 }
 
@@ -131,10 +190,19 @@ func (p *progress) wrote(s *step, line []byte) {
 	p.line(s, text)
 }
 
-func (p *progress) line(s *step, text string) { p.say(fmt.Sprintf("#%d %s", s.number, text)) }
+func (p *progress) line(s *step, text string) { p.tells(s, text, false) }
+
+func (p *progress) far(s *step, text string) { p.tells(s, text, true) }
+
+func (p *progress) tells(s *step, text string, far bool) {
+	p.said = time.Now()
+	p.say(fmt.Sprintf("#%d %s", s.number, text), far)
+}
 
 // failed is the step that a build failed by, nil where none did.
 func (p *progress) failed() *step {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var found *step
 	for _, s := range p.steps {
 		if s.failure == "" || strings.Contains(s.failure, "context canceled") {

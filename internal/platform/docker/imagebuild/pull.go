@@ -19,9 +19,8 @@ import (
 )
 
 const (
-	// longestPull bounds a pull, and stalled how long it may be silent.
+	// longestPull bounds a pull.
 	longestPull = time.Hour
-	stalled     = 3 * time.Minute
 )
 
 var errStalled = errors.New("its registry sends nothing")
@@ -77,7 +76,7 @@ func (b *Builder) Get(ctx context.Context, ref string, o Options) (staging.UsedI
 		// Where it is removed it can be got again.
 		used.Run = reference.TrimNamed(named).String() + "@" + info.Digest
 	}
-	o.say(ref, "it is "+used.Run)
+	o.say(ref, "it is "+used.Run, false)
 	return used, b.suits(ctx, ref, info)
 }
 
@@ -138,31 +137,24 @@ func (b *Builder) pull(ctx context.Context, ref string, options client.ImagePull
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silent := time.AfterFunc(stalled, func() { cancel(errStalled) })
+	silent := time.AfterFunc(b.Stalled, func() { cancel(errStalled) })
 	defer silent.Stop()
 	stream, err := b.Engine.ImagePull(ctx, ref, options)
 	if err != nil {
 		return orCause(ctx, err)
 	}
 	defer func() { _ = stream.Close() }()
-	said := map[string]string{}
+	l := layers{say: func(text string, far bool) { o.say(ref, text, far) }, said: map[string]string{}, got: map[string]bytesOf{}, began: time.Now()}
+	defer l.watch(b.Silence / 3)()
 	for m, err := range stream.JSONMessages(ctx) {
 		if err != nil {
 			return orCause(ctx, err)
 		}
-		silent.Reset(stalled)
+		silent.Reset(b.Stalled)
 		if m.Error != nil {
 			return m.Error
 		}
-		// A layer's state is a line, not each of its bytes.
-		if m.Status != "" && said[m.ID] != m.Status {
-			said[m.ID] = m.Status
-			text := m.Status
-			if m.ID != "" {
-				text = m.ID + ": " + text
-			}
-			o.say(ref, text)
-		}
+		l.hear(m)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func TestOnlyOldReadersGetFurtherContextsAsStages(t *testing.T) {
 
 func TestLinesAreEndedCutAndWrittenOver(t *testing.T) {
 	var said []string
-	p := &progress{say: func(text string) { said = append(said, text) }, steps: map[string]*step{}}
+	p := newProgress(func(text string, _ bool) { said = append(said, text) })
 	s := p.step("x")
 	p.output(s, []byte("one\ntw"))
 	p.output(s, []byte("o\r\n10%\r50%\r100%\nlast"))
