@@ -257,7 +257,7 @@ func TestWhatAnImageHasStaysBelowAMount(t *testing.T) {
 	data := t.TempDir()
 	spec := staging.WorkloadSpec{Image: "redis:7", Container: &staging.Container{CapDrop: []string{"ALL"}, CapAdd: []string{"CHOWN", "FOWNER"}},
 		Mounts:  []staging.HostMount{{Source: data, Target: "/etc", Keep: []string{"skel", "none"}}},
-		Command: staging.Command{Shell: "ls /etc/passwd; ls -A /etc/skel /etc/none; touch /etc/skel/x && chown 7 /etc/skel/x && stat -c %u /etc/skel/x"}}
+		Command: staging.Command{Shell: "exec 2>&1; ls /etc/passwd; ls -A /etc/skel /etc/none; touch /etc/skel/x && chown 7 /etc/skel/x && stat -c %u /etc/skel/x"}}
 	for _, name := range []string{"first", "second"} {
 		said := w.says(name, spec)
 		if !strings.Contains(said, ".bashrc") || !strings.HasSuffix(said, "7") || strings.Contains(said, "\n/etc/passwd") || strings.Contains(said, "\nx\n") {
