@@ -16,8 +16,17 @@ import (
 // imageBuild is the build section of a service.
 func (r *reader) imageBuild(p *types.Project, s types.ServiceConfig) *staging.ImageBuild {
 	b := s.Build
-	v := &staging.ImageBuild{Name: s.Name, Context: ".", Inline: b.DockerfileInline, Target: b.Target, Args: r.buildArgs(b.Args), NoCache: b.NoCache,
+	v := &staging.ImageBuild{Name: s.Name, Context: ".", Inline: b.DockerfileInline, Target: b.Target, Args: r.buildArgs(s), NoCache: b.NoCache, Offline: b.Network == "none",
 		ExtraHosts: r.hosts(b.ExtraHosts, "services", s.Name, "build", "extra_hosts"), Labels: b.Labels}
+	for _, name := range slices.Sorted(maps.Keys(v.Labels)) {
+		if r.unfit([]string{"services", s.Name, "build", "labels", name}, "the label "+name+" of the image", v.Labels[name]) {
+			delete(v.Labels, name)
+		}
+	}
+	if r.unfit([]string{"services", s.Name, "build", "dockerfile_inline"}, "the Dockerfile", v.Inline) {
+		v.Inline = ""
+		return v
+	}
 	context, ok := r.buildContext(s)
 	if !ok {
 		return v
@@ -92,8 +101,10 @@ func (r *reader) dockerfileOf(s types.ServiceConfig, context string) string {
 }
 
 // buildArgs takes the values of arguments that have none from where ${NAME}
-// comes from.
-func (r *reader) buildArgs(args types.MappingWithEquals) map[string]string {
+// comes from. What an argument holds stays in the image and its history: a secret
+// is refused, and what is known only when a service starts no build can have.
+func (r *reader) buildArgs(s types.ServiceConfig) map[string]string {
+	args := s.Build.Args
 	values := plainValues(args)
 	for name, v := range args {
 		if v != nil {
@@ -103,7 +114,34 @@ func (r *reader) buildArgs(args types.MappingWithEquals) map[string]string {
 			values[name] = value
 		}
 	}
+	for _, arg := range slices.Sorted(maps.Keys(values)) {
+		if r.unfit([]string{"services", s.Name, "build", "args", arg}, "the build argument "+arg, values[arg]) {
+			delete(values, arg)
+		}
+	}
 	return values
+}
+
+// unfit is whether a value of a build holds what must not be in an image, or is not
+// known yet; it says so.
+func (r *reader) unfit(at []string, what, value string) bool {
+	if !staging.HasLate(value) {
+		return false
+	}
+	var secret, later string
+	staging.ExpandLate(value, func(name string) string {
+		if later = name; r.secret[name] {
+			secret = name
+		}
+		return ""
+	})
+	if secret == "" {
+		r.ignore(at, what+" is left out: "+later+" is known only when a service starts")
+		return true
+	}
+	r.refuse(at, what+" holds the secret "+secret+", which would stay in the image",
+		"mount it: RUN --mount=type=secret,id="+secret+" in the Dockerfile, build.secrets: ["+secret+"], and at the top secrets: {"+secret+": {environment: "+secret+"}}; offshoot project secret set "+secret+" --build")
+	return true
 }
 
 // buildContexts are the further contexts by name.

@@ -61,6 +61,8 @@ type ImageBuild struct {
 	CacheFrom []string `json:"cache_from,omitempty"`
 	// Secrets are files that only the build's steps see, never the image.
 	Secrets []BuildSecret `json:"secrets,omitempty"`
+	// Offline gives the build's steps no network.
+	Offline bool `json:"offline,omitempty"`
 	// NoCache builds every step anew.
 	NoCache    bool                `json:"no_cache,omitempty"`
 	ExtraHosts map[string][]string `json:"extra_hosts,omitempty"`

@@ -32,6 +32,9 @@ func (s *server) pruneBuilds(ctx context.Context) error {
 				return fmt.Errorf("deployment %s: %w", id, err) // what it runs from is not known
 			}
 			keep[d.Progress.Artifact] = true
+			for _, image := range d.Progress.Images {
+				keep[image.Run] = true
+			}
 		}
 	}
 	return errors.Join(s.processes.Prune(ctx, keep), s.docker.Prune(ctx, keep), s.images.prune(ctx, keep))

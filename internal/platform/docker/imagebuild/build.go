@@ -18,11 +18,9 @@ import (
 	"github.com/tonistiigi/fsutil"
 	"golang.org/x/sync/errgroup"
 
+	"offshoot/internal/human"
 	"offshoot/internal/staging"
 )
-
-// atOnce is how many images of one specification are built at a time.
-const atOnce = 4
 
 // Built is what a build made.
 type Built struct {
@@ -133,7 +131,6 @@ func (b *Builder) build(ctx context.Context, artifact string, spec staging.Build
 	}
 	run := &building{Builder: b, spec: spec, artifact: artifact, checkout: checkout{root}, options: o, limit: limit, contexts: knowsContexts(v.APIVersion)}
 	group, going := errgroup.WithContext(ctx)
-	turn := make(chan struct{}, atOnce)
 	for _, j := range all {
 		group.Go(func() error {
 			defer close(j.done)
@@ -144,12 +141,10 @@ func (b *Builder) build(ctx context.Context, artifact string, spec staging.Build
 					return context.Cause(going)
 				}
 			}
-			select {
-			case turn <- struct{}{}:
-			case <-going.Done():
-				return context.Cause(going)
+			if err := run.turn(going, j); err != nil {
+				return err
 			}
-			defer func() { <-turn }()
+			defer func() { <-b.turn }()
 			return run.image(going, j)
 		})
 	}
@@ -183,6 +178,22 @@ type building struct {
 	contexts bool
 }
 
+// turn waits until fewer images than the server may build at a time are built.
+func (r *building) turn(ctx context.Context, j *job) error {
+	select {
+	case r.Builder.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	r.options.say(j.Name, fmt.Sprintf("waits until one of %d other builds has ended", r.Builds), true)
+	select {
+	case r.Builder.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // image builds what j says, under all its names.
 func (r *building) image(ctx context.Context, j *job) error {
 	tag := Image(r.artifact, j.names[0])
@@ -196,6 +207,9 @@ func (r *building) image(ctx context.Context, j *job) error {
 	if err := r.solveOne(ctx, j.ImageBuild, d, tag); err != nil {
 		return err
 	}
+	if err := r.fit(ctx, j.Name, tag); err != nil {
+		return err
+	}
 	for _, name := range j.names[1:] {
 		call, cancel := context.WithTimeout(ctx, r.Call)
 		_, err := r.Engine.ImageTag(call, client.ImageTagOptions{Source: tag, Target: Image(r.artifact, name)})
@@ -205,6 +219,29 @@ func (r *building) image(ctx context.Context, j *job) error {
 		}
 	}
 	return nil
+}
+
+// fit takes away what was built and can or may not be run.
+func (r *building) fit(ctx context.Context, name, tag string) error {
+	info, err := r.Inspect(ctx, tag)
+	if err != nil {
+		return err
+	}
+	err = r.suits(ctx, "what was built of "+name, info)
+	if err == nil && info.Size > r.MaxImage {
+		err = failed(staging.ClassBuild, name, "build in one stage and COPY what is needed into another, see what is large with `docker history`",
+			"the image of %s is %s large; it may have %s", name, human.Size(info.Size), human.Size(r.MaxImage))
+	}
+	if err == nil {
+		return nil
+	}
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Call)
+	defer cancel()
+	_, gone := r.Engine.ImageRemove(call, tag, client.ImageRemoveOptions{PruneChildren: true})
+	if gone != nil {
+		r.options.say(name, "it stays for now: "+gone.Error(), false) // prune finds it by its label
+	}
+	return err
 }
 
 // solveOne builds one image and tags it.
@@ -242,6 +279,10 @@ func (r *building) solveOne(ctx context.Context, build staging.ImageBuild, d doc
 			stages[name] = Image(r.artifact, of)
 			continue
 		}
+		if ref, ok := strings.CutPrefix(value, imagePrefix); ok {
+			stages[name] = ref
+			continue
+		}
 		if !r.contexts {
 			ref, done, err := r.folderImage(ctx, build, name, value)
 			if err != nil {
@@ -260,7 +301,7 @@ func (r *building) solveOne(ctx context.Context, build staging.ImageBuild, d doc
 	}
 	if r.contexts {
 		for name, ref := range stages {
-			o.opts[optContext+name] = "docker-image://" + ref
+			o.opts[optContext+name] = imagePrefix + ref
 		}
 		if len(build.Contexts) > 0 {
 			o.opts["frontend.caps"] = needContexts

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -49,6 +50,10 @@ type Config struct {
 	// .dockerignore is applied, 0 for the defaults.
 	MaxFiles int
 	MaxBytes int64
+	// MaxImage bounds what one built image may be large, in bytes, Builds how many
+	// images are built at a time, 0 for the defaults.
+	MaxImage int64
+	Builds   int
 	// Silence is after how long without a word of a build or pull it is said what
 	// goes on, 0 for the default.
 	Silence time.Duration
@@ -65,6 +70,7 @@ const (
 	// silence is what a person bears.
 	silence = 15 * time.Second
 	stalled = 3 * time.Minute
+	defaultImage = 20 << 30
 	// longest bounds a build that nobody bounded.
 	longest = 2 * time.Hour
 	keyFile = "cache.key"
@@ -76,6 +82,12 @@ type Builder struct {
 	domain  cacheDomain
 	flights flights
 	uses    uses
+
+	// turn has a place for each image that is built at a time.
+	turn chan struct{}
+	// asked is held while the engine is asked what runs on it.
+	asked sync.Mutex
+	runs  []string
 
 	// named is held while an image that is there is promised or removed.
 	named sync.Mutex
@@ -92,6 +104,12 @@ func New(c Config) (*Builder, error) {
 	if c.Call == 0 {
 		c.Call = defaultCall
 	}
+	if c.MaxImage == 0 {
+		c.MaxImage = defaultImage
+	}
+	if c.Builds == 0 {
+		c.Builds = max(2, runtime.NumCPU())
+	}
 	if c.Silence == 0 {
 		c.Silence = silence
 	}
@@ -105,7 +123,7 @@ func New(c Config) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Builder{Config: c, domain: cacheDomain(key), uses: uses{file: filepath.Join(c.Dir, "used.json")}}
+	b := &Builder{Config: c, turn: make(chan struct{}, c.Builds), domain: cacheDomain(key), uses: uses{file: filepath.Join(c.Dir, "used.json")}}
 	return b, nil
 }
 

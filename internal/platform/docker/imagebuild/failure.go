@@ -82,6 +82,8 @@ func explain(err error, build staging.ImageBuild, d dockerfile, frontend string,
 		if code, err := strconv.Atoi(exitCode.FindStringSubmatch(step.failure)[1]); err == nil {
 			e.Failure.ExitCode = &code
 		}
+		e.Hint = orDefault(telling(step.tail), e.Hint)
+		e.Failure.Hint = e.Hint
 	} else {
 		e = known(text, step, build, frontend)
 	}
@@ -91,6 +93,20 @@ func explain(err error, build staging.ImageBuild, d dockerfile, frontend string,
 		e.Failure.LogTail = step.tail
 	}
 	return e
+}
+
+// telling is what to do about a step that said itself why it failed, "" where what
+// it wrote is its own.
+func telling(tail []string) string {
+	for _, line := range tail {
+		switch {
+		case strings.Contains(line, "No space left on device"), strings.Contains(line, "no space left on device"):
+			return "a disk was full, the engine's or one that the step has for itself; free some of the engine's: `docker system df`, `docker builder prune`, `docker image prune`"
+		case strings.Contains(line, "exec format error"), strings.Contains(line, "Exec format error"):
+			return "it is made for another architecture than the engine's: begin FROM what is for that"
+		}
+	}
+	return ""
 }
 
 // known looks what the words of a failure mean.

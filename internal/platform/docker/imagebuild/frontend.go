@@ -79,6 +79,9 @@ func (b *Builder) frontend(spec staging.BuildSpec, build staging.ImageBuild, sec
 	if build.NoCache {
 		opts["no-cache"] = ""
 	}
+	if build.Offline {
+		opts["force-network-mode"] = "none"
+	}
 	for name, value := range build.Args {
 		opts[optArg+name] = value
 	}

@@ -9,7 +9,8 @@ import (
 	"offshoot/internal/staging"
 )
 
-const servicePrefix = "service:"
+// What begins a context that is another build's image, and one of elsewhere.
+const servicePrefix, imagePrefix = "service:", "docker-image://"
 
 // job is one build, and the names of all images that are it.
 type job struct {

@@ -9,6 +9,8 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
+
+	"offshoot/internal/staging"
 )
 
 const (
@@ -25,7 +27,7 @@ type Policy struct {
 	// together; 0 is no bound.
 	Age  time.Duration
 	Size int64
-	// Keep are artifacts in use.
+	// Keep are artifacts in use, and what containers are made of that Get got.
 	Keep map[string]bool
 }
 
@@ -86,7 +88,50 @@ func (b *Builder) Prune(ctx context.Context, policy Policy) ([]Held, error) {
 	for _, h := range removed {
 		refs = append(refs, h.Ref)
 	}
-	return removed, errors.Join(append(errs, b.uses.forget(refs...), b.sweep(ctx))...)
+	got, err := b.pruneGot(ctx, policy, running)
+	return append(removed, got...), errors.Join(append(errs, err, b.uses.forget(refs...), b.sweep(ctx))...)
+}
+
+// gotten begins what is remembered of a reference that Get had pulled: what was
+// there before is somebody else's.
+const gotten = "got "
+
+// pruneGot lets go of what was got and is in no use any more. An image stays as
+// long as another reference leads to it.
+func (b *Builder) pruneGot(ctx context.Context, policy Policy, running map[string]bool) (removed []Held, err error) {
+	used, err := b.uses.all()
+	var errs []error
+	for key := range used {
+		if ref, ok := strings.CutPrefix(key, gotten); ok && policy.Keep[ref] {
+			// With its last name an engine takes away what is named by its digest too.
+			if i, err := b.Inspect(ctx, ref); err == nil {
+				running[i.ID] = true
+			}
+		}
+	}
+	for key, at := range used {
+		ref, ok := strings.CutPrefix(key, gotten)
+		if !ok || policy.Age <= 0 || time.Since(at) <= policy.Age || policy.Keep[ref] {
+			continue
+		}
+		i, err := b.Inspect(ctx, ref)
+		if err == nil && running[i.ID] {
+			continue
+		}
+		h := Held{Ref: ref, ID: i.ID, Size: i.Size, Used: at}
+		gone := staging.CodeOf(err) == staging.CodeNotFound
+		if !gone && err == nil {
+			gone, err = b.removeAs(ctx, key, h)
+		}
+		if err != nil && !gone {
+			errs = append(errs, err)
+		}
+		if gone {
+			removed = append(removed, h)
+			errs = append(errs, b.uses.forget(key))
+		}
+	}
+	return removed, errors.Join(append(errs, err)...)
 }
 
 // held are the images of this server, the longest unused first, and the ids of
@@ -138,10 +183,15 @@ func (b *Builder) held(ctx context.Context) ([]Held, map[string]bool, error) {
 
 // remove removes one, unless it was wanted meanwhile or something has it.
 func (b *Builder) remove(ctx context.Context, h Held) (bool, error) {
+	return b.removeAs(ctx, h.Ref, h)
+}
+
+// removeAs is remove of what is remembered by key.
+func (b *Builder) removeAs(ctx context.Context, key string, h Held) (bool, error) {
 	b.named.Lock() // nobody is promised it meanwhile
 	defer b.named.Unlock()
 	used, err := b.uses.all()
-	if err != nil || used[h.Ref].After(h.Used) { // the same time, where it is written down
+	if err != nil || used[key].After(h.Used) { // the same time, where it is written down
 		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.Call)

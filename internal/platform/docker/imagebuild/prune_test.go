@@ -106,3 +106,37 @@ func TestWhatNobodyUsesGoes(t *testing.T) {
 	}
 	h.untag(stranger)
 }
+
+func TestWhatWasGotGoesWhenNobodyRunsIt(t *testing.T) {
+	h, r := newHost(t), newRegistry(t)
+	ref, stranger := r.Host+"/shop:1", r.Host+"/stranger:1"
+	if _, err := h.Pull(h.ctx, stranger, imagebuild.Options{}); err != nil { // as anybody else of this host does
+		t.Fatal(err)
+	}
+	defer h.untag(stranger)
+	used, err := h.Get(h.ctx, ref, imagebuild.Options{})
+	if err == nil {
+		_, err = h.Get(h.ctx, stranger, imagebuild.Options{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.unused(20*24*time.Hour, "got "+ref, "got "+used.Run)
+	policy := imagebuild.Policy{Age: 10 * 24 * time.Hour, Keep: map[string]bool{used.Run: true}}
+	if removed, err := h.Prune(h.ctx, policy); err != nil || len(removed) != 0 {
+		t.Errorf("removed %+v, %v", removed, err)
+	}
+	if _, err := h.Inspect(h.ctx, used.Run); err != nil {
+		t.Errorf("what an environment runs is gone: %v", err)
+	}
+	policy.Keep = nil
+	if removed, err := h.Prune(h.ctx, policy); err != nil || len(removed) != 2 {
+		t.Errorf("removed %+v, %v", removed, err)
+	}
+	if _, err := h.Inspect(h.ctx, used.Run); staging.CodeOf(err) != staging.CodeNotFound {
+		t.Errorf("what nobody runs stays: %v", err)
+	}
+	if _, err := h.Inspect(h.ctx, stranger); err != nil {
+		t.Errorf("somebody else's went too: %v", err)
+	}
+}

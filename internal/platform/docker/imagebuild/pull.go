@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -29,7 +28,10 @@ var errStalled = errors.New("its registry sends nothing")
 // names one. What is there is used without asking anybody.
 func (b *Builder) Pull(ctx context.Context, ref string, o Options) (Info, error) {
 	info, err := b.Inspect(ctx, ref)
-	if err == nil || staging.CodeOf(err) != staging.CodeNotFound {
+	if err == nil {
+		return info, b.suits(ctx, "the image "+ref, info)
+	}
+	if staging.CodeOf(err) != staging.CodeNotFound {
 		return info, err
 	}
 	named, err := reference.ParseNormalizedNamed(ref)
@@ -39,7 +41,10 @@ func (b *Builder) Pull(ctx context.Context, ref string, o Options) (Info, error)
 	if err := b.fetch(ctx, ref, named, o); err != nil {
 		return Info{}, err
 	}
-	return b.Inspect(ctx, ref)
+	if info, err = b.Inspect(ctx, ref); err != nil {
+		return Info{}, err
+	}
+	return info, b.suits(ctx, "the image "+ref, info)
 }
 
 // Get gets what ref leads to now: a registry is asked even where the engine has an
@@ -57,53 +62,52 @@ func (b *Builder) Get(ctx context.Context, ref string, o Options) (staging.UsedI
 			return used, failed(staging.ClassBuild, "", "build it on this engine, or name it as its registry does", "the engine has no image %s", ref)
 		}
 		used.Run, used.Digest = info.ID, info.Digest
-		return used, b.suits(ctx, ref, info)
+		return used, b.suits(ctx, "the image "+ref, info)
 	}
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return used, failed(staging.ClassManifest, "", "write it as REGISTRY/NAME:TAG", "%q is no name of an image: %w", ref, err)
 	}
-	if _, fixed := named.(reference.Digested); missing || info.Digest != "" && !fixed {
+	_, fixed := named.(reference.Digested)
+	if ask := missing || info.Digest != "" && !fixed; ask {
 		if err := b.fetch(ctx, ref, named, o); err != nil {
 			return used, err
 		}
+		before := info.ID
 		if info, err = b.Inspect(ctx, ref); err != nil {
 			return used, err
 		}
+		missing = info.ID != before
 	}
 	used.Run, used.Digest = info.ID, info.Digest
 	if info.Digest != "" {
 		// Where it is removed it can be got again.
 		used.Run = reference.TrimNamed(named).String() + "@" + info.Digest
 	}
+	if err := b.got(missing, ref, used.Run); err != nil {
+		return used, err
+	}
 	o.say(ref, "it is "+used.Run, false)
-	return used, b.suits(ctx, ref, info)
+	return used, b.suits(ctx, "the image "+ref, info)
+}
+
+// got remembers what was pulled, fresh, or that it is wanted again.
+func (b *Builder) got(fresh bool, refs ...string) error {
+	known, err := b.uses.all()
+	if err != nil {
+		return err
+	}
+	var keys []string
+	for _, ref := range refs {
+		if _, ours := known[gotten+ref]; ours || fresh {
+			keys = append(keys, gotten+ref)
+		}
+	}
+	return b.uses.mark(keys...)
 }
 
 // imageID is an image by its content, which no registry knows.
 var imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
-// suits refuses what is made for other machines: an engine pulls it where its
-// registry has nothing else, and it dies when it starts.
-func (b *Builder) suits(ctx context.Context, ref string, i Info) error {
-	own, err := b.machine(ctx)
-	if err != nil || i.Platform == "" {
-		return err
-	}
-	if of, _, _ := strings.Cut(strings.TrimPrefix(i.Platform, "linux/"), "/"); !strings.HasPrefix(i.Platform, "linux/") || of != own {
-		return failed(staging.ClassBuild, "", "build it for linux/"+own+": `docker buildx build --platform linux/"+own+"`", "the image %s is for %s, and this engine runs linux/%s", ref, i.Platform, own)
-	}
-	return nil
-}
-
-// machine is the architecture of what the engine runs on, in images' words.
-func (b *Builder) machine(ctx context.Context) (string, error) {
-	v, err := b.version(ctx)
-	if err != nil {
-		return "", disconnected("", err)
-	}
-	return v.Arch, nil
-}
 
 // fetch has the engine pull ref as whom the project is.
 func (b *Builder) fetch(ctx context.Context, ref string, named reference.Named, o Options) error {
