@@ -110,6 +110,7 @@ func (d *Driver) look() platform.Traits {
 	if err != nil {
 		return t // what it lacks is not known; it may answer later
 	}
+	t.Lacks = append(t.Lacks, "memory and processors of one build cannot be limited: the engine runs all builds in one group")
 	d.processors = info.Info.NCPU
 	for _, limit := range []struct {
 		there bool

@@ -68,8 +68,8 @@ const (
 	defaultBytes = 8 << 30
 	defaultCall  = 30 * time.Second
 	// silence is what a person bears.
-	silence = 15 * time.Second
-	stalled = 3 * time.Minute
+	silence      = 15 * time.Second
+	stalled      = 3 * time.Minute
 	defaultImage = 20 << 30
 	// longest bounds a build that nobody bounded.
 	longest = 2 * time.Hour
@@ -87,7 +87,7 @@ type Builder struct {
 	turn chan struct{}
 	// asked is held while the engine is asked what runs on it.
 	asked sync.Mutex
-	runs  []string
+	arch  string
 
 	// named is held while an image that is there is promised or removed.
 	named sync.Mutex

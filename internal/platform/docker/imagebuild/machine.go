@@ -18,41 +18,51 @@ func (b *Builder) suits(ctx context.Context, what string, i Info) error {
 	if i.Platform == "" {
 		return nil
 	}
-	own, err := b.machines(ctx)
-	if err != nil || ok && slices.Contains(own, of) {
+	own, err := b.machine(ctx)
+	if err != nil || ok && of == own {
 		return err
 	}
-	return failed(staging.ClassBuild, "", "have it for linux/"+own[0]+": `docker buildx build --platform linux/"+own[0]+"`, and FROM what is for that too",
-		"%s is for another architecture: it is %s, and this engine runs linux/%s", what, i.Platform, strings.Join(own, ", linux/"))
+	all := b.emulated(ctx, own)
+	if ok && slices.Contains(all, of) {
+		return nil
+	}
+	return failed(staging.ClassBuild, "", "have it for linux/"+own+": `docker buildx build --platform linux/"+own+"`, and FROM what is for that too",
+		"%s is for another architecture: it is %s, and this engine runs linux/%s", what, i.Platform, strings.Join(all, ", linux/"))
 }
 
-// machines are the architectures that the engine runs, its own first: others where
-// its host emulates them.
-func (b *Builder) machines(ctx context.Context) ([]string, error) {
+// machine is the engine's own architecture.
+func (b *Builder) machine(ctx context.Context) (string, error) {
 	b.asked.Lock()
 	defer b.asked.Unlock()
-	if len(b.runs) > 0 {
-		return b.runs, nil
+	if b.arch != "" {
+		return b.arch, nil
 	}
 	v, err := b.version(ctx)
 	if err != nil {
-		return nil, disconnected("", err)
+		return "", disconnected("", err)
 	}
-	all := []string{v.Arch}
+	b.arch = v.Arch
+	return b.arch, nil
+}
+
+// emulated are own and the architectures that the engine's host runs besides; one
+// that does not say emulates none, as far as is known.
+func (b *Builder) emulated(ctx context.Context, own string) []string {
+	all := []string{own}
 	ctx, cancel := context.WithTimeout(ctx, b.Call)
 	defer cancel()
-	if cc, err := b.connect(ctx); err == nil {
-		defer func() { _ = cc.Close() }()
-		// An engine that does not say emulates none, as far as is known.
-		workers, _ := control.NewControlClient(cc).ListWorkers(ctx, &control.ListWorkersRequest{})
-		for _, w := range workers.GetRecord() {
-			for _, p := range w.Platforms {
-				if p.OS == "linux" && !slices.Contains(all, p.Architecture) {
-					all = append(all, p.Architecture)
-				}
+	cc, err := b.connect(ctx)
+	if err != nil {
+		return all
+	}
+	defer func() { _ = cc.Close() }()
+	workers, _ := control.NewControlClient(cc).ListWorkers(ctx, &control.ListWorkersRequest{})
+	for _, w := range workers.GetRecord() {
+		for _, p := range w.Platforms {
+			if p.OS == "linux" && !slices.Contains(all, p.Architecture) {
+				all = append(all, p.Architecture)
 			}
 		}
 	}
-	b.runs = all
-	return all, nil
+	return all
 }
