@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"offshoot/internal/componenttest"
+	"offshoot/internal/fence"
 	"offshoot/internal/platform/docker"
 )
 
@@ -65,5 +67,12 @@ func nothingOnEngine(ts *testscript.TestScript) {
 	ts.Check(err)
 	for _, o := range all {
 		ts.Fatalf("%s is left on the engine", o.Name)
+	}
+	id, err := os.ReadFile(filepath.Join(ts.Getenv("OFFSHOOT_DATA_DIR"), "docker", "id"))
+	ts.Check(err)
+	stands, err := fence.New(strings.Trim(strings.TrimSpace(string(id)), `"`)).Stands()
+	ts.Check(err)
+	if stands {
+		ts.Fatalf("a fence is left")
 	}
 }

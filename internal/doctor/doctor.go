@@ -47,12 +47,15 @@ type Host struct {
 	Fetches func(ctx context.Context, kind string) error
 	// Platform looks at what the process platform can do here.
 	Platform func() (platform.Traits, error)
+	// Fence tries whether networks of containers can be fenced here; nil does not
+	// look.
+	Fence func() error
 }
 
 // Examine looks at everything, in an order that reads well.
 func (h Host) Examine(ctx context.Context) []Check {
 	var all []Check
-	for _, look := range []func(context.Context) []Check{h.git, h.platform, h.overlay, h.limits, h.folder, h.copies, h.space, h.engines, h.ports, h.names, h.resolver, h.clock} {
+	for _, look := range []func(context.Context) []Check{h.git, h.platform, h.overlay, h.limits, h.folder, h.copies, h.space, h.engines, h.ports, h.names, h.resolver, h.fence, h.clock} {
 		all = append(all, look(ctx)...)
 	}
 	return all

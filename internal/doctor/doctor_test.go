@@ -71,6 +71,9 @@ func TestWhatIsWrongHasARemedy(t *testing.T) {
 		"platform that cannot": {func(h *Host) {
 			h.Platform = func() (platform.Traits, error) { return platform.Traits{}, errors.New("no namespaces") }
 		}, "process platform", Fail, "no namespaces"},
+		"no right to fence": {func(h *Host) {
+			h.Fence = func() error { return staging.Refused("run it as root", "no rules") }
+		}, "fence", Warn, "no rules"},
 		"name that leads nowhere": {func(h *Host) { h.Domain = "nowhere.invalid" }, "names", Fail, "nowhere.invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {

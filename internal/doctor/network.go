@@ -2,12 +2,15 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"offshoot/internal/staging"
 )
 
 func (h Host) ports(context.Context) []Check {
@@ -96,4 +99,20 @@ func (h Host) resolver(context.Context) []Check {
 		return ok("resolver", "systemd-resolved at 127.0.0.53; the process platform reaches it, Docker's networks do not")
 	}
 	return ok("resolver", target+" is seen by builds and services")
+}
+
+// fence is whether what runs in containers can be kept from this host.
+func (h Host) fence(context.Context) []Check {
+	if h.Fence == nil {
+		return nil
+	}
+	if err := h.Fence(); err != nil {
+		remedy := "start the server as root, on a kernel with nf_tables"
+		var known *staging.Error
+		if errors.As(err, &known) && known.Hint != "" {
+			remedy = known.Hint
+		}
+		return warn("fence", "on Docker environments are not fenced, they reach what listens on this host and addresses at which clouds tell a machine its keys: "+err.Error(), remedy)
+	}
+	return ok("fence", "on Docker environments are fenced by nftables: they reach neither this host nor each other")
 }

@@ -12,7 +12,7 @@ import (
 // OpenDoor listens at an address, in the network of one environment alone, for what
 // its workloads ask by name: its own hosts lead to the edge, the names of its links
 // where those lead, and all others nowhere. It listens at further ports of the same
-// host too where nobody else does. door is OWNER/door/REST in the ledger.
+// host too where nobody else does, for where the platform does not lead from there. door is OWNER/door/REST in the ledger.
 func (l *Links) OpenDoor(door, address string, further ...int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -28,7 +28,7 @@ func (l *Links) OpenDoor(door, address string, further ...int) error {
 	for _, port := range further {
 		more, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 		if err != nil {
-			l.log.Warn("URLs with that port lead nowhere inside", "door", door, "port", port, "error", err)
+			l.log.Debug("a further port is not to be had", "door", door, "port", port, "error", err)
 			continue
 		}
 		listeners = append(listeners, more)

@@ -50,6 +50,9 @@ type Endpoint struct {
 	// names it too; "" is what the server itself listens on. Where each workload
 	// has an address of its own, it is allotted with the first of them.
 	Instance string
+	// Also are further ports at which what the server listens on is to be reached
+	// inside, where the platform can lead there.
+	Also []int
 }
 
 // Bundle is a whole desired set, for platforms of GrainBundle. Applying another

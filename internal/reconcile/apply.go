@@ -113,6 +113,9 @@ func (a *actor) describe(ctx context.Context, v *view, dep *staging.Deployment, 
 		r.SpecHash = hash(r.Scope)
 	case staging.ResourceEndpoint:
 		r.Endpoint = &platform.Endpoint{Service: op.Service, Port: op.Port, Instance: a.instance(dep, op)}
+		if op.Resource == plan.DoorEndpoint(a.id) {
+			r.Endpoint.Also = a.namedPorts()
+		}
 		r.SpecHash = hash(r.Endpoint)
 	case staging.ResourceBuild:
 		spec, err := a.buildSpec(ctx, v, dep)

@@ -20,11 +20,16 @@ func (a *actor) openDoor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	further := []int{webPort}
+	return a.Links.OpenDoor(plan.Door(a.id), net.JoinHostPort(at.Host, strconv.Itoa(at.Port)), a.namedPorts()...)
+}
+
+// namedPorts are those that the URLs of links and of the environment itself name.
+func (a *actor) namedPorts() []int {
+	ports := []int{webPort}
 	if p := port(a.Site); p != 0 && p != webPort {
-		further = append(further, p)
+		ports = append(ports, p)
 	}
-	return a.Links.OpenDoor(plan.Door(a.id), net.JoinHostPort(at.Host, strconv.Itoa(at.Port)), further...)
+	return ports
 }
 
 // port is where a site's URLs lead without TLS, 0 where they lead to TLS.

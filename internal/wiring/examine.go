@@ -9,6 +9,7 @@ import (
 	"offshoot/internal/cli"
 	"offshoot/internal/doctor"
 	"offshoot/internal/engine"
+	"offshoot/internal/fence"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/wire"
@@ -21,7 +22,7 @@ func examine(ctx context.Context, o cli.DoctorOptions) ([]wire.Check, error) {
 		return nil, err
 	}
 	h := doctor.Host{Dir: dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Running: o.Running, Domain: o.Domain,
-		Engines: engine.New(filepath.Join(dir, "runtime")), Fetches: engine.Fetchable, Platform: traits}
+		Engines: engine.New(filepath.Join(dir, "runtime")), Fetches: engine.Fetchable, Platform: traits, Fence: fence.Try}
 	items := []wire.Check{}
 	for _, c := range h.Examine(ctx) {
 		items = append(items, wire.Check{Name: c.Name, State: string(c.State), Message: c.Message, Remedy: c.Remedy})

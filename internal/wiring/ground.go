@@ -1,9 +1,13 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"offshoot/internal/datastore"
 	"offshoot/internal/datastore/postgres"
@@ -24,6 +28,20 @@ const (
 	onDocker    = "docker"
 )
 
+// behindTLS are the ports by which environments find themselves and each other where
+// something before the edge speaks TLS: it may be on this host.
+func behindTLS(pattern string) []uint16 {
+	u, err := url.Parse(strings.ReplaceAll(pattern, "{host}", "host"))
+	if err != nil || u.Scheme != "https" {
+		return nil
+	}
+	n, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16)
+	if err != nil {
+		return nil
+	}
+	return []uint16{uint16(n)}
+}
+
 // grounds are the platforms, with who owns data on each. No engine need answer:
 // what is on it is unknown until one does.
 func (s *server) grounds(c ServerConfig, key *seal.Key) (map[string]reconcile.Ground, error) {
@@ -31,7 +49,7 @@ func (s *server) grounds(c ServerConfig, key *seal.Key) (map[string]reconcile.Gr
 	if err != nil {
 		return nil, err
 	}
-	d, err := docker.New(docker.Config{Dir: c.Dir, Host: c.DockerHost, Log: c.Log, Holder: holder, Builder: s.builder(c.Dir)})
+	d, err := docker.New(docker.Config{Dir: c.Dir, Host: c.DockerHost, Log: c.Log, Holder: holder, Builder: s.builder(c.Dir), Open: behindTLS(c.PublicURL)})
 	if err != nil {
 		return nil, err
 	}

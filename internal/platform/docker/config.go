@@ -17,6 +17,9 @@
 //   - A scope is a network with a /24 of its own. Its first address is the host's,
 //     on which the server itself listens; up to .127 are instances, each with one
 //     that stays; what has none (tasks) gets one of the rest.
+//   - Where this process may, it fences networks on this host (package fence): what
+//     is in one reaches what the server itself listens on for it, nothing else of the
+//     host and no other environment. Bridges have names by which the fence knows them.
 //   - A container that was made and never started is absent, and listed.
 //   - A workload that ends is started again by the engine, also with no server.
 //     It fails once it was started again several times and has not run for some
@@ -55,6 +58,8 @@ type Config struct {
 	// Pool is what environments' subnets are taken from, each a /24; the zero
 	// value is 10.213.0.0/16.
 	Pool netip.Prefix
+	// Open are TCP ports that environments may reach at each address of this host.
+	Open []uint16
 	// Builder is what makes images on the driver's engine, with the value of the
 	// label offshoot.server; nil where nothing is built or pulled.
 	Builder func(engine *client.Client, server string) (Builder, error)

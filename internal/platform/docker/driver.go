@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	"offshoot/internal/fence"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
@@ -40,6 +41,12 @@ type Driver struct {
 	limits    limits
 	builds    builds
 	watching  watching
+
+	// fence is what keeps environments apart; unfenced is why it is not there.
+	fence    *fence.Fence
+	unfenced string
+	// enclosing is held while it is told of a network.
+	enclosing sync.Mutex
 
 	// living ends with Close, life is what it waits for.
 	living context.Context
@@ -89,8 +96,14 @@ func New(c Config) (*Driver, error) {
 		d.holder = c.Holder
 	}
 	d.events.init()
+	d.fence = fence.New(d.id, c.Open...)
+	d.unfenced = d.raise()
 	d.traits = d.look()
+	if d.local && d.unfenced != "" {
+		d.log.Warn("networks of environments are not fenced", "reason", d.unfenced)
+	}
 	d.life.Go(func() { d.follow(d.living) })
+	d.life.Go(func() { d.mend(d.living) })
 	return d, nil
 }
 
@@ -207,7 +220,7 @@ func (d *Driver) Delete(ctx context.Context, ref platform.Ref) error {
 	case staging.ResourceScope:
 		err = d.deleteScope(ctx, ref)
 	case staging.ResourceEndpoint:
-		err = removeFile(d.file(ref.Name))
+		err = d.deleteEndpoint(ref)
 	case staging.ResourceWorkload, staging.ResourceTask:
 		err = d.deleteContainer(ctx, ref)
 	case staging.ResourceBuild:

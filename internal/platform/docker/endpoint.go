@@ -24,12 +24,33 @@ const firstPort, lastPort = 20000, 32000
 type endpoint struct {
 	Address  netip.AddrPort `json:"address"`
 	Instance string         `json:"instance,omitempty"`
+	// Also are platform.Endpoint.Also.
+	Also []int `json:"also,omitempty"`
 }
 
 func (d *Driver) applyEndpoint(r platform.Resource) error {
 	if r.Endpoint == nil {
 		return errors.New("nothing says what listens")
 	}
+	if err := d.allotEndpoint(r); err != nil || r.Endpoint.Instance != "" {
+		return err
+	}
+	return d.enclose(r.Owner)
+}
+
+func (d *Driver) deleteEndpoint(ref platform.Ref) error {
+	var e endpoint
+	err := readFile(d.file(ref.Name), &e)
+	if err := removeFile(d.file(ref.Name)); err != nil {
+		return err
+	}
+	if err != nil || e.Instance != "" {
+		return nil //nolint:nilerr // nothing was open to it
+	}
+	return d.enclose(ref.Owner)
+}
+
+func (d *Driver) allotEndpoint(r platform.Resource) error {
 	d.allotting.Lock()
 	defer d.allotting.Unlock()
 	file := d.file(r.Name)
@@ -44,7 +65,7 @@ func (d *Driver) applyEndpoint(r platform.Resource) error {
 	if err != nil {
 		return err
 	}
-	e := endpoint{Instance: r.Endpoint.Instance}
+	e := endpoint{Instance: r.Endpoint.Instance, Also: r.Endpoint.Also}
 	if e.Instance == "" {
 		e.Address, err = d.hostPort(gateway(s.Subnet), r.Endpoint.Port, all)
 	} else {

@@ -104,6 +104,9 @@ func (d *Driver) look() platform.Traits {
 	if !d.local {
 		t.Lacks = append(t.Lacks, "the engine is on another host: directories of this one cannot be mounted there, and nothing there reaches what this server listens on")
 	}
+	if d.local && d.unfenced != "" {
+		t.Lacks = append(t.Lacks, "networks of environments are not fenced, they reach what listens on this host: "+d.unfenced)
+	}
 	info, err := call(context.Background(), d.engine, 2*time.Second, "say what it is", func(ctx context.Context) (client.SystemInfoResult, error) {
 		return d.client.Info(ctx, client.InfoOptions{})
 	})

@@ -55,6 +55,8 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 	switch {
 	case stranger:
 		return d.taken("network", r.Name)
+	case err == nil:
+		return d.enclose(r.Owner)
 	case !errors.Is(err, errMissing):
 		return err
 	}
@@ -73,11 +75,17 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 				return err
 			}
 		}
+		if err := d.enclose(r.Owner); err != nil {
+			return err
+		}
 		err := d.makeNetwork(ctx, r, s.Subnet)
 		if !errdefs.IsPermissionDenied(err) || len(addresses) > 0 || len(refused) >= 16 {
 			return err
 		}
 		// Somebody was faster: the engine refuses what overlaps.
+		if err := d.release(s); err != nil {
+			return err
+		}
 		refused, s = append(refused, s.Subnet), scope{}
 	}
 }
@@ -88,7 +96,7 @@ func (d *Driver) makeNetwork(ctx context.Context, r platform.Resource, subnet ne
 		labels[prefix+"project"], labels[prefix+"environment"], labels[prefix+"slug"] = r.Scope.Project, r.Scope.Environment, r.Scope.Slug
 	}
 	_, err := call(ctx, d.engine, makeTime, "make a network", func(ctx context.Context) (client.NetworkCreateResult, error) {
-		return d.client.NetworkCreate(ctx, d.engineName(r.Name), client.NetworkCreateOptions{Driver: "bridge", Labels: labels,
+		return d.client.NetworkCreate(ctx, d.engineName(r.Name), client.NetworkCreateOptions{Driver: "bridge", Labels: labels, Options: map[string]string{bridgeOption: d.bridge(subnet)},
 			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway(subnet), IPRange: dynamic(subnet)}}}})
 	})
 	return err
@@ -197,6 +205,13 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 		if err := d.removeNetwork(ctx, n); err != nil {
 			return err
 		}
+	}
+	s, err := d.scopeOf(ref.Owner)
+	if err == nil {
+		err = d.release(s)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	entries, err := os.ReadDir(d.home(ref.Owner))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

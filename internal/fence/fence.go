@@ -1,0 +1,128 @@
+// Package fence keeps what runs in the networks of environments from what is not
+// theirs: from the host but for the ports that are open to them, from each other,
+// and from the addresses at which clouds tell a machine its secrets.
+//
+// It works outside of what it fences, by a table of nftables of its own: nobody
+// else's rules are read or changed, and none of theirs can let through what this
+// table turns away, since each of the kernel's tables has to let a packet pass. So
+// it makes no difference whether an engine writes its own rules anew. The table
+// stays when the server ends, and goes with the last network.
+//
+// Who comes in by a bridge is who is in its network, whatever address a packet
+// says that it is from: bridges have names by which the rules know them, also
+// before the first thing is known of a network.
+//
+// It decides nothing: which networks there are, and what is open to them, is told
+// to it.
+package fence
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// Network is one that is fenced.
+type Network struct {
+	// Bridge is its name on the host, as Bridge makes it.
+	Bridge string
+	// Gateway is the host's address in it.
+	Gateway netip.Addr
+	// Doors are the TCP ports of Gateway that are open to it.
+	Doors []uint16
+	// Ways are TCP ports of Gateway that lead to another of its ports, which is
+	// open then: whoever else listens there is not reached.
+	Ways map[uint16]uint16
+}
+
+func (n Network) clone() Network {
+	n.Doors, n.Ways = slices.Clone(n.Doors), maps.Clone(n.Ways)
+	return n
+}
+
+// Fence is that of one server. All methods are safe for concurrent use.
+type Fence struct {
+	kernel kernel
+
+	mu       sync.Mutex
+	networks map[string]Network
+}
+
+// nameLength is how long the name of an interface may be (IFNAMSIZ).
+const nameLength = 15
+
+// New is the fence of a server whose id has eight characters. Open are TCP ports
+// that are open at each address of the host, such as that of a proxy before the edge.
+// Nothing is changed before the first network.
+func New(id string, open ...uint16) *Fence {
+	return &Fence{kernel: kernel{table: "offshoot-" + id, prefix: "os" + id + "-", open: open}, networks: map[string]Network{}}
+}
+
+// Bridge is the name that the bridge of the nth network must have.
+func (f *Fence) Bridge(n int) string {
+	return fmt.Sprintf("%s%04x", f.kernel.prefix, n)[:nameLength]
+}
+
+// Try is whether a fence could be made here; it leaves nothing.
+func Try() error { return New("00000000").Load(nil) }
+
+// Load makes the fence anew for these networks, and no other. With none it only
+// tries whether it could.
+func (f *Fence) Load(networks []Network) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.networks = map[string]Network{}
+	for _, n := range networks {
+		f.networks[n.Bridge] = n.clone()
+	}
+	return f.write()
+}
+
+// Put fences a network, or changes what is open to it.
+func (f *Fence) Put(n Network) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before, known := f.networks[n.Bridge]
+	f.networks[n.Bridge] = n.clone()
+	if known && f.kernel.change(before, n) == nil {
+		return nil
+	}
+	return f.write()
+}
+
+// Remove forgets a network that is gone.
+func (f *Fence) Remove(bridge string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, known := f.networks[bridge]; !known {
+		return nil
+	}
+	delete(f.networks, bridge)
+	return f.write()
+}
+
+// Stands is whether the fence is there.
+func (f *Fence) Stands() (bool, error) { return f.kernel.there() }
+
+// Mend makes the fence anew where somebody took it away.
+func (f *Fence) Mend() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.networks) == 0 {
+		return nil
+	}
+	if there, err := f.kernel.there(); err != nil || there {
+		return err
+	}
+	return f.write()
+}
+
+// write makes the whole table, in one step, or takes it away.
+func (f *Fence) write() error {
+	if len(f.networks) == 0 {
+		return f.kernel.end()
+	}
+	return f.kernel.write(slices.SortedFunc(maps.Values(f.networks), func(a, b Network) int { return a.Gateway.Compare(b.Gateway) }))
+}
