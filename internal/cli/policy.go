@@ -17,7 +17,7 @@ import (
 func projectSet(io *stdio) *cobra.Command {
 	var r wire.SetProject
 	c := &cobra.Command{Use: "set [NAME]", Short: "Change a project: only what is given", Args: cobra.MaximumNArgs(1),
-		Example: "  offshoot project set shop --allow-host db.example.com:5432\n  offshoot project set --ttl 14d --sleep never",
+		Example: "  offshoot project set shop --allow-host db.example.com:5432\n  offshoot project set --ttl 14d --sleep never\n  offshoot project set --outbound listed --allow-outbound '*.example.com:443'",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := cmp.Or(r.NotBuilt(), builtPlatform(*orZero(r.Platform))); err != nil {
 				return err
@@ -56,6 +56,10 @@ func projectSet(io *stdio) *cobra.Command {
 	text(&r.SnapshotAt, "snapshot-at", `time of day of the daily snapshot, or "off"`)
 	f.StringArrayVar(&r.AllowHosts, "allow-host", nil, "HOST[:PORT] that variables for data may name")
 	f.StringArrayVar(&r.ForbidHosts, "forbid-host", nil, "take back an --allow-host")
+	text(&r.Outbound, "outbound", "where branch environments connect to outside: open (anywhere) or listed")
+	text(&r.OutboundShared, "outbound-shared", "the same for the shared environment")
+	f.StringArrayVar(&r.AllowOutbound, "allow-outbound", nil, "list HOST[:PORT], *.HOST or an address of IPv4")
+	f.StringArrayVar(&r.ForbidOutbound, "forbid-outbound", nil, "take back an --allow-outbound")
 	f.Var(&optional[int64]{&r.TTLSeconds, readSeconds}, "ttl", "destroy after this time without activity; 0 for the server's")
 	f.Var(&optional[int64]{&r.SleepSeconds, readSeconds}, "sleep", "sleep after this time without requests, or never; 0 for the server's")
 	f.Var(&optional[int64]{&r.BuildTimeoutSeconds, readSeconds}, "build-timeout", "how long a build may take; 0 for the server's")

@@ -135,6 +135,14 @@ func (s *stdio) describeProject(p wire.Project) {
 	for _, h := range p.AllowHosts {
 		line("allowed host", "%s", h)
 	}
+	for _, x := range []struct{ name, value string }{{"branches outbound", p.Outbound}, {"shared outbound", p.OutboundShared}} {
+		if x.value != "" && x.value != staging.OutboundOpen {
+			line(x.name, "%s", x.value)
+		}
+	}
+	for _, h := range p.AllowOutbound {
+		line("listed outbound", "%s", h)
+	}
 	for _, x := range []struct {
 		name    string
 		seconds int64

@@ -85,6 +85,9 @@ func (s *stdio) show(v wire.Environment) {
 	if n := v.MailCount; n != nil && *n > 0 {
 		t.line("mail", "%d caught: offshoot mail ls %s", *n, v.Branch)
 	}
+	for _, x := range v.Blocked {
+		t.line("blocked", "%s", blockedLine(x))
+	}
 	for _, n := range v.Notes {
 		if n.Kind == staging.NoteRewrite {
 			t.line("rewritten", "%s", n.Message)
@@ -164,6 +167,18 @@ func given(v wire.Environment, x wire.Service) (wire.Image, bool) {
 	}
 	g, ok := v.Deployment.Images[x.Name]
 	return g, ok && g.Ref == x.Image
+}
+
+// blockedLine is what an environment tried to reach.
+func blockedLine(x wire.Blocked) string {
+	what := x.Host + " (" + x.Protocol + ")"
+	switch {
+	case x.Protocol == "dns":
+		what = x.Host + " (its name)"
+	case x.Port > 0:
+		what = fmt.Sprintf("%s:%d (%s)", x.Host, x.Port, x.Protocol)
+	}
+	return fmt.Sprintf("%s, tried %d×, last %s", what, x.Count, ago(x.LastAt))
 }
 
 func linkLine(l wire.Link) string {

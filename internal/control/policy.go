@@ -50,6 +50,9 @@ func (s *Service) SetProject(ctx context.Context, actor, name string, r wire.Set
 		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.changed", Project: name, Actor: actor, Message: "project " + name + " was changed"})
 		return err
 	})
+	if err == nil && changesOutbound(r) {
+		err = s.kickAll(ctx, name)
+	}
 	return project(p), err
 }
 
@@ -72,6 +75,9 @@ func (s *Service) change(ctx context.Context, t *store.Tx, p *staging.Project, r
 		p.StagingBranch = *r.StagingBranch
 	}
 	if err := s.checkProject(ctx, t, *p); err != nil {
+		return err
+	}
+	if err := s.changeOutbound(ctx, t, p, r); err != nil {
 		return err
 	}
 	return changePolicy(ctx, t, p, r)

@@ -105,12 +105,17 @@ func project(p staging.Project) wire.Project {
 	if hosts == nil {
 		hosts = []string{}
 	}
+	outbound := o.AllowOutbound
+	if outbound == nil {
+		outbound = []string{}
+	}
 	var fetched *time.Time
 	if !p.FetchedAt.IsZero() {
 		fetched = &p.FetchedAt
 	}
 	return wire.Project{FetchedAt: fetched, Name: p.Name, Repo: p.Repo, DefaultBranch: p.DefaultBranch, StagingBranch: p.StagingBranch, Domain: p.Domain, Platform: p.Platform,
-		ComposeFile: p.ComposeFile, AutoCreate: p.AutoCreate, Watch: p.Watch, AllowHosts: hosts, TTLSeconds: int64(o.TTL.Seconds()),
+		ComposeFile: p.ComposeFile, AutoCreate: p.AutoCreate, Watch: p.Watch, AllowHosts: hosts, Outbound: cmp.Or(o.Outbound, staging.OutboundOpen), OutboundShared: cmp.Or(o.OutboundShared, staging.OutboundOpen),
+		AllowOutbound: outbound, TTLSeconds: int64(o.TTL.Seconds()),
 		SleepSeconds: int64(o.Sleep.Seconds()), CreatedAt: p.CreatedAt, SnapshotSource: o.SnapshotSource, SnapshotAt: o.SnapshotAt, Submodules: o.Submodules, LFS: o.LFS,
 		MaxEnvironments: o.MaxEnvironments, MaxCPUs: o.MaxCPUs, MaxMemoryBytes: o.MaxMemory, BuildTimeoutSeconds: int64(o.BuildTimeout.Seconds()),
 		ReleaseTimeoutSeconds: int64(o.ReleaseTimeout.Seconds())}

@@ -50,7 +50,7 @@ func (s *Service) view(ctx context.Context, p picture, live bool) (wire.Environm
 		return v, err
 	}
 	caught, err := s.Mail.Count(env.ID)
-	v.MailCount = &caught
+	v.MailCount, v.Blocked = &caught, s.blocked(ctx, env)
 	return v, err
 }
 

@@ -1,6 +1,8 @@
 // Package fence keeps what runs in the networks of environments from what is not
 // theirs: from the host but for the ports that are open to them, from each other,
-// and from the addresses at which clouds tell a machine its secrets.
+// and from the addresses at which clouds tell a machine its secrets; some also from
+// all that is outside but what is listed. What is turned away is told at once, and
+// counted.
 //
 // It works outside of what it fences, by a table of nftables of its own: nobody
 // else's rules are read or changed, and none of theirs can let through what this
@@ -22,6 +24,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Network is one that is fenced.
@@ -35,11 +38,35 @@ type Network struct {
 	// Ways are TCP ports of Gateway that lead to another of its ports, which is
 	// open then: whoever else listens there is not reached.
 	Ways map[uint16]uint16
+	// Listed is whether it reaches nothing outside but Places, and what is admitted.
+	Listed bool
+	Places []Place
+	// Names is the port of Gateway that answers its questions for names, whomever
+	// it asks, where it is Listed; 0 for none.
+	Names uint16
+}
+
+// Place is where a connection may lead.
+type Place struct {
+	Address netip.Addr
+	// Port is of TCP and UDP, 0 for any.
+	Port uint16
 }
 
 func (n Network) clone() Network {
-	n.Doors, n.Ways = slices.Clone(n.Doors), maps.Clone(n.Ways)
+	n.Doors, n.Ways, n.Places = slices.Clone(n.Doors), maps.Clone(n.Ways), slices.Clone(n.Places)
 	return n
+}
+
+// Turned is what was turned away.
+type Turned struct {
+	Bridge string
+	// Protocol is tcp, udp, or the number of another.
+	Protocol string
+	Place
+	// Count is how often since it was last asked, Last when last.
+	Count uint64
+	Last  time.Time
 }
 
 // Fence is that of one server. All methods are safe for concurrent use.
@@ -48,6 +75,12 @@ type Fence struct {
 
 	mu       sync.Mutex
 	networks map[string]Network
+	// admitted is until when places are, by bridge.
+	admitted map[string]map[Place]time.Time
+	// counted is what was last read of the kernel's counters, kept what was read
+	// and nobody asked for yet.
+	counted map[string]uint64
+	kept    []Turned
 }
 
 // nameLength is how long the name of an interface may be (IFNAMSIZ).
@@ -57,7 +90,8 @@ const nameLength = 15
 // that are open at each address of the host, such as that of a proxy before the edge.
 // Nothing is changed before the first network.
 func New(id string, open ...uint16) *Fence {
-	return &Fence{kernel: kernel{table: "offshoot-" + id, prefix: "os" + id + "-", open: open}, networks: map[string]Network{}}
+	return &Fence{kernel: kernel{table: "offshoot-" + id, prefix: "os" + id + "-", open: open}, networks: map[string]Network{},
+		admitted: map[string]map[Place]time.Time{}, counted: map[string]uint64{}}
 }
 
 // Bridge is the name that the bridge of the nth network must have.
@@ -77,7 +111,10 @@ func (f *Fence) Load(networks []Network) error {
 	for _, n := range networks {
 		f.networks[n.Bridge] = n.clone()
 	}
-	return f.write()
+	f.admitted = f.kernel.admitted()
+	err := f.write()
+	f.kept = nil // an earlier server was told, or nobody is
+	return err
 }
 
 // Put fences a network, or changes what is open to it.
@@ -86,10 +123,72 @@ func (f *Fence) Put(n Network) error {
 	defer f.mu.Unlock()
 	before, known := f.networks[n.Bridge]
 	f.networks[n.Bridge] = n.clone()
+	if !slices.Equal(before.Places, n.Places) || before.Listed != n.Listed {
+		delete(f.admitted, n.Bridge) // by other rules
+		return f.write()
+	}
 	if known && f.kernel.change(before, n) == nil {
 		return nil
 	}
 	return f.write()
+}
+
+// Admit lets a network that is Listed reach further places for a time.
+func (f *Fence) Admit(bridge string, places []Place, d time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.networks[bridge].Listed {
+		return nil
+	}
+	until := f.admitted[bridge]
+	if until == nil {
+		until = map[Place]time.Time{}
+		f.admitted[bridge] = until
+	}
+	now := time.Now()
+	var fresh, again []Place
+	for _, p := range places {
+		switch left := until[p].Sub(now); {
+		case left > d/2:
+			continue
+		case left > 0:
+			again = append(again, p)
+		}
+		fresh = append(fresh, p)
+		until[p] = now.Add(d)
+	}
+	if len(fresh) == 0 || f.kernel.admit(bridge, again, fresh, d) == nil {
+		return nil
+	}
+	return f.write()
+}
+
+// Turned is what was turned away since it was last asked. What nothing asks for
+// within an hour is not known any more.
+func (f *Fence) Turned() ([]Turned, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.networks) > 0 {
+		f.count()
+	}
+	kept := f.kept
+	f.kept = nil
+	return kept, nil
+}
+
+// count reads the kernel's counters.
+func (f *Fence) count() {
+	now := map[string]uint64{}
+	for key, t := range f.kernel.turned() {
+		now[key] = t.Count
+		if before := f.counted[key]; t.Count >= before {
+			t.Count -= before
+		}
+		if t.Count > 0 {
+			f.kept = append(f.kept, t)
+		}
+	}
+	f.counted = now
 }
 
 // Remove forgets a network that is gone.
@@ -100,6 +199,7 @@ func (f *Fence) Remove(bridge string) error {
 		return nil
 	}
 	delete(f.networks, bridge)
+	delete(f.admitted, bridge)
 	return f.write()
 }
 
@@ -124,5 +224,7 @@ func (f *Fence) write() error {
 	if len(f.networks) == 0 {
 		return f.kernel.end()
 	}
-	return f.kernel.write(slices.SortedFunc(maps.Values(f.networks), func(a, b Network) int { return a.Gateway.Compare(b.Gateway) }))
+	f.count()
+	clear(f.counted) // they begin anew
+	return f.kernel.write(slices.SortedFunc(maps.Values(f.networks), func(a, b Network) int { return a.Gateway.Compare(b.Gateway) }), f.admitted)
 }

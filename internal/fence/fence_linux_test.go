@@ -216,3 +216,107 @@ func TestWhatIsFencedReachesWhatIsOpenToItAlone(t *testing.T) {
 	}
 	a.reaches("192.0.2.9:"+everywhere, "host")
 }
+
+// within runs do in a guest's namespace.
+func (g guest) within(do func()) {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with this
+		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", g.id))
+		if err == nil {
+			defer func() { _ = ns.Close() }()
+			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		}
+		if err == nil {
+			do()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		g.w.Fatal(err)
+	}
+}
+
+func TestWhatIsListedReachesNothingElseOutside(t *testing.T) {
+	w := newWorld(t)
+	f := New("0123abcd")
+	a, b, outside := w.guest(f.Bridge(1), 1), w.guest(f.Bridge(2), 2), w.guest("outside", 9)
+	outside.run("ip address add 10.9.9.3/24 dev inner9")
+	var one, other string
+	outside.within(func() { one, other = w.listen("0.0.0.0:0", "one"), w.listen("0.0.0.0:0", "other") })
+	first, second := netip.MustParseAddr("10.9.9.2"), netip.MustParseAddr("10.9.9.3")
+	open := Network{Bridge: f.Bridge(2), Gateway: netip.MustParseAddr("10.9.2.1")}
+	n := Network{Bridge: f.Bridge(1), Gateway: netip.MustParseAddr("10.9.1.1"), Listed: true, Places: []Place{{Address: first, Port: port16(one)}}}
+	if err := f.Load([]Network{n, open}); err != nil {
+		t.Fatal(err)
+	}
+	b.reaches("10.9.9.2:"+other, "other")
+	a.reaches("10.9.9.2:"+one, "one")
+	a.refused("10.9.9.2:" + other)
+	a.refused("10.9.9.3:" + one)
+	a.refused("10.9.9.3:" + one)
+	got, err := f.Turned()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]uint64{}
+	for _, x := range got {
+		if x.Bridge != n.Bridge || time.Since(x.Last) > time.Minute || time.Since(x.Last) < -time.Second {
+			t.Errorf("%+v", x)
+		}
+		counts[fmt.Sprintf("%s %s:%d", x.Protocol, x.Address, x.Port)] = x.Count
+	}
+	if counts["tcp 10.9.9.2:"+other] != 1 || counts["tcp 10.9.9.3:"+one] != 2 || len(counts) != 2 {
+		t.Errorf("turned away: %v", counts)
+	}
+
+	// For a time, also over a new server and other doors; and again.
+	if err := f.Admit(n.Bridge, []Place{{Address: second}}, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	a.reaches("10.9.9.3:"+one, "one")
+	f = New("0123abcd")
+	if err := f.Load([]Network{n, open}); err != nil {
+		t.Fatal(err)
+	}
+	a.reaches("10.9.9.3:"+one, "one")
+	n.Doors = []uint16{7}
+	if err := f.Put(n); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Admit(n.Bridge, []Place{{Address: second}}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	a.reaches("10.9.9.3:"+other, "other")
+	a.refused("10.9.9.2:" + other)
+	if got, err := f.Turned(); err != nil || len(got) != 1 || got[0].Count != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := f.Admit(n.Bridge, []Place{{Address: second, Port: 1}}, time.Nanosecond); err != nil { // gone before the next
+		t.Fatal(err)
+	}
+
+	// Questions for names lead to who answers them here, whomever they ask.
+	n.Names = port16(w.listen("10.9.1.1:0", "names"))
+	if err := f.Put(n); err != nil {
+		t.Fatal(err)
+	}
+	a.reaches("10.9.9.2:53", "names")
+	a.reaches("10.9.1.1:53", "names")
+
+	// Other rules: what was admitted by the old ones is not.
+	n.Places = nil
+	if err := f.Put(n); err != nil {
+		t.Fatal(err)
+	}
+	a.refused("10.9.9.3:" + other)
+	a.refused("10.9.9.2:" + one)
+	n.Listed = false
+	if err := f.Put(n); err != nil {
+		t.Fatal(err)
+	}
+	a.reaches("10.9.9.2:"+one, "one")
+	if err := f.Load(nil); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,14 +1,18 @@
 package fence
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
 
 	"offshoot/internal/staging"
 )
@@ -30,7 +34,21 @@ type sets struct {
 	// within are the pairs of a bridge with itself: engines let bridged packets
 	// pass the rules too.
 	within *nftables.Set
+	// listed are the bridges from which only some places are reached, places and
+	// ports those: bridge and address, and with a port.
+	listed, places, ports *nftables.Set
+	// names are where questions for names lead: bridge to port.
+	names *nftables.Set
+	// turned is what was turned away: bridge, address, protocol, port.
+	turned *nftables.Set
 }
+
+// turnedTime is how long it is remembered what was turned away, after the last time;
+// mostTurned is how much of it.
+const (
+	turnedTime = time.Hour
+	mostTurned = 8192
+)
 
 func (k kernel) tableOf() *nftables.Table {
 	return &nftables.Table{Name: k.table, Family: nftables.TableFamilyINet}
@@ -42,14 +60,30 @@ func (k kernel) sets(table *nftables.Table) sets {
 		doors:  &nftables.Set{Table: table, Name: "doors", ID: 1, KeyType: port, Concatenation: true},
 		ways:   &nftables.Set{Table: table, Name: "ways", ID: 2, KeyType: port, Concatenation: true, IsMap: true, DataType: nftables.TypeInetService},
 		within: &nftables.Set{Table: table, Name: "within", ID: 3, KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIFName), Concatenation: true},
+		listed: &nftables.Set{Table: table, Name: "listed", ID: 4, KeyType: nftables.TypeIFName},
+		places: &nftables.Set{Table: table, Name: "places", ID: 5, KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIPAddr), Concatenation: true, HasTimeout: true},
+		ports:  &nftables.Set{Table: table, Name: "ports", ID: 6, KeyType: port, Concatenation: true, HasTimeout: true},
+		names:  &nftables.Set{Table: table, Name: "names", ID: 7, KeyType: nftables.TypeIFName, IsMap: true, DataType: nftables.TypeInetService},
+		turned: &nftables.Set{Table: table, Name: "turned", ID: 8, KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService),
+			Concatenation: true, HasTimeout: true, Dynamic: true, Size: mostTurned},
 	}
 }
 
-func (s sets) all() []*nftables.Set { return []*nftables.Set{s.doors, s.ways, s.within} }
+// there are the sets of a table that is there, which are found by their names alone.
+func (s sets) there() sets {
+	for _, set := range s.all() {
+		set.ID = 0
+	}
+	return s
+}
+
+func (s sets) all() []*nftables.Set {
+	return []*nftables.Set{s.doors, s.ways, s.within, s.listed, s.places, s.ports, s.names, s.turned}
+}
 
 // write makes the table as it is to be: what is there is replaced in the same
 // transaction, so that at no moment there is none.
-func (k kernel) write(networks []Network) error {
+func (k kernel) write(networks []Network, admitted map[string]map[Place]time.Time) error {
 	c, err := nftables.New()
 	if err != nil {
 		return explained(err)
@@ -67,6 +101,13 @@ func (k kernel) write(networks []Network) error {
 		if err := s.each(n, c.SetAddElements); err != nil {
 			return err
 		}
+		for place, until := range admitted[n.Bridge] {
+			if left := time.Until(until); left > 0 && !slices.Contains(n.Places, place) {
+				if err := s.place(n.Bridge, []Place{place}, left, c.SetAddElements); err != nil {
+					return err
+				}
+			}
+		}
 	}
 	k.rules(c, table, s)
 	return explained(c.Flush())
@@ -78,10 +119,7 @@ func (k kernel) change(before, n Network) error {
 	if err != nil {
 		return explained(err)
 	}
-	s := k.sets(k.tableOf())
-	for _, set := range s.all() {
-		set.ID = 0 // they are there
-	}
+	s := k.sets(k.tableOf()).there()
 	if err := errors.Join(s.each(before, c.SetDeleteElements), s.each(n, c.SetAddElements)); err != nil {
 		return err
 	}
@@ -97,17 +135,121 @@ func (s sets) each(n Network, do func(*nftables.Set, []nftables.SetElement) erro
 	for _, port := range slices.Sorted(maps.Keys(n.Ways)) {
 		ways = append(ways, nftables.SetElement{Key: at(n.Bridge, n.Gateway, port), Val: binary.BigEndian.AppendUint16(nil, n.Ways[port])})
 	}
+	var listed, names []nftables.SetElement
+	if n.Listed {
+		listed = append(listed, nftables.SetElement{Key: name(n.Bridge)})
+	}
+	if n.Listed && n.Names != 0 {
+		names = append(names, nftables.SetElement{Key: name(n.Bridge), Val: binary.BigEndian.AppendUint16(nil, n.Names)})
+		doors = append(doors, nftables.SetElement{Key: at(n.Bridge, n.Gateway, n.Names)})
+	}
 	within := []nftables.SetElement{{Key: append(name(n.Bridge), name(n.Bridge)...)}}
 	var errs []error
 	for _, x := range []struct {
 		set      *nftables.Set
 		elements []nftables.SetElement
-	}{{s.doors, doors}, {s.ways, ways}, {s.within, within}} {
+	}{{s.doors, doors}, {s.ways, ways}, {s.within, within}, {s.listed, listed}, {s.names, names}} {
 		if len(x.elements) > 0 {
 			errs = append(errs, do(x.set, x.elements))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.place(n.Bridge, n.Places, 0, do))...)
+}
+
+// place does something with places of a network, for a time or, for 0, for ever.
+func (s sets) place(bridge string, places []Place, d time.Duration, do func(*nftables.Set, []nftables.SetElement) error) error {
+	for _, p := range places {
+		set, key := s.ports, at(bridge, p.Address, p.Port)
+		if p.Port == 0 {
+			set, key = s.places, append(name(bridge), p.Address.AsSlice()...)
+		}
+		if err := do(set, []nftables.SetElement{{Key: key, Timeout: d}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// admit lets places be reached for a time; those that are there already are
+// replaced.
+func (k kernel) admit(bridge string, again, places []Place, d time.Duration) error {
+	c, err := nftables.New()
+	if err != nil {
+		return explained(err)
+	}
+	s := k.sets(k.tableOf()).there()
+	if err := errors.Join(s.place(bridge, again, 0, c.SetDeleteElements), s.place(bridge, places, d, c.SetAddElements)); err != nil {
+		return err
+	}
+	return explained(c.Flush())
+}
+
+// elements are those of a set, none where there is no table.
+func (k kernel) elements(which func(sets) *nftables.Set) []nftables.SetElement {
+	c, err := nftables.New()
+	if err != nil {
+		return nil
+	}
+	all, err := c.GetSetElements(which(k.sets(k.tableOf()).there()))
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
+// admitted is what an earlier server admitted, as its table still says.
+func (k kernel) admitted() map[string]map[Place]time.Time {
+	all := map[string]map[Place]time.Time{}
+	for _, e := range append(k.elements(func(s sets) *nftables.Set { return s.places }), k.elements(func(s sets) *nftables.Set { return s.ports })...) {
+		bridge, rest := named(e.Key)
+		if e.Expires == 0 || len(rest) < 4 {
+			continue
+		}
+		p := Place{Address: netip.AddrFrom4([4]byte(rest))}
+		if len(rest) >= 6 {
+			p.Port = binary.BigEndian.Uint16(rest[4:])
+		}
+		if all[bridge] == nil {
+			all[bridge] = map[Place]time.Time{}
+		}
+		all[bridge][p] = time.Now().Add(e.Expires)
+	}
+	return all
+}
+
+// turned is what the kernel turned away, by its own key.
+func (k kernel) turned() map[string]Turned {
+	all := map[string]Turned{}
+	for _, e := range k.elements(func(s sets) *nftables.Set { return s.turned }) {
+		bridge, rest := named(e.Key)
+		if len(rest) < 10 || e.Counter == nil {
+			continue
+		}
+		t := Turned{Bridge: bridge, Protocol: protocol(rest[4]), Count: e.Counter.Packets, Last: time.Now().Add(e.Expires - turnedTime)}
+		t.Address, t.Port = netip.AddrFrom4([4]byte(rest)), binary.BigEndian.Uint16(rest[8:])
+		all[string(e.Key)] = t
+	}
+	return all
+}
+
+func protocol(number byte) string {
+	switch number {
+	case unix.IPPROTO_TCP:
+		return "tcp"
+	case unix.IPPROTO_UDP:
+		return "udp"
+	case unix.IPPROTO_ICMP:
+		return "icmp"
+	}
+	return strconv.Itoa(int(number))
+}
+
+// named parts a key in the name of a bridge and what follows.
+func named(key []byte) (bridge string, rest []byte) {
+	if len(key) < nameLength+1 {
+		return "", nil
+	}
+	return string(bytes.TrimRight(key[:nameLength+1], "\x00")), key[nameLength+1:]
 }
 
 // end takes the table away, whether or not it is there.

@@ -24,6 +24,7 @@ const (
 	first      = unix.NFT_REG_1
 	second     = unix.NFT_REG_2
 	secondPart = unix.NFT_REG32_00 + 5
+	thirdPart  = unix.NFT_REG32_00 + 6
 	third      = unix.NFT_REG_3
 )
 
@@ -44,40 +45,54 @@ func (k kernel) rules(c *nftables.Conn, table *nftables.Table, s sets) {
 	}
 	ours, others := k.in(expr.CmpOpEq), k.in(expr.CmpOpNeq)
 
+	domain := binary.BigEndian.AppendUint16(nil, domainPort)
+	both := []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP}
+	// away turns away what comes from an environment.
+	away := func(to func(...[]expr.Any), when ...[]expr.Any) {
+		for _, p := range both {
+			to(append(slices.Clone(when), ours, ipv4(), of(p), bridge(first), destination(second), protocolOf(secondPart), port(thirdPart), count(s.turned))...)
+		}
+		for _, reject := range rejections() {
+			to(append(slices.Clone(when), reject)...)
+		}
+	}
+
 	to := chain("to-host", nftables.ChainTypeFilter, nftables.ChainHookInput, beforeFilter)
 	to(others, accept())
 	to(underWay(), accept())
-	to(ipv4(), tcp(), port(secondPart), bridge(first), destination(second), found(s.doors), accept())
+	for _, p := range both {
+		to(ipv4(), of(p), port(secondPart), bridge(first), destination(second), found(s.doors), accept())
+		to(of(p), port(first), is(domain), accept()) // a name server of this host
+	}
 	for _, p := range k.open {
 		to(tcp(), port(first), is(binary.BigEndian.AppendUint16(nil, p)), accept())
 	}
-	for _, protocol := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-		to(of(protocol), port(first), is(binary.BigEndian.AppendUint16(nil, domainPort)), accept()) // a name server of this host
-	}
 	to(neighbours(), accept())
-	for _, reject := range rejections() {
-		to(reject)
-	}
+	away(to)
 
 	through := chain("through-host", nftables.ChainTypeFilter, nftables.ChainHookForward, beforeFilter)
 	through(underWay(), accept())
 	through(bridge(first), outBridge(second), found(s.within), accept())
-	for _, reject := range rejections() {
-		through(k.out(), reject) // into an environment, from wherever
-	}
+	away(through, k.out()) // into an environment, from wherever
 	through(others, accept())
-	for _, protocol := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP} {
-		through(of(protocol), port(first), is(binary.BigEndian.AppendUint16(nil, domainPort)), accept())
+	for _, p := range both {
+		through(ipv4(), of(p), port(secondPart), bridge(first), destination(second), found(s.ports), accept())
+	}
+	through(ipv4(), bridge(first), destination(second), found(s.places), accept())
+	away(through, bridge(first), found(s.listed))
+	for _, p := range both {
+		through(of(p), port(first), is(domain), accept())
 	}
 	for _, p := range metadata {
-		for _, reject := range rejections() {
-			through(within(p), reject)
-		}
+		away(through, within(p))
 	}
 
 	before := chain("before", nftables.ChainTypeNAT, nftables.ChainHookPrerouting, beforeNAT)
-	before(ours, ipv4(), tcp(), port(secondPart), bridge(first), destination(second), translated(s.ways, third),
-		[]expr.Any{&expr.Redir{RegisterProtoMin: third, Flags: unix.NF_NAT_RANGE_PROTO_SPECIFIED}})
+	redirect := []expr.Any{&expr.Redir{RegisterProtoMin: third, Flags: unix.NF_NAT_RANGE_PROTO_SPECIFIED}}
+	before(ours, ipv4(), tcp(), port(secondPart), bridge(first), destination(second), translated(s.ways, third), redirect)
+	for _, p := range both {
+		before(ipv4(), of(p), port(first), is(domain), bridge(first), translated(s.names, third), redirect)
+	}
 }
 
 func accept() []expr.Any { return []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}} }
@@ -134,6 +149,16 @@ func tcp() []expr.Any { return of(unix.IPPROTO_TCP) }
 // port is the one that a packet is for, of TCP and UDP.
 func port(register uint32) []expr.Any {
 	return []expr.Any{&expr.Payload{DestRegister: register, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}}
+}
+
+// protocolOf is a packet's, by its number.
+func protocolOf(register uint32) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register}}
+}
+
+// count counts what the registers hold.
+func count(set *nftables.Set) []expr.Any {
+	return []expr.Any{&expr.Dynset{SrcRegKey: first, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_UPDATE, Timeout: turnedTime, Exprs: []expr.Any{&expr.Counter{}}}}
 }
 
 // destination is the address that a packet of IPv4 is for.

@@ -35,8 +35,11 @@ func CloneName(dep *staging.Deployment, name string) string {
 	return Name(dep.Environment, staging.ResourceClone, fmt.Sprintf("%s.%d", name, DataSet(dep)))
 }
 
+// Scope is the ledger name of an environment's scope.
+func Scope(environment string) string { return Name(environment, staging.ResourceScope, "0") }
+
 func scope(env string) item {
-	return item{name: Name(env, staging.ResourceScope, "0"), kind: staging.ResourceScope}
+	return item{name: Scope(env), kind: staging.ResourceScope}
 }
 
 func checkout(dep *staging.Deployment) item {

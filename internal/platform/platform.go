@@ -254,6 +254,42 @@ type Preparer interface {
 	Prepare(ctx context.Context, r Resource) error
 }
 
+// Outbound lists where workloads may connect to outside of their environment.
+type Outbound struct {
+	// Hosts are HOST, *.HOST for all names below it, or an address of IPv4, each
+	// with :PORT or for all ports.
+	Hosts []string
+}
+
+// Confiner is the capability to bound where workloads connect to outside, whatever
+// they do inside.
+type Confiner interface {
+	// Confine lets the workloads of an owner connect outside only where to says,
+	// from now on and over restarts; nil is anywhere. It holds for what runs too;
+	// what is connected stays so. It may come before the owner's scope, and ends
+	// with that. Where it cannot be enforced it is an error of class policy, and
+	// nothing is changed.
+	Confine(ctx context.Context, owner string, to *Outbound) error
+	// Blocked are the connections of an owner that were turned away, the last
+	// first: those of Confine, and those to what no workload may reach.
+	Blocked(ctx context.Context, owner string) ([]Blocked, error)
+}
+
+// Blocked is where connections were not let through to.
+type Blocked struct {
+	// Host is a name where it is known, else an address.
+	Host string `json:"host"`
+	// Port is 0 where the protocol has none.
+	Port int `json:"port"`
+	// Protocol is tcp, udp, another's number, or dns for a name that was asked for
+	// and not told.
+	Protocol string `json:"protocol"`
+	Count    int64  `json:"count"`
+	// First and Last are when.
+	First time.Time `json:"first_at"`
+	Last  time.Time `json:"last_at"`
+}
+
 // Watcher is the capability to tell of workloads that crash, recover or end
 // without anybody asking.
 type Watcher interface {

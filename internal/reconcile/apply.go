@@ -34,6 +34,11 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 			return err
 		}
 	}
+	if op.Kind == staging.ResourceScope || op.Kind == staging.ResourceWorkload || op.Kind == staging.ResourceTask {
+		if err := a.confine(ctx, v); err != nil {
+			return err
+		}
+	}
 	err = a.beforehand(op)(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err

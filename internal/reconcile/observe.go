@@ -57,6 +57,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 		a.Ground = on
 	}
 	v.Bundles, v.Doors = a.bundles(), a.Platform.Traits().NamesResolve
+	a.confineAgain(ctx, v)
 	_, v.Prepares = a.Platform.(platform.Preparer)
 	for _, row := range v.Ledger {
 		o := a.look(ctx, row)

@@ -34,6 +34,14 @@ type Policy struct {
 	// AllowHosts are HOST or HOST:PORT that variables for a datastore may name
 	// although they are not the environment's own.
 	AllowHosts []string `json:"allow_hosts,omitempty"`
+	// Outbound is where branch environments may connect to outside: anywhere ("" or
+	// OutboundOpen), or what AllowOutbound lists (OutboundListed); OutboundShared
+	// is the same for the shared one.
+	Outbound       string `json:"outbound,omitempty"`
+	OutboundShared string `json:"outbound_shared,omitempty"`
+	// AllowOutbound are HOST, *.HOST or an address of IPv4, each with :PORT or for
+	// all ports.
+	AllowOutbound []string `json:"allow_outbound,omitempty"`
 	// SnapshotSource is an environment id from which new environments take
 	// their data, "" for the shared environment.
 	SnapshotSource string        `json:"snapshot_source,omitempty"`
@@ -56,6 +64,21 @@ type Policy struct {
 	Suits          string        `json:"suits,omitempty"`
 	BuildTimeout   time.Duration `json:"build_timeout,omitempty"`
 	ReleaseTimeout time.Duration `json:"release_timeout,omitempty"`
+}
+
+// What Policy.Outbound may be.
+const (
+	OutboundOpen   = "open"
+	OutboundListed = "listed"
+)
+
+// Confines is whether environments of a kind connect outside only where the policy
+// lists.
+func (p Policy) Confines(kind Kind) bool {
+	if kind == KindShared {
+		return p.OutboundShared == OutboundListed
+	}
+	return p.Outbound == OutboundListed
 }
 
 // Scope says for which environments a project variable or secret holds.

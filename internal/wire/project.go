@@ -14,6 +14,13 @@ type SetProject struct {
 	// ForbidHosts taken away from them.
 	AllowHosts  []string `json:"allow_hosts,omitempty"`
 	ForbidHosts []string `json:"forbid_hosts,omitempty"`
+	// Outbound is where branch environments may connect to outside: anywhere (open)
+	// or where listed; OutboundShared is that of the shared one.
+	Outbound       *string `json:"outbound,omitempty"`
+	OutboundShared *string `json:"outbound_shared,omitempty"`
+	// AllowOutbound are added to that list, ForbidOutbound taken away from it.
+	AllowOutbound  []string `json:"allow_outbound,omitempty"`
+	ForbidOutbound []string `json:"forbid_outbound,omitempty"`
 	// SnapshotSource is an environment's id, "" for the shared one.
 	SnapshotSource *string `json:"snapshot_source,omitempty"`
 	// SnapshotAt is the time of day of the daily snapshot ("03:00"), or "off".

@@ -37,6 +37,9 @@ type Environment struct {
 	Data           []Data            `json:"data"`
 	Links          []Link            `json:"links"`
 	Notes          []staging.Note    `json:"notes"`
+	// Blocked are connections that were not let through, the last first, of one that
+	// is shown alone.
+	Blocked []Blocked `json:"blocked,omitempty"`
 	// MailCount is how many messages were caught, of one that is shown alone.
 	MailCount  *int             `json:"mail_count,omitempty"`
 	Failure    *staging.Failure `json:"failure"`
@@ -86,6 +89,19 @@ type Link struct {
 	URL         string `json:"url"`
 }
 
+// Blocked is where connections of an environment were not let through to.
+type Blocked struct {
+	// Host is a name where it is known, else an address.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+	// Protocol is tcp, udp, another's number, or dns for a name that was asked for
+	// and not told.
+	Protocol string    `json:"protocol"`
+	Count    int64     `json:"count"`
+	FirstAt  time.Time `json:"first_at"`
+	LastAt   time.Time `json:"last_at"`
+}
+
 // Deployment is one attempt.
 type Deployment struct {
 	ID         string     `json:"id"`
@@ -121,19 +137,23 @@ type Step struct {
 
 // Project is one repository and its policy.
 type Project struct {
-	Name          string    `json:"name"`
-	Repo          string    `json:"repo"`
-	DefaultBranch string    `json:"default_branch"`
-	StagingBranch string    `json:"staging_branch"`
-	Domain        string    `json:"domain"`
-	Platform      string    `json:"platform"`
-	ComposeFile   string    `json:"compose_file"`
-	AutoCreate    string    `json:"auto_create"`
-	Watch         bool      `json:"watch"`
-	AllowHosts    []string  `json:"allow_hosts"`
-	TTLSeconds    int64     `json:"ttl_s"`
-	SleepSeconds  int64     `json:"sleep_s"`
-	CreatedAt     time.Time `json:"created_at"`
+	Name          string   `json:"name"`
+	Repo          string   `json:"repo"`
+	DefaultBranch string   `json:"default_branch"`
+	StagingBranch string   `json:"staging_branch"`
+	Domain        string   `json:"domain"`
+	Platform      string   `json:"platform"`
+	ComposeFile   string   `json:"compose_file"`
+	AutoCreate    string   `json:"auto_create"`
+	Watch         bool     `json:"watch"`
+	AllowHosts    []string `json:"allow_hosts"`
+	// Outbound and OutboundShared are open or listed.
+	Outbound       string    `json:"outbound"`
+	OutboundShared string    `json:"outbound_shared"`
+	AllowOutbound  []string  `json:"allow_outbound"`
+	TTLSeconds     int64     `json:"ttl_s"`
+	SleepSeconds   int64     `json:"sleep_s"`
+	CreatedAt      time.Time `json:"created_at"`
 
 	// FetchedAt is when its repository was first read; null where that was not
 	// possible yet for want of a credential.

@@ -19,7 +19,8 @@
 //     that stays; what has none (tasks) gets one of the rest.
 //   - Where this process may, it fences networks on this host (package fence): what
 //     is in one reaches what the server itself listens on for it, nothing else of the
-//     host and no other environment. Bridges have names by which the fence knows them.
+//     host and no other environment. Where connections outside are listed it answers
+//     its questions for names too, and lets through what it answered. Bridges have names by which the fence knows them.
 //   - A container that was made and never started is absent, and listed.
 //   - A workload that ends is started again by the engine, also with no server.
 //     It fails once it was started again several times and has not run for some
@@ -37,6 +38,7 @@
 package docker
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 
@@ -60,6 +62,8 @@ type Config struct {
 	Pool netip.Prefix
 	// Open are TCP ports that environments may reach at each address of this host.
 	Open []uint16
+	// Find is how the names of listed hosts are found; nil is as this host does.
+	Find func(ctx context.Context, name string) ([]netip.Addr, error)
 	// Builder is what makes images on the driver's engine, with the value of the
 	// label offshoot.server; nil where nothing is built or pulled.
 	Builder func(engine *client.Client, server string) (Builder, error)

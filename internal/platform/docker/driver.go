@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -45,8 +46,16 @@ type Driver struct {
 	// fence is what keeps environments apart; unfenced is why it is not there.
 	fence    *fence.Fence
 	unfenced string
-	// enclosing is held while it is told of a network.
-	enclosing sync.Mutex
+	// enclosing is held while it is told of a network, confining while it changes
+	// what one may reach outside.
+	enclosing, confining sync.Mutex
+	findName             func(ctx context.Context, name string) ([]netip.Addr, error)
+	// telling guards what follows, and is held for moments. bridges are the owners
+	// of those that are fenced.
+	telling  sync.Mutex
+	bridges  map[string]string
+	confined map[string]*confined
+	blocked  map[string]*blocked
 
 	// living ends with Close, life is what it waits for.
 	living context.Context
@@ -96,7 +105,8 @@ func New(c Config) (*Driver, error) {
 		d.holder = c.Holder
 	}
 	d.events.init()
-	d.fence = fence.New(d.id, c.Open...)
+	d.fence, d.findName = fence.New(d.id, c.Open...), c.Find
+	d.bridges, d.confined, d.blocked = map[string]string{}, map[string]*confined{}, map[string]*blocked{}
 	d.unfenced = d.raise()
 	d.traits = d.look()
 	if d.local && d.unfenced != "" {
@@ -126,7 +136,11 @@ func (d *Driver) Close() error {
 	d.ends()
 	d.limits.end()
 	d.life.Wait()
-	return d.client.Close()
+	err := d.collect()
+	for owner := range maps.Clone(d.confined) {
+		d.unconfine(owner)
+	}
+	return errors.Join(err, d.client.Close())
 }
 
 // Traits implements platform.Driver.

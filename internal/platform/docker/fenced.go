@@ -31,6 +31,7 @@ func (d *Driver) raise() (why string) {
 		return "the engine is on another host"
 	}
 	owners, err := d.owners()
+	err = errors.Join(err, d.confinedBefore(owners))
 	var all []fence.Network
 	for _, owner := range owners {
 		n, ok, faulty := d.enclosed(owner)
@@ -45,7 +46,8 @@ func (d *Driver) raise() (why string) {
 	return ""
 }
 
-// enclosed is what the fence must know of an owner, false where it has no network.
+// enclosed is what the fence must know of an owner, false where it has no network. It
+// is called with enclosing held, or before others are there.
 func (d *Driver) enclosed(owner string) (fence.Network, bool, error) {
 	s, err := d.scopeOf(owner)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !s.Subnet.IsValid() {
@@ -65,7 +67,16 @@ func (d *Driver) enclosed(owner string) (fence.Network, bool, error) {
 			n.Ways[uint16(port)] = e.Address.Port()
 		}
 	}
-	return n, true, nil
+	d.telling.Lock()
+	d.bridges[n.Bridge] = owner
+	d.telling.Unlock()
+	hosts, listed := d.listed(owner)
+	if !listed {
+		return n, true, nil
+	}
+	n.Listed, n.Places = true, places(hosts)
+	n.Names, err = d.answering(owner, n.Gateway)
+	return n, true, err
 }
 
 // enclose lets an owner's network reach what this server listens on for it, and
@@ -90,7 +101,13 @@ func (d *Driver) release(s scope) error {
 	}
 	d.enclosing.Lock()
 	defer d.enclosing.Unlock()
-	return d.fence.Remove(d.bridge(s.Subnet))
+	bridge := d.bridge(s.Subnet)
+	d.telling.Lock()
+	owner := d.bridges[bridge]
+	delete(d.bridges, bridge)
+	delete(d.blocked, owner)
+	d.telling.Unlock()
+	return d.fence.Remove(bridge)
 }
 
 // mend keeps the fence up until ctx ends.
@@ -107,6 +124,9 @@ func (d *Driver) mend(ctx context.Context) {
 		case <-again.C:
 			if err := d.fence.Mend(); err != nil {
 				d.log.Warn("networks are not fenced", "error", err)
+			}
+			if err := d.collect(); err != nil {
+				d.log.Warn("what was blocked is not written down", "error", err)
 			}
 		}
 	}

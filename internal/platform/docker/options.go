@@ -66,6 +66,11 @@ func (d *Driver) options(ctx context.Context, r platform.Resource) (client.Conta
 	if ok {
 		settings.IPAMConfig = &network.EndpointIPAMConfig{IPv4Address: address}
 	}
+	if at, ok, err := d.nameServer(r.Owner); err != nil {
+		return none, err
+	} else if ok {
+		host.DNS = []netip.Addr{at}
+	}
 	name := d.engineName(scopeName(r.Owner))
 	host.NetworkMode = container.NetworkMode(name)
 	return client.ContainerCreateOptions{Name: d.engineName(r.Name), Config: config, HostConfig: host,

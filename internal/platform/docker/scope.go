@@ -210,6 +210,7 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 	if err == nil {
 		err = d.release(s)
 	}
+	d.unconfine(ref.Owner)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

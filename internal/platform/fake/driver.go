@@ -195,6 +195,9 @@ func (w *World) remove(t *thing) {
 	}
 	t.stopTimers()
 	delete(w.things, t.resource.Name)
+	if t.resource.Kind == staging.ResourceScope {
+		delete(w.confined, t.resource.Owner)
+	}
 	for name, o := range w.things {
 		if o.bundle == t.resource.Name {
 			o.stopTimers()

@@ -59,6 +59,7 @@ type World struct {
 	artifacts map[string]string
 	starts    map[string]int
 	last      int
+	confined  map[string]platform.Outbound
 }
 
 // thing is one resource that exists.
@@ -84,7 +85,7 @@ func NewWorld(o Options) *World {
 			return Behaviour{Stay: s.Role != staging.RoleTask && s.Role != staging.RoleBuild}
 		}
 	}
-	return &World{options: o, changed: make(chan struct{}), things: map[string]*thing{}, artifacts: map[string]string{}, starts: map[string]int{}}
+	return &World{options: o, changed: make(chan struct{}), things: map[string]*thing{}, artifacts: map[string]string{}, starts: map[string]int{}, confined: map[string]platform.Outbound{}}
 }
 
 // Open is a driver on this world, as a new server has it.

@@ -64,6 +64,7 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"an impatient apply", impatientApply},
 		{"an impatient delete", impatientDelete},
 		{"another specification", anotherSpecification},
+		{"where connections may lead", confine},
 		{"logs", logs},
 		{"logs are followed over restarts", logsFollow},
 		{"logs of one only", logsOfOne},
