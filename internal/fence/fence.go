@@ -121,13 +121,18 @@ func (f *Fence) Load(networks []Network) error {
 func (f *Fence) Put(n Network) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before, known := f.networks[n.Bridge]
+	was, known := f.networks[n.Bridge]
+	alone := len(f.networks) == 0
 	f.networks[n.Bridge] = n.clone()
-	if !slices.Equal(before.Places, n.Places) || before.Listed != n.Listed {
+	if known && (!slices.Equal(was.Places, n.Places) || was.Listed != n.Listed) {
 		delete(f.admitted, n.Bridge) // by other rules
 		return f.write()
 	}
-	if known && f.kernel.change(before, n) == nil {
+	before := &was
+	if !known {
+		before = nil
+	}
+	if !alone && f.kernel.change(before, &n) == nil {
 		return nil
 	}
 	return f.write()
@@ -195,11 +200,16 @@ func (f *Fence) count() {
 func (f *Fence) Remove(bridge string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, known := f.networks[bridge]; !known {
+	before, known := f.networks[bridge]
+	if !known {
 		return nil
 	}
 	delete(f.networks, bridge)
+	admitted := len(f.admitted[bridge]) > 0
 	delete(f.admitted, bridge)
+	if len(f.networks) > 0 && !admitted && f.kernel.change(&before, nil) == nil {
+		return nil
+	}
 	return f.write()
 }
 

@@ -320,3 +320,30 @@ func TestWhatIsListedReachesNothingElseOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestAThousandNetworksAreFencedAtOnce(t *testing.T) {
+	newWorld(t)
+	f := New("0123abcd")
+	var all []Network
+	for i := range 1000 {
+		n := Network{Bridge: f.Bridge(i), Gateway: netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 1}), Listed: true, Names: 7, Ways: map[uint16]uint16{80: 9, 8080: 9}}
+		for p := range uint16(8) {
+			n.Doors, n.Places = append(n.Doors, 100+p), append(n.Places, Place{Address: n.Gateway, Port: p})
+		}
+		all = append(all, n)
+	}
+	began := time.Now()
+	if err := f.Load(all); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("made anew in %v", time.Since(began))
+	began = time.Now()
+	all[0].Doors = all[0].Doors[1:]
+	if err := f.Put(all[0]); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("changed in %v", time.Since(began))
+	if err := f.Load(nil); err != nil {
+		t.Fatal(err)
+	}
+}

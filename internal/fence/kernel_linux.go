@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"offshoot/internal/staging"
@@ -50,6 +51,19 @@ const (
 	mostTurned = 8192
 )
 
+// bufferBytes holds what the kernel answers to the largest batch: one answer to each
+// message, each with what was asked.
+const bufferBytes = 8 << 20
+
+// mostElements are told in one message: its length has 16 bits.
+const mostElements = 256
+
+func dial() (*nftables.Conn, error) {
+	return nftables.New(nftables.WithSockOptions(func(c *netlink.Conn) error {
+		return errors.Join(c.SetReadBuffer(bufferBytes), c.SetWriteBuffer(bufferBytes))
+	}))
+}
+
 func (k kernel) tableOf() *nftables.Table {
 	return &nftables.Table{Name: k.table, Family: nftables.TableFamilyINet}
 }
@@ -84,7 +98,7 @@ func (s sets) all() []*nftables.Set {
 // write makes the table as it is to be: what is there is replaced in the same
 // transaction, so that at no moment there is none.
 func (k kernel) write(networks []Network, admitted map[string]map[Place]time.Time) error {
-	c, err := nftables.New()
+	c, err := dial()
 	if err != nil {
 		return explained(err)
 	}
@@ -97,15 +111,23 @@ func (k kernel) write(networks []Network, admitted map[string]map[Place]time.Tim
 			return err
 		}
 	}
+	all := map[*nftables.Set][]nftables.SetElement{}
+	gather := func(set *nftables.Set, elements []nftables.SetElement) error {
+		all[set] = append(all[set], elements...)
+		return nil
+	}
 	for _, n := range networks {
-		if err := s.each(n, c.SetAddElements); err != nil {
-			return err
-		}
+		_ = s.each(n, gather)
 		for place, until := range admitted[n.Bridge] {
 			if left := time.Until(until); left > 0 && !slices.Contains(n.Places, place) {
-				if err := s.place(n.Bridge, []Place{place}, left, c.SetAddElements); err != nil {
-					return err
-				}
+				_ = s.place(n.Bridge, []Place{place}, left, gather)
+			}
+		}
+	}
+	for _, set := range s.all() {
+		for elements := range slices.Chunk(all[set], mostElements) {
+			if err := c.SetAddElements(set, elements); err != nil {
+				return err
 			}
 		}
 	}
@@ -113,14 +135,21 @@ func (k kernel) write(networks []Network, admitted map[string]map[Place]time.Tim
 	return explained(c.Flush())
 }
 
-// change takes what was open to a network away and opens the other, in one step.
-func (k kernel) change(before, n Network) error {
-	c, err := nftables.New()
+// change takes what is of a network away and puts the other there, in one step; nil
+// is none.
+func (k kernel) change(before, n *Network) error {
+	c, err := dial()
 	if err != nil {
 		return explained(err)
 	}
 	s := k.sets(k.tableOf()).there()
-	if err := errors.Join(s.each(before, c.SetDeleteElements), s.each(n, c.SetAddElements)); err != nil {
+	if before != nil {
+		err = s.each(*before, c.SetDeleteElements)
+	}
+	if n != nil {
+		err = errors.Join(err, s.each(*n, c.SetAddElements))
+	}
+	if err != nil {
 		return err
 	}
 	return explained(c.Flush())
@@ -173,7 +202,7 @@ func (s sets) place(bridge string, places []Place, d time.Duration, do func(*nft
 // admit lets places be reached for a time; those that are there already are
 // replaced.
 func (k kernel) admit(bridge string, again, places []Place, d time.Duration) error {
-	c, err := nftables.New()
+	c, err := dial()
 	if err != nil {
 		return explained(err)
 	}
@@ -186,7 +215,7 @@ func (k kernel) admit(bridge string, again, places []Place, d time.Duration) err
 
 // elements are those of a set, none where there is no table.
 func (k kernel) elements(which func(sets) *nftables.Set) []nftables.SetElement {
-	c, err := nftables.New()
+	c, err := dial()
 	if err != nil {
 		return nil
 	}
@@ -254,7 +283,7 @@ func named(key []byte) (bridge string, rest []byte) {
 
 // end takes the table away, whether or not it is there.
 func (k kernel) end() error {
-	c, err := nftables.New()
+	c, err := dial()
 	if err != nil {
 		return explained(err)
 	}
@@ -263,7 +292,7 @@ func (k kernel) end() error {
 }
 
 func (k kernel) there() (bool, error) {
-	c, err := nftables.New()
+	c, err := dial()
 	if err != nil {
 		return false, explained(err)
 	}

@@ -109,9 +109,6 @@ func New(c Config) (*Driver, error) {
 	d.bridges, d.confined, d.blocked = map[string]string{}, map[string]*confined{}, map[string]*blocked{}
 	d.unfenced = d.raise()
 	d.traits = d.look()
-	if d.local && d.unfenced != "" {
-		d.log.Warn("networks of environments are not fenced", "reason", d.unfenced)
-	}
 	d.life.Go(func() { d.follow(d.living) })
 	d.life.Go(func() { d.mend(d.living) })
 	return d, nil

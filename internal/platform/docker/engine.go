@@ -115,6 +115,9 @@ func (d *Driver) look() platform.Traits {
 	}
 	t.Lacks = append(t.Lacks, "memory and processors of one build cannot be limited: the engine runs all builds in one group")
 	d.processors = info.Info.NCPU
+	if d.local && d.unfenced != "" { // where no engine is nobody needs to know
+		d.log.Warn("networks of environments are not fenced", "reason", d.unfenced)
+	}
 	for _, limit := range []struct {
 		there bool
 		what  string
