@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"sync"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -101,13 +103,34 @@ func (e *elsewhere) clean() {
 		return
 	}
 	e.registry.Close()
+	_ = e.forget(ctx, c) // nobody has them any more
+}
+
+// forget takes what the engine got from the script's registry away.
+func (e *elsewhere) forget(ctx context.Context, c *client.Client) error {
 	got, err := c.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("reference", e.registry.Host+"/*")})
-	if err != nil {
-		return
-	}
 	for _, i := range got.Items {
 		for _, ref := range append(i.RepoTags, i.RepoDigests...) {
-			_, _ = c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+			_, gone := c.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+			if !errdefs.IsNotFound(gone) { // it went with another of its names
+				err = errors.Join(err, gone)
+			}
 		}
 	}
+	return err
+}
+
+// forgetImages is `forget-images`: the engine has none of the script's registry any
+// more, as after somebody's `docker image prune -a`.
+func forgetImages(ts *testscript.TestScript, neg bool, args []string) {
+	e := ts.Value(elsewhereKey{}).(*elsewhere)
+	if neg || len(args) > 0 || e.registry == nil {
+		ts.Fatalf("usage: forget-images, after registry")
+	}
+	c, err := client.New(client.WithHost(os.Getenv(engineVariable)))
+	ts.Check(err)
+	defer func() { _ = c.Close() }()
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	ts.Check(e.forget(ctx, c))
 }
