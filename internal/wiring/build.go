@@ -80,6 +80,9 @@ func build(ctx context.Context, c ServerConfig, edgeAddress net.Addr) (*server, 
 	if err != nil {
 		return nil, err
 	}
+	if err := os.RemoveAll(filepath.Join(c.Dir, looks)); err != nil {
+		return nil, err
+	}
 	mirrors, err := source.New(filepath.Join(c.Dir, "mirrors"), c.Log)
 	if err != nil {
 		return nil, err

@@ -102,9 +102,16 @@ func (s *server) stack(dir string, mirrors *source.Mirrors) func(context.Context
 	}
 }
 
+// looks is where revisions lie that are only looked at; what a server that was
+// killed left there goes when the next begins.
+const looks = "look"
+
 // look reads a revision in a checkout of its own, and what it is refused for.
 func (s *server) look(ctx context.Context, dir string, mirrors *source.Mirrors, p staging.Project, as staging.Environment, sha string) (stack *staging.Stack, refused, err error) {
-	tmp, err := os.MkdirTemp(dir, "look-")
+	if err := os.MkdirAll(filepath.Join(dir, looks), 0o700); err != nil {
+		return nil, nil, err
+	}
+	tmp, err := os.MkdirTemp(filepath.Join(dir, looks), "")
 	if err != nil {
 		return nil, nil, err
 	}
