@@ -96,6 +96,7 @@ func example(now time.Time) []wire.Environment {
 	failed.Deployment = &wire.Deployment{ID: "dep_1", Outcome: "failed", Cause: "push", Revision: commit, StartedAt: now.Add(-31 * time.Minute), TotalMS: 3120, Steps: []wire.Step{
 		{Name: "checkout", State: "done", DurationMS: 21}, {Name: "manifest", State: "done", DurationMS: 9}, {Name: "build", State: "done", DurationMS: 1840, Detail: "built from cache: go.mod"},
 		{Name: "data", State: "done", DurationMS: 96, Detail: "cloned 100 MB by reflink"}, {Name: "release", State: "failed", DurationMS: 1130}, {Name: "start", State: "skipped"}, {Name: "health", State: "pending"}, {Name: "route", State: "pending"}}}
+	failed.Blocked = []wire.Blocked{{Host: "smtp.example.com", Port: 53, Protocol: "dns", Count: 12, FirstAt: taken, LastAt: now}, {Host: "192.0.2.7", Port: 5432, Protocol: "tcp", Count: 1, FirstAt: taken, LastAt: now}}
 	failed.Services[1] = wire.Service{Name: "worker", State: "crashing", Replicas: 1, LogTail: []string{"Traceback (most recent call last):", "KeyError: 'QUEUE_'" + strings.Repeat("very_long_", 20)}}
 	failed.Data[0].Ahead = &staging.Ahead{Revision: older, Commits: 3}
 	asleep := base("env_d", "shop", "fix/typo", "typo", "asleep", 640)
@@ -227,7 +228,7 @@ func TestInABrowser(t *testing.T) {
 					t.Errorf("%s: the list has no %q", name, want)
 				}
 			}
-			for _, want := range []string{"mend the release task", "-- migrating", "offshoot logs", "cloned 100 MB by reflink", "1.1 s", "Ada Moss", "serves", "KeyError: 'QUEUE_'", "3 commits ahead of the branch"} {
+			for _, want := range []string{"mend the release task", "smtp.example.com dns", "192.0.2.7:5432 tcp", "-- migrating", "offshoot logs", "cloned 100 MB by reflink", "1.1 s", "Ada Moss", "serves", "KeyError: 'QUEUE_'", "3 commits ahead of the branch"} {
 				if !strings.Contains(sheet, want) {
 					t.Errorf("%s: the environment's page has no %q", name, want)
 				}
