@@ -36,7 +36,7 @@ func (e *Engine) layer(ctx context.Context, dep staging.Deployment, s *staging.S
 	if err != nil {
 		return err
 	}
-	spec, err := e.layerSpec(ctx, &dep, s, around)
+	spec, err := a.layerSpec(ctx, &dep, s, around)
 	if err != nil {
 		return err
 	}
@@ -52,23 +52,28 @@ func (e *Engine) layer(ctx context.Context, dep staging.Deployment, s *staging.S
 	return e.release(ctx, s.ID)
 }
 
-// layerSpec is the layer as a task of the environment that the data is of.
-func (e *Engine) layerSpec(ctx context.Context, dep *staging.Deployment, s *staging.Snapshot, around surroundings) (staging.WorkloadSpec, error) {
-	env, err := e.Store.Environment(ctx, s.Source)
+// layerSpec is the layer as a task of the environment that the data is of; it
+// reaches what that may.
+func (a *actor) layerSpec(ctx context.Context, dep *staging.Deployment, s *staging.Snapshot, around surroundings) (staging.WorkloadSpec, error) {
+	env, err := a.Store.Environment(ctx, s.Source)
 	if err != nil {
 		return staging.WorkloadSpec{}, err
 	}
-	project, err := e.Store.Project(ctx, s.Project)
+	project, err := a.Store.Project(ctx, s.Project)
 	if err != nil {
 		return staging.WorkloadSpec{}, err
 	}
-	on, err := e.ground(env)
+	on, err := a.ground(env)
 	if err != nil {
 		return staging.WorkloadSpec{}, err
 	}
-	of := newActor(e, s.Source, e.remembered(s.Source), on)
+	of := newActor(a.Engine, s.Source, a.remembered(s.Source), on)
 	service, _ := dep.Stack.Service(dep.Stack.Layer.Service)
-	spec, vars, err := of.within(ctx, &view{Input: plan.Input{Environment: env}, project: project}, dep, service, around)
+	v := &view{Input: plan.Input{Environment: env}, project: project}
+	if err := a.confine(ctx, v); err != nil {
+		return staging.WorkloadSpec{}, err
+	}
+	spec, vars, err := of.within(ctx, v, dep, service, around)
 	spec.Service, spec.Role = "layer", staging.RoleTask
 	spec.Command = vars.Command(dep.Stack.Layer.Command, spec.Env)
 	return spec, err
