@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +66,9 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	api, edge := "127.0.0.1:0", "127.0.0.1:0"
 	if len(args) > 0 && args[0] == "-same" {
 		api, edge, args = strings.TrimPrefix(ts.Getenv("OFFSHOOT_SERVER"), "http://"), strings.TrimPrefix(ts.Getenv("EDGE"), "http://"), args[1:]
+	}
+	if platform := ts.Getenv(platformVariable); platform != "" && !slices.Contains(args, "--platform") {
+		args = append([]string{"--platform", platform}, args...)
 	}
 	cmd := exec.Command("offshoot", append([]string{"server", "--listen", api, "--edge-listen", edge}, args...)...)
 	cmd.Path = filepath.Join(strings.Split(ts.Getenv("PATH"), ":")[0], "offshoot")
