@@ -96,7 +96,11 @@ func setup(t *testing.T, e *testscript.Env, bin, fixtures string) error {
 	e.Values[elsewhereKey{}] = made
 	e.Defer(made.clean)
 	e.Defer(func() { _ = unmounted(data) }) // where a script has mounted one
-	e.Defer(func() { clean(ctx, t, data, e.Values[key{}].(*running)) })
+	e.Defer(func() {
+		after, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		clean(after, t, data, e.Values[key{}].(*running))
+	})
 	return nil
 }
 

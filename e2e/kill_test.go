@@ -73,6 +73,16 @@ func ran(ts *testscript.TestScript, branch string) string {
 // a point, and answers what it was doing then.
 func killWhen(ts *testscript.TestScript, branch, point string) (doing string) {
 	r := ts.Value(key{}).(*running)
+	doing = reach(ts, branch, point)
+	ts.Check(r.cmd.Process.Signal(syscall.SIGKILL))
+	<-r.done
+	r.cmd = nil
+	return doing
+}
+
+// reach waits until a branch's newest deployment has come to a point, and
+// answers what it is doing.
+func reach(ts *testscript.TestScript, branch, point string) (doing string) {
 	step, later, _ := strings.Cut(point, "+")
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -94,9 +104,6 @@ func killWhen(ts *testscript.TestScript, branch, point string) (doing string) {
 		_, doing, err = at(ts, branch, step)
 		ts.Check(err)
 	}
-	ts.Check(r.cmd.Process.Signal(syscall.SIGKILL))
-	<-r.done
-	r.cmd = nil
 	return doing
 }
 

@@ -87,7 +87,28 @@ func (s *stdio) table(list []wire.Environment) error {
 	for _, e := range list {
 		rows = append(rows, []string{e.Project, e.Branch, e.Phase, human.Revision(e.Revision.Desired), ago(e.LastActivityAt), dataAge(e), expiry(e), e.URL})
 	}
-	return s.columns(rows, "REVISION", "DATA", "EXPIRES", "ACTIVE", "PROJECT")
+	if err := s.columns(rows, "REVISION", "DATA", "EXPIRES", "ACTIVE", "PROJECT"); err != nil {
+		return err
+	}
+	s.unseen(list)
+	return nil
+}
+
+// unseen says why nobody knows how environments that serve are: once for all
+// that have the same reason.
+func (s *stdio) unseen(list []wire.Environment) {
+	count, reasons := map[string]int{}, []string(nil)
+	for _, e := range list {
+		if e.Reason == "" || e.Phase != string(staging.PhaseReady) && e.Phase != string(staging.PhaseDegraded) {
+			continue
+		}
+		if count[e.Reason]++; count[e.Reason] == 1 {
+			reasons = append(reasons, e.Reason)
+		}
+	}
+	for _, reason := range reasons {
+		_, _ = fmt.Fprintf(s.err, "%d of them: %s\n", count[reason], reason)
+	}
 }
 
 // dataAge is how old the oldest data is that an environment began with.

@@ -51,13 +51,16 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 			break // not in this build
 		}
 		o, err := driver.Observe(ctx, platform.Ref{Kind: staging.ResourceWorkload, Owner: env.ID, Name: name})
+		if o.Presence == staging.Unknown && w.State == "stopped" {
+			w.State = "unknown"
+		}
 		if err != nil || o.Presence != staging.Present || o.Run == staging.RunNone {
 			continue
 		}
 		if o.Run == staging.RunRunning {
 			w.Running++
 		}
-		if w.State == "stopped" || o.Run == staging.RunRunning {
+		if w.State == "stopped" || w.State == "unknown" || o.Run == staging.RunRunning {
 			w.State = string(o.Run)
 		}
 		if len(w.LogTail) == 0 && (o.Run == staging.RunRestarting || o.Run == staging.RunFailing || o.Run == staging.RunExited) {

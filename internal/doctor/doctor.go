@@ -50,12 +50,15 @@ type Host struct {
 	// Fence tries whether networks of containers can be fenced here; nil does not
 	// look.
 	Fence func() error
+	// Docker says what the engine is that a server here uses, and what that
+	// cannot do; nil where none is meant to be.
+	Docker func(ctx context.Context) (what string, cannot []string, err error)
 }
 
 // Examine looks at everything, in an order that reads well.
 func (h Host) Examine(ctx context.Context) []Check {
 	var all []Check
-	for _, look := range []func(context.Context) []Check{h.git, h.platform, h.overlay, h.limits, h.folder, h.copies, h.space, h.engines, h.ports, h.names, h.resolver, h.fence, h.clock} {
+	for _, look := range []func(context.Context) []Check{h.git, h.platform, h.docker, h.overlay, h.limits, h.folder, h.copies, h.space, h.engines, h.ports, h.names, h.resolver, h.fence, h.clock} {
 		all = append(all, look(ctx)...)
 	}
 	return all

@@ -58,6 +58,14 @@ func TestWhatIsWrongHasARemedy(t *testing.T) {
 		want  State
 		says  string
 	}{
+		"an engine that is silent": {func(h *Host) {
+			h.Docker = func(context.Context) (string, []string, error) {
+				return "", nil, staging.Errorf(staging.CodeUnreachable, "start it", "it does not answer")
+			}
+		}, "docker", Fail, "it does not answer"},
+		"an engine without limits": {func(h *Host) {
+			h.Docker = func(context.Context) (string, []string, error) { return "20.10 here", []string{"no limits"}, nil }
+		}, "docker", Warn, "20.10 here: no limits"},
 		"folder not there yet":    {func(*Host) {}, "data folder", OK, "first start"},
 		"folder closed":           {func(h *Host) { folder(*h, 0o711) }, "data folder", OK, ""},
 		"folder open to others":   {func(h *Host) { folder(*h, 0o777) }, "data folder", Fail, "others may write"},

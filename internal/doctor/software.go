@@ -40,6 +40,27 @@ func (h Host) git(ctx context.Context) []Check {
 	return ok("git", text)
 }
 
+// docker is the engine of containers. A host needs none: what is to run there
+// is refused where it is asked for.
+func (h Host) docker(ctx context.Context) []Check {
+	if h.Docker == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	what, cannot, err := h.Docker(ctx)
+	var known *staging.Error
+	switch {
+	case errors.As(err, &known):
+		return fail("docker", known.Message, known.Hint)
+	case err != nil:
+		return fail("docker", err.Error(), "")
+	case len(cannot) > 0:
+		return warn("docker", what+": "+strings.Join(cannot, "; "), "docs/docker.md says what that means")
+	}
+	return ok("docker", what)
+}
+
 // engines are the data servers and their clients.
 func (h Host) engines(ctx context.Context) []Check {
 	var all []Check

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -79,6 +80,12 @@ func (b *builder) there(name string) bool {
 	return ok && row.State == staging.ResourcePresent && b.presence(name) == staging.Present
 }
 
+// unseen is why nobody knows of a resource whether it is there. What a platform
+// says of itself is the same for all that is on it.
+func (b *builder) unseen(name string) string {
+	return cmp.Or(b.in.Observed[name].Reason, name+" cannot be observed")
+}
+
 // ensure makes an item exist. What cannot be seen is neither made nor used:
 // all that needs it waits, by the unmet id that is answered.
 func (b *builder) ensure(it item, dep *staging.Deployment, step staging.StepName, cause string, after ...[]string) []string {
@@ -86,7 +93,7 @@ func (b *builder) ensure(it item, dep *staging.Deployment, step staging.StepName
 		return nil
 	}
 	if b.presence(it.name) == staging.Unknown {
-		b.wait(it.name + " cannot be observed")
+		b.wait(b.unseen(it.name))
 		return []string{"unseen " + it.name}
 	}
 	return b.add(Op{Action: Apply, Kind: it.kind, Resource: it.name, Service: it.service,
@@ -100,7 +107,7 @@ func (b *builder) drop(name, cause string, after ...[]string) []string {
 		return nil
 	}
 	if b.presence(name) == staging.Unknown {
-		b.wait(name + " cannot be observed")
+		b.wait(b.unseen(name))
 		return []string{"unseen " + name}
 	}
 	return b.add(Op{Action: Delete, Kind: row.Kind, Resource: name, Cause: cause}, after...)

@@ -95,7 +95,7 @@ func (b *builder) handOver(it item, dep *staging.Deployment, asleep bool, step s
 		return nil
 	}
 	if b.presence(it.name) == staging.Unknown {
-		b.wait(it.name + " cannot be observed")
+		b.wait(b.unseen(it.name))
 		return []string{"unseen " + it.name}
 	}
 	contents := contentsOf(dep, it.service, asleep)

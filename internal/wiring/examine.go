@@ -5,12 +5,16 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"github.com/moby/moby/client"
 
 	"offshoot/internal/cli"
 	"offshoot/internal/doctor"
 	"offshoot/internal/engine"
 	"offshoot/internal/fence"
 	"offshoot/internal/platform"
+	"offshoot/internal/platform/docker"
 	"offshoot/internal/platform/process"
 	"offshoot/internal/wire"
 )
@@ -23,6 +27,10 @@ func examine(ctx context.Context, o cli.DoctorOptions) ([]wire.Check, error) {
 	}
 	h := doctor.Host{Dir: dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Running: o.Running, Domain: o.Domain,
 		Engines: engine.New(filepath.Join(dir, "runtime")), Fetches: engine.Fetchable, Platform: traits, Fence: fences()}
+	engineHost := os.Getenv("DOCKER_HOST")
+	if _, err := os.Stat(strings.TrimPrefix(client.DefaultDockerHost, "unix://")); err == nil || engineHost != "" {
+		h.Docker = func(ctx context.Context) (string, []string, error) { return docker.Examine(ctx, engineHost) }
+	}
 	items := []wire.Check{}
 	for _, c := range h.Examine(ctx) {
 		items = append(items, wire.Check{Name: c.Name, State: string(c.State), Message: c.Message, Remedy: c.Remedy})

@@ -212,9 +212,18 @@ func (d *Driver) Observe(ctx context.Context, ref platform.Ref) (staging.Observa
 	case errors.Is(err, errMissing), errors.Is(err, fs.ErrNotExist):
 		o.Presence = staging.Absent
 	case err != nil:
-		o.Presence, o.Reason = staging.Unknown, err.Error()
+		o.Presence, o.Reason = staging.Unknown, advised(err)
 	}
 	return o, nil
+}
+
+// advised is an error with what to do about it.
+func advised(err error) string {
+	var known *staging.Error
+	if errors.As(err, &known) && known.Hint != "" {
+		return err.Error() + " (" + known.Hint + ")"
+	}
+	return err.Error()
 }
 
 // Delete implements platform.Driver.

@@ -11,9 +11,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 
 	"offshoot/internal/platform"
@@ -72,14 +74,23 @@ func (e engine) fault(ctx context.Context, what string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("%s: %w", what, ctx.Err())
+	case ctx.Err() != nil:
+		return e.silent("%s: %w", what, ctx.Err())
+	case client.IsErrConnectionFailed(err):
+		return e.silent("%s", what)
 	case unanswered(err):
-		return staging.Errorf(staging.CodeUnreachable, "see whether it runs: docker -H "+e.host+" version", "the Docker engine at %s does not answer (%s): %v", e.host, what, err)
+		return e.silent("%s: %s", what, err.Error()) // not in the chain: see errMissing
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("%s: %w", what, missing{err})
 	}
 	return staging.Errorf(staging.CodeInternal, "the engine's own log tells more", "the Docker engine at %s could not %s: %w", e.host, what, err)
+}
+
+// silent is an engine that does not answer what it is asked.
+func (e engine) silent(format string, args ...any) error {
+	return staging.Errorf(staging.CodeUnreachable, "see whether it runs: docker -H "+e.host+" version", "the Docker engine at %s does not answer ("+format+")", slices.Concat([]any{e.host}, args)...)
 }
 
 // unanswered is whether an error is of the way to the engine, not its answer.
@@ -94,6 +105,9 @@ func call[T any](ctx context.Context, e engine, d time.Duration, what string, f 
 	bounded, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	v, err := f(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return v, e.silent("%s within %s", what, d)
+	}
 	return v, e.fault(ctx, what, err)
 }
 
@@ -107,29 +121,53 @@ func (d *Driver) look() platform.Traits {
 	if d.local && d.unfenced != "" {
 		t.Lacks = append(t.Lacks, "networks of environments are not fenced, they reach what listens on this host: "+d.unfenced)
 	}
-	info, err := call(context.Background(), d.engine, 2*time.Second, "say what it is", func(ctx context.Context) (client.SystemInfoResult, error) {
-		return d.client.Info(ctx, client.InfoOptions{})
-	})
+	info, err := d.info(context.Background())
 	if err != nil {
 		return t // what it lacks is not known; it may answer later
 	}
 	t.Lacks = append(t.Lacks, "memory and processors of one build cannot be limited: the engine runs all builds in one group")
-	d.processors = info.Info.NCPU
+	d.processors = info.NCPU
 	if d.local && d.unfenced != "" { // where no engine is nobody needs to know
 		d.log.Warn("networks of environments are not fenced", "reason", d.unfenced)
 	}
+	t.Lacks = append(t.Lacks, lacks(info)...)
+	return t
+}
+
+func (e engine) info(ctx context.Context) (system.Info, error) {
+	r, err := call(ctx, e, 2*time.Second, "say what it is", func(ctx context.Context) (client.SystemInfoResult, error) {
+		return e.client.Info(ctx, client.InfoOptions{})
+	})
+	return r.Info, err
+}
+
+// lacks is what an engine cannot do, for people.
+func lacks(info system.Info) []string {
+	var list []string
 	for _, limit := range []struct {
 		there bool
 		what  string
-	}{{info.Info.MemoryLimit, "memory"}, {info.Info.CPUCfsQuota, "processors"}, {info.Info.PidsLimit, "processes"}} {
+	}{{info.MemoryLimit, "memory"}, {info.CPUCfsQuota, "processors"}, {info.PidsLimit, "processes"}} {
 		if !limit.there {
-			t.Lacks = append(t.Lacks, "the engine cannot limit "+limit.what)
+			list = append(list, "the engine cannot limit "+limit.what)
 		}
 	}
-	for _, option := range info.Info.SecurityOptions {
+	for _, option := range info.SecurityOptions {
 		if option == "name=rootless" {
-			t.Lacks = append(t.Lacks, "the engine runs without root: this host does not reach its containers by their addresses")
+			list = append(list, "the engine runs without root: this host does not reach its containers by their addresses")
 		}
 	}
-	return t
+	return list
+}
+
+// Examine asks an engine, by the rules of Config.Host, what it is and what it
+// cannot do.
+func Examine(ctx context.Context, host string) (what string, cannot []string, err error) {
+	e, err := dial(host)
+	if err != nil {
+		return "", nil, err
+	}
+	defer func() { _ = e.client.Close() }()
+	info, err := e.info(ctx)
+	return info.ServerVersion + " at " + e.host, lacks(info), err
 }

@@ -164,6 +164,7 @@ func (d *Driver) follow(ctx context.Context) {
 		}
 		if backoff == firstBackoff && !first { // a host may have no engine
 			d.log.Warn("the Docker engine's events broke off", "engine", d.host, "error", err)
+			d.watchersOfAll()
 		}
 		d.events.tellAll()
 		select {
@@ -241,9 +242,9 @@ func (d *Driver) adopt(ctx context.Context, first bool) error {
 		case c.State == container.StateRunning && durationOf(c.Labels, labelTimeout) > 0 && c.Labels[labelKind] == string(staging.ResourceTask):
 			d.limit(ctx, c.Labels[labelName])
 		}
-		if !first {
-			d.watchers(c.Labels[labelOwner])
-		}
+	}
+	if !first {
+		d.watchersOfAll()
 	}
 	return errors.Join(errs...)
 }

@@ -118,8 +118,11 @@ func (d *Driver) RemovePrograms(ctx context.Context) error {
 
 // Answers is why the engine does not answer, nil where it does.
 func (d *Driver) Answers(ctx context.Context) error {
-	_, err := call(ctx, d.engine, 2*time.Second, "answer", func(ctx context.Context) (client.PingResult, error) {
+	pong, err := call(ctx, d.engine, 2*time.Second, "answer", func(ctx context.Context) (client.PingResult, error) {
 		return d.client.Ping(ctx, client.PingOptions{})
 	})
+	if err == nil && pong.APIVersion == "" {
+		return d.silent("what is there is no engine")
+	}
 	return err
 }

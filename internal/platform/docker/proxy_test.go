@@ -26,7 +26,10 @@ type mode int
 const (
 	passes mode = iota
 	hangs
-	fails // answers 500
+	fails   // answers 500
+	babbles // answers 200, and what is no JSON
+	raves   // answers what is not HTTP
+	cuts    // lets the engine do what is asked, and its answer not through
 )
 
 func newProxy(t *testing.T, host string) *proxy {
@@ -103,6 +106,14 @@ func (p *proxy) serve(c net.Conn) {
 		_, _ = c.Read(make([]byte, 4096))
 		_, _ = io.WriteString(c, "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 23\r\n\r\n{\"message\":\"no luck\"}\r\n")
 		return
+	case babbles:
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 8\r\n\r\nnonsense")
+		return
+	case raves:
+		_, _ = c.Read(make([]byte, 4096))
+		_, _ = io.WriteString(c, "\x15\x03nonsense\r\n\r\n")
+		return
 	}
 	engine, err := net.Dial("unix", p.behind)
 	if err != nil {
@@ -114,5 +125,9 @@ func (p *proxy) serve(c net.Conn) {
 		_, _ = io.Copy(engine, c)
 		_ = engine.(*net.UnixConn).CloseWrite()
 	}()
+	if m == cuts { // once it begins to answer it has done what was asked
+		_, _ = io.CopyN(c, engine, 10)
+		return
+	}
 	_, _ = io.Copy(c, engine)
 }

@@ -42,6 +42,18 @@ func (d *Driver) watchers(owner string) {
 	}
 }
 
+// watchersOfAll tells that nobody knows of what is on the engine, or that it is
+// known again: containers may have ended with it.
+func (d *Driver) watchersOfAll() {
+	owners, err := d.owners()
+	if err != nil {
+		d.log.Warn("whose the things on the Docker engine are", "error", err)
+	}
+	for _, owner := range owners {
+		d.watchers(owner)
+	}
+}
+
 // changed tells of a workload's end, of a start that nobody asked for, and of
 // when that one will have lasted.
 func (d *Driver) changed(m moby.Message) {
