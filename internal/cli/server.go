@@ -66,7 +66,7 @@ func serverCommand(p Program, io *stdio) *cobra.Command {
 	c.Flags().StringVar(&o.Domain, "domain", "localhost", "suffix of the environments' host names")
 	c.Flags().StringVar(&o.PublicURL, "public-url", "", "pattern of the environments' URLs, with {host} (default: the edge's own address)")
 	c.Flags().StringVar(&o.Platform, "platform", "auto", "where workloads run: auto, process or docker")
-	c.Flags().StringVar(&o.DockerHost, "docker-host", "", "the Docker engine: unix://PATH, tcp://HOST:2376 (default: DOCKER_HOST, else the usual socket)")
+	c.Flags().StringVar(&o.DockerHost, "docker-host", "", "the Docker engine: unix://PATH, tcp://HOST:2376, ssh://USER@HOST (default: DOCKER_HOST, else the usual socket)")
 	c.Flags().StringVar(&o.TLS, "tls", "off", "TLS of the edge: off")
 	o.TTL, o.Sleep = 72*time.Hour, 30*time.Minute
 	c.Flags().Var(lasting{value: &o.TTL}, "ttl", "destroy an environment this long after its last activity (projects may say otherwise)")

@@ -51,7 +51,8 @@ type Config struct {
 	// Dir/docker.
 	Dir string
 	// Host is the engine as DOCKER_HOST names it; "" is the usual socket. The
-	// keys for tcp:// are those of DOCKER_CERT_PATH.
+	// keys for tcp:// are those of DOCKER_CERT_PATH, those for ssh:// its user's.
+	// It must be on this host: else nothing is made on it.
 	Host string
 	Log  *slog.Logger
 	// Holder is this program as a file that needs no other (hold.Main), "" where

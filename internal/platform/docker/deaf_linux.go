@@ -16,7 +16,7 @@ import (
 // from here it counts as one that hears.
 func (d *Driver) deaf(c container.InspectResponse, signal string) bool {
 	n := unix.SignalNum(signal)
-	if !d.local || c.State.Pid <= 0 || n <= 0 || n == unix.SIGKILL {
+	if c.State.Pid <= 0 || n <= 0 || n == unix.SIGKILL {
 		return false
 	}
 	proc := "/proc/" + strconv.Itoa(c.State.Pid)

@@ -30,6 +30,7 @@ type Driver struct {
 	// holder is Config.Holder where containers see this host's files.
 	holder string
 	engine
+	here    here
 	builder Builder
 	traits  platform.Traits
 
@@ -101,9 +102,7 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d.living, d.ends = context.WithCancel(context.Background())
-	if d.local {
-		d.holder = c.Holder
-	}
+	d.holder = c.Holder
 	d.events.init()
 	d.fence, d.findName = fence.New(d.id, c.Open...), c.Find
 	d.bridges, d.confined, d.blocked = map[string]string{}, map[string]*confined{}, map[string]*blocked{}

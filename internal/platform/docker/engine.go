@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -34,8 +35,6 @@ const (
 type engine struct {
 	client *client.Client
 	host   string
-	// local is whether its containers are processes of this host.
-	local bool
 	// processors are those of its host, 0 where that is not known.
 	processors int
 }
@@ -43,18 +42,39 @@ type engine struct {
 func dial(host string) (engine, error) {
 	host = cmp.Or(host, client.DefaultDockerHost)
 	u, err := url.Parse(host)
-	if err != nil || u.Scheme != "unix" && u.Scheme != "tcp" {
-		return engine{}, staging.Errorf(staging.CodeUsage, "write unix:///var/run/docker.sock or tcp://HOST:2376", "the engine %q cannot be reached so", host)
+	if err != nil || !slices.Contains([]string{"unix", "tcp", "ssh"}, u.Scheme) {
+		return engine{}, staging.Errorf(staging.CodeUsage, "write unix:///var/run/docker.sock, tcp://HOST:2376 or ssh://USER@HOST", "the engine %q cannot be reached so", host)
 	}
-	options := []client.Opt{client.WithHost(host)}
-	if keys := os.Getenv("DOCKER_CERT_PATH"); u.Scheme == "tcp" && keys != "" {
-		options = append(options, client.WithTLSClientConfig(filepath.Join(keys, "ca.pem"), filepath.Join(keys, "cert.pem"), filepath.Join(keys, "key.pem")))
+	options, err := transport(host, u)
+	var c *client.Client
+	if err == nil {
+		c, err = client.New(options...)
 	}
-	c, err := client.New(options...)
 	if err != nil {
-		return engine{}, staging.Errorf(staging.CodeUsage, "see DOCKER_HOST and DOCKER_CERT_PATH", "the engine %q: %w", host, err)
+		return engine{}, staging.Errorf(staging.CodeUsage, "see DOCKER_HOST, DOCKER_TLS_VERIFY and DOCKER_CERT_PATH", "the engine %q: %w", host, err)
 	}
-	return engine{client: c, host: host, local: u.Scheme == "unix"}, nil
+	return engine{client: c, host: host}, nil
+}
+
+// transport is how an engine is reached, by the variables that Docker's own
+// client reads. A certificate is always verified.
+func transport(host string, u *url.URL) ([]client.Opt, error) {
+	keys := os.Getenv("DOCKER_CERT_PATH")
+	switch {
+	case u.Scheme == "ssh":
+		dialer, err := overSSH(u)
+		return []client.Opt{client.WithHost("http://engine.invalid"), client.WithDialContext(dialer)}, err
+	case u.Scheme == "tcp" && (keys != "" || os.Getenv("DOCKER_TLS_VERIFY") != ""):
+		if keys == "" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return nil, err
+			}
+			keys = filepath.Join(home, ".docker")
+		}
+		return []client.Opt{client.WithHost(host), client.WithTLSClientConfig(filepath.Join(keys, "ca.pem"), filepath.Join(keys, "cert.pem"), filepath.Join(keys, "key.pem"))}, nil
+	}
+	return []client.Opt{client.WithHost(host)}, nil
 }
 
 // errMissing is that the engine answered, and has no such thing. That a socket is
@@ -78,14 +98,25 @@ func (e engine) fault(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	case ctx.Err() != nil:
 		return e.silent("%s: %w", what, ctx.Err())
-	case client.IsErrConnectionFailed(err):
-		return e.silent("%s", what)
 	case unanswered(err):
-		return e.silent("%s: %s", what, err.Error()) // not in the chain: see errMissing
+		return e.silent("%s", what+why(err)) // not in the chain: see errMissing
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("%s: %w", what, missing{err})
 	}
 	return staging.Errorf(staging.CodeInternal, "the engine's own log tells more", "the Docker engine at %s could not %s: %w", e.host, what, err)
+}
+
+// why is what is known of the way to an engine, behind what it was asked for: the
+// client's words of one that only is not there say no more.
+func why(err error) string {
+	if client.IsErrConnectionFailed(err) && strings.Contains(err.Error(), "Is the docker daemon running") {
+		return ""
+	}
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		err = asked.Err
+	}
+	return ": " + err.Error()
 }
 
 // silent is an engine that does not answer what it is asked.
@@ -115,10 +146,7 @@ func call[T any](ctx context.Context, e engine, d time.Duration, what string, f 
 func (d *Driver) look() platform.Traits {
 	t := platform.Traits{Name: "docker", Grain: platform.GrainWorkload, Images: true, NamesResolve: true, OwnPorts: true,
 		Isolation: "containers of the Docker engine at " + d.host + ", a network of its own for each environment"}
-	if !d.local {
-		t.Lacks = append(t.Lacks, "the engine is on another host: directories of this one cannot be mounted there, and nothing there reaches what this server listens on")
-	}
-	if d.local && d.unfenced != "" {
+	if d.unfenced != "" {
 		t.Lacks = append(t.Lacks, "networks of environments are not fenced, they reach what listens on this host: "+d.unfenced)
 	}
 	info, err := d.info(context.Background())
@@ -127,7 +155,7 @@ func (d *Driver) look() platform.Traits {
 	}
 	t.Lacks = append(t.Lacks, "memory and processors of one build cannot be limited: the engine runs all builds in one group")
 	d.processors = info.NCPU
-	if d.local && d.unfenced != "" { // where no engine is nobody needs to know
+	if d.unfenced != "" { // where no engine is nobody needs to know
 		d.log.Warn("networks of environments are not fenced", "reason", d.unfenced)
 	}
 	t.Lacks = append(t.Lacks, lacks(info)...)

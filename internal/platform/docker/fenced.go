@@ -27,9 +27,6 @@ func (d *Driver) bridge(subnet netip.Prefix) string {
 // raise makes the fence of all environments that an earlier server made; why says
 // why there is none.
 func (d *Driver) raise() (why string) {
-	if !d.local {
-		return "the engine is on another host"
-	}
 	owners, err := d.owners()
 	err = errors.Join(err, d.confinedBefore(owners))
 	var all []fence.Network

@@ -31,7 +31,7 @@ func (d *Driver) Listening(ctx context.Context, ref platform.Ref) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	if !d.local || c.State.Pid == 0 {
+	if c.State.Pid == 0 {
 		return nil, staging.Refused("", "%s does not run on this host", ref.Name)
 	}
 	var list []string

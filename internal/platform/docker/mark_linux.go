@@ -20,12 +20,8 @@ const (
 )
 
 // hangUp ends a command and all that it started. The engine has no call for
-// that: on this host its processes are found by their mark. On another they are
-// hung up with their terminal alone.
+// that: its processes are found by their mark.
 func (d *Driver) hangUp(ctx context.Context, mark string) error {
-	if !d.local {
-		return nil
-	}
 	begin, signal := time.Now(), unix.SIGHUP
 	for backoff := time.Millisecond; ; backoff = min(2*backoff, 50*time.Millisecond) {
 		left, err := signalMarked(mark, signal)

@@ -121,8 +121,11 @@ func (d *Driver) Answers(ctx context.Context) error {
 	pong, err := call(ctx, d.engine, 2*time.Second, "answer", func(ctx context.Context) (client.PingResult, error) {
 		return d.client.Ping(ctx, client.PingOptions{})
 	})
-	if err == nil && pong.APIVersion == "" {
+	switch {
+	case err != nil:
+		return err
+	case pong.APIVersion == "":
 		return d.silent("what is there is no engine")
 	}
-	return err
+	return d.isHere(ctx)
 }

@@ -51,6 +51,9 @@ func (d *Driver) network(ctx context.Context, name string) (n network.Inspect, s
 }
 
 func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
+	if err := d.isHere(ctx); err != nil {
+		return err
+	}
 	_, stranger, err := d.network(ctx, r.Name)
 	switch {
 	case stranger:
@@ -124,9 +127,7 @@ func (d *Driver) allotSubnet(ctx context.Context, owner string, refused []netip.
 			}
 		}
 	}
-	if d.local {
-		used = append(used, routes("/proc/net/route")...)
-	}
+	used = append(used, routes("/proc/net/route")...)
 	d.allotting.Lock()
 	defer d.allotting.Unlock()
 	owners, err := d.owners()
