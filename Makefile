@@ -3,7 +3,7 @@
 GO ?= go
 export CGO_ENABLED ?= 0
 
-.PHONY: shim cross help build dev demo recording test vet lint generate verify bench
+.PHONY: shim cross help build image dev demo recording test vet lint generate verify bench
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -19,6 +19,11 @@ build: shim ## the program, as bin/offshoot
 
 demo: build ## a server with an example project, until Ctrl-C; ONCE=1 checks it and ends
 	bin/offshoot demo $(if $(ONCE),--once)
+
+IMAGE ?= offshoot:latest
+
+image: build ## an image with the program, for image/compose.yaml; IMAGE names it, BASE what it begins with
+	docker build --file image/Dockerfile --tag $(IMAGE) $(if $(BASE),--build-arg BASE=$(BASE)) $(IMAGE_FLAGS) bin
 
 DEV ?= bin/dev
 

@@ -59,7 +59,14 @@ func (d *Driver) empty(ctx context.Context, e datastore.Engine) (string, error) 
 }
 
 func (d *Driver) initialise(ctx context.Context, e datastore.Engine, dir string) error {
-	tmp, err := os.MkdirTemp("", "offshoot-initdb-")
+	parent := ""
+	if e.Image != "" { // who runs images may see no other folder of ours
+		parent = d.Empty
+		if err := os.MkdirAll(parent, 0o711); err != nil {
+			return err
+		}
+	}
+	tmp, err := os.MkdirTemp(parent, "offshoot-initdb-")
 	if err != nil {
 		return err
 	}
