@@ -22,6 +22,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -122,6 +123,9 @@ func (f *Fence) Put(n Network) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	was, known := f.networks[n.Bridge]
+	if known && reflect.DeepEqual(was, n.clone()) {
+		return nil
+	}
 	alone := len(f.networks) == 0
 	f.networks[n.Bridge] = n.clone()
 	if known && (!slices.Equal(was.Places, n.Places) || was.Listed != n.Listed) {
