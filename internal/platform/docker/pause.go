@@ -73,12 +73,25 @@ func (d *Driver) running(ctx context.Context, owner string, names []string) (ser
 	return servers, others, err
 }
 
-// pause is content with what has just ended, and with what is paused.
+// pause is content with what has just ended, and with what is paused. A runtime
+// gives up what forks faster than the kernel holds it, on a busy host, and leaves
+// it as it was: it is asked again.
 func (d *Driver) pause(ctx context.Context, id string) error {
-	_, err := call(ctx, d.engine, stillWait, "pause a container", func(ctx context.Context) (client.ContainerPauseResult, error) {
-		return d.client.ContainerPause(ctx, id, client.ContainerPauseOptions{})
-	})
-	return atRest(err, "is already paused")
+	ctx, cancel := context.WithTimeout(ctx, stillWait)
+	defer cancel()
+	for wait := 10 * time.Millisecond; ; wait *= 2 {
+		_, err := call(ctx, d.engine, stillWait, "pause a container", func(ctx context.Context) (client.ContainerPauseResult, error) {
+			return d.client.ContainerPause(ctx, id, client.ContainerPauseOptions{})
+		})
+		if err == nil || !strings.Contains(err.Error(), "unable to freeze") {
+			return atRest(err, "is already paused")
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
 }
 
 // resume is content with what is not paused.
