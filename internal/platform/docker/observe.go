@@ -117,7 +117,7 @@ func reason(code int, memory bool) string {
 	case code > 128 && code < 128+65:
 		return fmt.Sprintf("ended by signal %d", code-128)
 	}
-	return fmt.Sprintf("ended with %d", code)
+	return fmt.Sprintf("exited with %d", code)
 }
 
 // instant is a time as the engine writes it; its zero is ours.
