@@ -55,7 +55,7 @@ func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (stagin
 		}
 		return o, nil
 	case o.Run == staging.RunExited:
-		return d.exited(o, s, ref), nil
+		return d.exited(o, c, ref), nil
 	}
 	if c.RestartCount == 0 {
 		return o, nil
@@ -65,7 +65,7 @@ func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (stagin
 		last, known = ending{code: s.ExitCode, memory: s.OOMKilled || last.memory}, true
 	}
 	if known {
-		o.Reason, o.Ending = reason(last.code, last.memory), endingOf(last.memory)
+		o.Reason, o.Ending = reason(last.code, last.memory, c), endingOf(last.memory)
 	} else {
 		o.Reason = fmt.Sprintf("it ended and was started again %d times, the last time %s", c.RestartCount, s.FinishedAt)
 	}
@@ -80,12 +80,13 @@ func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (stagin
 }
 
 // exited says how a container ended for good.
-func (d *Driver) exited(o staging.Observation, s *container.State, ref platform.Ref) staging.Observation {
+func (d *Driver) exited(o staging.Observation, c container.InspectResponse, ref platform.Ref) staging.Observation {
+	s := c.State
 	code := s.ExitCode
 	o.ExitedAt, o.ExitCode = instant(s.FinishedAt), &code
 	last, _ := d.events.lastOf(o.Ref)
 	memory := s.OOMKilled || (last.memory || last.hungry) && code != 0
-	o.Reason, o.Ending = reason(code, memory), endingOf(memory)
+	o.Reason, o.Ending = reason(code, memory, c), endingOf(memory)
 	if s.Error != "" && o.Reason == "" {
 		o.Reason = s.Error
 	}
@@ -108,8 +109,10 @@ func endingOf(memory bool) staging.Ending {
 }
 
 // reason is how something ended, for people; "" where it ended well.
-func reason(code int, memory bool) string {
+func reason(code int, memory bool, c container.InspectResponse) string {
 	switch {
+	case memory && c.HostConfig != nil && c.HostConfig.Memory > 0:
+		return fmt.Sprintf("killed: out of memory (limit %d MB)", c.HostConfig.Memory>>20)
 	case memory:
 		return "killed: out of memory"
 	case code == 0:
