@@ -32,14 +32,24 @@ func (e *Engine) layer(ctx context.Context, dep staging.Deployment, s *staging.S
 	if err != nil {
 		return err
 	}
-	around, quiet, err := a.spread(ctx, &dep, s)
+	of, v, err := e.source(ctx, s)
 	if err != nil {
 		return err
 	}
-	spec, err := a.layerSpec(ctx, &dep, s, around)
+	around, quiet, err := a.spread(ctx, v, &dep, s)
+	if err == nil {
+		err = a.confine(ctx, v) // it reaches what its environment may
+	}
 	if err != nil {
 		return err
 	}
+	service, _ := dep.Stack.Service(task.Service)
+	spec, vars, err := of.within(ctx, v, &dep, service, around)
+	if err != nil {
+		return err
+	}
+	spec.Service, spec.Role = "layer", staging.RoleTask
+	spec.Command = vars.Command(task.Command, spec.Env)
 	spec.Timeout = limit
 	if err := a.runLayer(ctx, s, spec); err != nil {
 		return err
@@ -52,41 +62,31 @@ func (e *Engine) layer(ctx context.Context, dep staging.Deployment, s *staging.S
 	return e.release(ctx, s.ID)
 }
 
-// layerSpec is the layer as a task of the environment that the data is of; it
-// reaches what that may.
-func (a *actor) layerSpec(ctx context.Context, dep *staging.Deployment, s *staging.Snapshot, around surroundings) (staging.WorkloadSpec, error) {
-	env, err := a.Store.Environment(ctx, s.Source)
+// source is the environment that a snapshot is of.
+func (e *Engine) source(ctx context.Context, s *staging.Snapshot) (*actor, *view, error) {
+	env, err := e.Store.Environment(ctx, s.Source)
 	if err != nil {
-		return staging.WorkloadSpec{}, err
+		return nil, nil, err
 	}
-	project, err := a.Store.Project(ctx, s.Project)
+	project, err := e.Store.Project(ctx, s.Project)
 	if err != nil {
-		return staging.WorkloadSpec{}, err
+		return nil, nil, err
 	}
-	on, err := a.ground(env)
-	if err != nil {
-		return staging.WorkloadSpec{}, err
-	}
-	of := newActor(a.Engine, s.Source, a.remembered(s.Source), on)
-	service, _ := dep.Stack.Service(dep.Stack.Layer.Service)
-	v := &view{Input: plan.Input{Environment: env}, project: project}
-	if err := a.confine(ctx, v); err != nil {
-		return staging.WorkloadSpec{}, err
-	}
-	spec, vars, err := of.within(ctx, v, dep, service, around)
-	spec.Service, spec.Role = "layer", staging.RoleTask
-	spec.Command = vars.Command(dep.Stack.Layer.Command, spec.Env)
-	return spec, err
+	on, err := e.ground(env)
+	return newActor(e, s.Source, e.remembered(s.Source), on), &view{Input: plan.Input{Environment: env}, project: project}, err
 }
 
 // spread serves all parts of a copy at once, as an environment's data is served;
-// quiet lets each server write out what it can.
-func (a *actor) spread(ctx context.Context, dep *staging.Deployment, s *staging.Snapshot) (around surroundings, quiet []func() error, err error) {
+// quiet lets each server write out what it can. v is the environment's.
+func (a *actor) spread(ctx context.Context, v *view, dep *staging.Deployment, s *staging.Snapshot) (around surroundings, quiet []func() error, err error) {
 	around.volume = func(name string) (string, error) {
 		if part(s, name) == nil {
 			return a.scratch(ctx, s.Project, name)
 		}
 		return a.Folders.Path(plan.Name(s.ID, staging.ResourceSnapshot, name))
+	}
+	if a.Platform.Traits().NamesResolve {
+		around.hosts = map[string]string{}
 	}
 	for _, d := range dep.Stack.Datastores {
 		dir, err := around.volume(d.Name)
@@ -97,7 +97,10 @@ func (a *actor) spread(ctx context.Context, dep *staging.Deployment, s *staging.
 		if err != nil {
 			return around, nil, err
 		}
-		c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, d.Name), Owner: s.ID, Dir: dir, Store: store, Password: a.Password(s.ID, d.Name)}
+		c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, d.Name), Owner: s.ID, Dir: dir, Store: store}
+		if c.Password, err = a.password(ctx, v, d); err != nil {
+			return around, nil, err
+		}
 		if part(s, d.Name) == nil {
 			if _, err := driver.Make(ctx, c, nil); err != nil {
 				return around, nil, err
@@ -115,7 +118,13 @@ func (a *actor) spread(ctx context.Context, dep *staging.Deployment, s *staging.
 		if err := driver.Prepare(ctx, c, at); err != nil {
 			return around, nil, err
 		}
-		around.stores = append(around.stores, variable.Address{Name: d.Name, Aliases: d.Aliases, Kind: d.Kind, Host: at.Host, Port: at.Port, UsualPort: d.Port,
+		if around.hosts != nil {
+			for _, name := range append([]string{d.Name}, d.Aliases...) {
+				around.hosts[name] = at.Host
+			}
+		}
+		to := a.inside(d, at)
+		around.stores = append(around.stores, variable.Address{Name: d.Name, Aliases: d.Aliases, Kind: d.Kind, Host: to.Host, Port: to.Port, UsualPort: d.Port,
 			User: d.User, Password: c.Password, Declared: d.Password, Database: d.Database, URL: serving.URL, Usual: serving.Variables})
 		quiet = append(quiet, func() error { return driver.Quiet(ctx, c, at) })
 	}

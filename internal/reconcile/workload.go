@@ -71,6 +71,8 @@ type surroundings struct {
 	stores []variable.Address
 	// peers are name or alias to port to HOST:PORT.
 	peers map[string]map[int]string
+	// hosts are what names lead to, nil where all that the stack names is there.
+	hosts map[string]string
 	// mail is where mail is caught, nil on a golden copy: nothing does there.
 	mail *variable.Mail
 	// volume is where the data of that name lies.
@@ -254,8 +256,10 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 		Limits: sized(dep.Stack, dep.Options.Size, s), StopSignal: s.StopSignal, StopGrace: s.StopGrace,
 		Labels: map[string]string{"project": v.project.Name, "branch": v.Environment.Branch}}
 	a.code(dep, s, &spec)
-	if spec.Hosts, err = a.hosts(ctx, v, dep); err != nil {
-		return spec, vars, err
+	if spec.Hosts = around.hosts; spec.Hosts == nil {
+		if spec.Hosts, err = a.hosts(ctx, v, dep); err != nil {
+			return spec, vars, err
+		}
 	}
 	if around.mail != nil {
 		for _, name := range mailNames(dep.Stack) {
