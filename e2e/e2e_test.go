@@ -18,39 +18,12 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// platformVariable names the platform of a script's servers, where it says none.
-const platformVariable = "PLATFORM"
-
 // limit bounds one script.
 const limit = 5 * time.Minute
 
 func TestScripts(t *testing.T) {
 	p := scripts(t)
 	p.Dir = "testdata/script"
-	testscript.Run(t, p)
-}
-
-// onDocker are the scripts that run there as well, as they are; those that only
-// run there name the platform themselves.
-var onDocker = []string{"kill-create", "kill-redeploy", "kill-release"}
-
-func TestScriptsOnDocker(t *testing.T) {
-	there, err := engineThere()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !there || os.Geteuid() != 0 {
-		t.Skip("docker is missing, or not root: data directories are given to the users of servers")
-	}
-	p := scripts(t)
-	for _, name := range onDocker {
-		p.Files = append(p.Files, filepath.Join("testdata", "script", name+".txtar"))
-	}
-	setup := p.Setup
-	p.Setup = func(e *testscript.Env) error {
-		e.Setenv(platformVariable, "docker")
-		return setup(e)
-	}
 	testscript.Run(t, p)
 }
 

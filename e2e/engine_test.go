@@ -19,6 +19,38 @@ import (
 // engineVariable names the engine that scripts use (.ci/engine).
 const engineVariable = "DOCKER_HOST"
 
+// platformVariable is the platform of a script's servers, where it names none.
+const platformVariable = "PLATFORM"
+
+// TestScriptsOnDocker plays the same scripts on the other platform. Those skip
+// there which are about programs of the host.
+func TestScriptsOnDocker(t *testing.T) {
+	there, err := engineThere()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !there {
+		t.Skip("docker is missing: " + engineVariable + " is not set")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("data directories are given to the users of servers")
+	}
+	p := scripts(t)
+	p.Dir = "testdata/script"
+	setup := p.Setup
+	p.Setup = func(e *testscript.Env) error {
+		e.Vars = append(e.Vars, platformVariable+"=docker")
+		return setup(e)
+	}
+	p.Condition = func(name string) (bool, error) {
+		if name == "containers" {
+			return true, nil
+		}
+		return condition(name)
+	}
+	testscript.Run(t, p)
+}
+
 func engineThere() (bool, error) {
 	there := os.Getenv(engineVariable) != ""
 	if !there && componenttest.Required("docker") {

@@ -65,4 +65,4 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 
 
-Server(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
+Server(('', int(os.environ['PORT'])), Handler).serve_forever()

@@ -1,7 +1,7 @@
 require "counter"
 require "socket"
 
-server = TCPServer.new("127.0.0.1", Integer(ENV.fetch("PORT")))
+server = TCPServer.new("0.0.0.0", Integer(ENV.fetch("PORT")))
 loop do
   client = server.accept
   nil until (client.gets || "\r\n") == "\r\n"

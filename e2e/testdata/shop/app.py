@@ -5,4 +5,4 @@ class H(http.server.BaseHTTPRequestHandler):
         if self.path != '/up':
             n = subprocess.run(['psql', os.environ['DATABASE_URL'], '-tAc', 'select count(*) from product'], capture_output=True).stdout
         self.send_response(200); self.end_headers(); self.wfile.write(b'products: ' + n)
-http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), H).serve_forever()
+http.server.ThreadingHTTPServer(('', int(os.environ['PORT'])), H).serve_forever()
