@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -36,10 +35,8 @@ func (s *Service) service(ctx context.Context, env staging.Environment, d stagin
 		return w
 	}
 	instance := plan.Name(env.ID, staging.ResourceWorkload, x.Name+"."+d.ID+".")
-	names := make([]string, w.Replicas)
-	for i := range names {
-		names[i] = instance + strconv.Itoa(i)
-	}
+	d.Options = now
+	names := plan.Workloads(&d, x)
 	for _, row := range ledger {
 		if strings.HasPrefix(row.Name, instance) && !slices.Contains(names, row.Name) {
 			names = append(names, row.Name)

@@ -76,6 +76,7 @@ func (images) finish(r *reader) {
 	}
 	r.keptOfImages()
 	r.unusedVolumes()
+	r.backing()
 	for i := range r.stack.Services {
 		if v := &r.stack.Services[i]; v.File == "Procfile" && r.exists("Dockerfile") {
 			v.WorkingDir, v.ImageBuild = "", &staging.ImageBuild{Name: procfileImage, Context: "."}

@@ -28,8 +28,10 @@ func (b *builder) setAside(dep, old *staging.Deployment, after []string) []strin
 	var ids []string
 	for _, it := range moved {
 		before := after
-		if d, ok := old.Stack.Datastore(it.service); ok && !b.in.Bundles {
-			before = append(slices.Clone(after), b.drop(server(old, d).name, "its data is set aside", after)...)
+		for _, h := range holders(old) {
+			if slices.Contains(h.clones, it.service) && !b.in.Bundles {
+				before = append(slices.Clone(before), b.drop(h.name, "its data is set aside", after)...)
+			}
 		}
 		ids = append(ids, b.add(Op{Action: SetAside, Kind: staging.ResourceClone, Resource: it.name, Service: it.service,
 			Deployment: dep.ID, Cause: "replaced data is kept for a day"}, before)...)

@@ -38,12 +38,15 @@ func appBundle(dep *staging.Deployment) item {
 func Members(dep *staging.Deployment, phase string) []Member {
 	var list []Member
 	if phase == PhaseData {
-		for _, d := range dep.Stack.Datastores {
-			list = append(list, Member{Name: server(dep, d).name, Service: d.Name})
+		for _, h := range holders(dep) {
+			list = append(list, Member{Name: h.name, Service: h.service})
 		}
 		return list
 	}
 	for _, s := range startOrder(dep.Stack) {
+		if s.Backing {
+			continue
+		}
 		for _, it := range instances(dep, s) {
 			list = append(list, Member{Name: it.name, Service: s.Name, Instance: it.instance})
 		}
@@ -117,10 +120,9 @@ func (b *builder) serveBundle(dep *staging.Deployment, before ...[]string) []str
 		before = append(before, b.handOver(it, dep, true, staging.StepData, "what the stack says of the data's servers has changed", before...))
 	}
 	up := b.handOver(it, dep, false, staging.StepData, "the data's servers are down", before...)
-	for _, d := range dep.Stack.Datastores {
-		if name := server(dep, d).name; !b.in.Ready[name] || !b.holds(it, dep, false) {
-			up = append(up, b.add(Op{Action: Ready, Kind: staging.ResourceWorkload, Resource: name, Service: d.Name, Deployment: dep.ID,
-				Step: staging.StepData, Cause: "nothing may ask " + d.Name + " before it answers"}, up)...)
+	for _, h := range holders(dep) {
+		if !b.in.Ready[h.name] || !b.holds(it, dep, false) {
+			up = append(up, b.answer(dep, h, up)...)
 		}
 	}
 	return up
@@ -181,8 +183,8 @@ func (b *builder) stopServers(dep *staging.Deployment, cause string, after []str
 	if b.in.Bundles {
 		return append(after, b.quiet(dataBundle(dep), dep, after)...)
 	}
-	for _, d := range dep.Stack.Datastores {
-		after = append(after, b.drop(server(dep, d).name, cause, after)...)
+	for _, h := range holders(dep) {
+		after = append(after, b.drop(h.name, cause, after)...)
 	}
 	return after
 }

@@ -109,8 +109,17 @@ func (b *builder) data(dep *staging.Deployment, within, addresses []string, turn
 		return append(ids, b.serveBundle(dep, within, addresses, ids)...)
 	}
 	turn = append(slices.Clone(turn), ids...)
-	for _, d := range dep.Stack.Datastores {
-		ids = append(ids, b.serve(dep, d, made[d.Name], addresses, turn)...)
+	up := map[string][]string{}
+	for _, h := range holders(dep) {
+		var first []string
+		for _, name := range h.clones {
+			first = append(first, made[name]...)
+		}
+		for _, name := range h.after {
+			first = append(first, up[name]...)
+		}
+		up[h.service] = b.serve(dep, h, first, addresses, turn)
+		ids = append(ids, up[h.service]...)
 	}
 	return ids
 }
@@ -172,6 +181,9 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 	up := map[string][]string{}
 	var all []string
 	for _, s := range startOrder(dep.Stack) {
+		if s.Backing {
+			continue // the data's
+		}
 		after := append([]string{}, flat...)
 		for _, d := range s.DependsOn {
 			after = append(after, up[d.Name]...)

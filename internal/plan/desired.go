@@ -169,6 +169,9 @@ func DataInstance(dep *staging.Deployment, name string) string {
 
 // Instance is what listens at the addresses of a service's instance.
 func Instance(bundles bool, dep *staging.Deployment, service string, instance int) string {
+	if s, ok := dep.Stack.Service(service); ok && s.Backing {
+		return DataInstance(dep, service)
+	}
 	of := dep.ID
 	if bundles { // replaced in place, it keeps its addresses
 		of = PhaseApp
@@ -178,12 +181,24 @@ func Instance(bundles bool, dep *staging.Deployment, service string, instance in
 
 // instances are the workloads of a service. A cron job has none.
 func instances(dep *staging.Deployment, s staging.Service) []item {
+	if s.Backing {
+		return []item{backing(dep, s)}[:min(dep.Options.Replicas(dep.Stack, s), 1)]
+	}
 	items := make([]item, dep.Options.Replicas(dep.Stack, s))
 	for i := range items {
 		items[i] = item{name: Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("%s.%s.%d", s.Name, dep.ID, i)),
 			kind: staging.ResourceWorkload, service: s.Name, instance: i}
 	}
 	return items
+}
+
+// Workloads are the ledger's names of a service's instances.
+func Workloads(dep *staging.Deployment, s staging.Service) []string {
+	var names []string
+	for _, it := range instances(dep, s) {
+		names = append(names, it.name)
+	}
+	return names
 }
 
 // Destination says where a deployment's route leads: which revision, and how
@@ -295,13 +310,7 @@ func startOrder(stack *staging.Stack) []staging.Service {
 	return sorted
 }
 
-// sameData is whether a row is a server on the same directory.
-func sameData(name string, dep *staging.Deployment, d staging.Datastore) bool {
-	prefix := Name(dep.Environment, staging.ResourceWorkload, fmt.Sprintf("data.%s.%d.", d.Name, DataSet(dep)))
-	return strings.HasPrefix(name, prefix)
-}
-
 // Serves is whether one of these ledger names is a server of that datastore.
 func Serves(names []string, dep *staging.Deployment, d staging.Datastore) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return sameData(name, dep, d) })
+	return slices.ContainsFunc(names, func(name string) bool { return sameData(name, dep, d.Name) })
 }

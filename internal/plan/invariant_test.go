@@ -49,12 +49,26 @@ func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
 			}
 		}
 	}
-	for _, d := range dep.Stack.Datastores {
-		prefix := w.env.ID + "/workload/data." + d.Name + "."
+	for _, name := range onData(dep.Stack) {
+		prefix := w.env.ID + "/workload/data." + name + "."
 		if !slices.ContainsFunc(slices.Collect(maps.Keys(w.ready)), func(n string) bool { return strings.HasPrefix(n, prefix) }) {
-			w.t.Fatalf("%s began before %s answered", op.Resource, d.Name)
+			w.t.Fatalf("%s began before %s answered", op.Resource, name)
 		}
 	}
+}
+
+// onData are the data servers and the backing services of a stack.
+func onData(stack *staging.Stack) []string {
+	var names []string
+	for _, d := range stack.Datastores {
+		names = append(names, d.Name)
+	}
+	for _, s := range stack.Services {
+		if s.Backing {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // dataServes holds that a data server goes only while nobody is sent to what
@@ -63,8 +77,8 @@ func (w *world) dataServes(name string) {
 	if w.routed == "" || w.holding || w.grain || !w.env.DeleteRequestedAt.IsZero() {
 		return
 	}
-	for _, d := range w.byID(w.routed).Stack.Datastores {
-		if strings.HasPrefix(name, fmt.Sprintf("%s/workload/data.%s.%d.", w.env.ID, d.Name, plan.DataSet(w.byID(w.routed)))) {
+	for _, service := range onData(w.byID(w.routed).Stack) {
+		if strings.HasPrefix(name, fmt.Sprintf("%s/workload/data.%s.%d.", w.env.ID, service, plan.DataSet(w.byID(w.routed)))) {
 			w.t.Fatalf("%s goes while %s serves on it", name, w.routed)
 		}
 	}

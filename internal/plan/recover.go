@@ -56,7 +56,7 @@ func (b *builder) recover(outcome staging.Outcome) {
 
 // anyDown is whether a data server of dep was seen not to come up.
 func (b *builder) anyDown(dep *staging.Deployment) bool {
-	return slices.ContainsFunc(dep.Stack.Datastores, func(d staging.Datastore) bool { return b.in.Down[server(dep, d).name] })
+	return slices.ContainsFunc(holders(dep), func(h holder) bool { return b.in.Down[h.name] })
 }
 
 // goBack puts the data back to where it was before a release that changed the

@@ -6,22 +6,29 @@ import (
 	"offshoot/internal/staging"
 )
 
-// serve runs one data server: never two on the same directory. One that serves
-// the revision before gives way only when turn has come.
-func (b *builder) serve(dep *staging.Deployment, d staging.Datastore, made, addresses, turn []string) []string {
-	it := server(dep, d)
+// serve runs one holder of data: never two on the same. One that serves the
+// revision before gives way only when turn has come.
+func (b *builder) serve(dep *staging.Deployment, h holder, made, addresses, turn []string) []string {
 	var stopped []string
 	for _, name := range b.names {
-		if name != it.name && sameData(name, dep, d) {
-			stopped = append(stopped, b.drop(name, "what the stack says of "+d.Name+" has changed", b.giveWay(dep, turn))...)
+		if name != h.name && sameData(name, dep, h.service) {
+			stopped = append(stopped, b.drop(name, "what the stack says of "+h.service+" has changed", b.giveWay(dep, turn))...)
 		}
 	}
-	if b.there(it.name) && b.in.Ready[it.name] {
+	if b.there(h.name) && b.in.Ready[h.name] {
 		return stopped
 	}
-	begun := b.ensure(it, dep, staging.StepData, d.Name+" is down", made, addresses, stopped)
-	return b.add(Op{Action: Ready, Kind: it.kind, Resource: it.name, Service: d.Name, Deployment: dep.ID,
-		Step: staging.StepData, Cause: "nothing may ask " + d.Name + " before it answers"}, begun)
+	return b.answer(dep, h, b.ensure(h.item, dep, staging.StepData, h.service+" is down", made, addresses, stopped))
+}
+
+// answer waits until a holder of data can be asked.
+func (b *builder) answer(dep *staging.Deployment, h holder, begun []string) []string {
+	op := Op{Action: Ready, Kind: h.kind, Resource: h.name, Service: h.service, Deployment: dep.ID,
+		Step: staging.StepData, Cause: "nothing may ask " + h.service + " before it answers"}
+	if h.backing {
+		op.Action = Health
+	}
+	return b.add(op, begun)
 }
 
 // giveWay is what a data server waits for before it stops for another one on
@@ -44,21 +51,21 @@ func (b *builder) mark(dep *staging.Deployment, cause string, after []string) []
 		Step: staging.StepRelease, Cause: cause}, after)
 }
 
-// differing are dep's datastores on data of old that it serves otherwise.
-func differing(dep, old *staging.Deployment) []staging.Datastore {
+// differing are dep's holders on data of old that it serves otherwise.
+func differing(dep, old *staging.Deployment) []holder {
 	if dep.Stack == nil || old == nil || old.Stack == nil || DataSet(dep) != DataSet(old) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(dep.Stack.Datastores), func(d staging.Datastore) bool {
-		was, ok := old.Stack.Datastore(d.Name)
-		return !ok || server(old, was).name == server(dep, d).name
+	return slices.DeleteFunc(holders(dep), func(h holder) bool {
+		was, ok := holderOf(old, h.service)
+		return !ok || was.name == h.name
 	})
 }
 
 // replaced is whether servers of dep took the place of some that old knows.
 func (b *builder) replaced(dep, old *staging.Deployment) bool {
-	return slices.ContainsFunc(differing(dep, old), func(d staging.Datastore) bool {
-		_, begun := b.rows[server(dep, d).name]
+	return slices.ContainsFunc(differing(dep, old), func(h holder) bool {
+		_, begun := b.rows[h.name]
 		return begun
 	})
 }
@@ -66,9 +73,9 @@ func (b *builder) replaced(dep, old *staging.Deployment) bool {
 // Upgrades is whether dep serves data of old by another version of its server:
 // what that writes the one before may not read.
 func Upgrades(dep, old *staging.Deployment) bool {
-	return slices.ContainsFunc(differing(dep, old), func(d staging.Datastore) bool {
-		was, _ := old.Stack.Datastore(d.Name)
-		return was.Version != d.Version
+	return slices.ContainsFunc(differing(dep, old), func(h holder) bool {
+		was, _ := holderOf(old, h.service)
+		return was.version != h.version
 	})
 }
 
@@ -76,8 +83,8 @@ func Upgrades(dep, old *staging.Deployment) bool {
 // too: under another name it does not find its database. In a bundle each has
 // its own.
 func (b *builder) servesBoth(dep, old *staging.Deployment) bool {
-	return !slices.ContainsFunc(old.Stack.Datastores, func(was staging.Datastore) bool {
-		d, ok := dep.Stack.Datastore(was.Name)
-		return !ok || d.Kind != was.Kind || d.Database != was.Database || b.in.Bundles && server(dep, d) != server(old, was)
+	return !slices.ContainsFunc(holders(old), func(was holder) bool {
+		h, ok := holderOf(dep, was.service)
+		return !ok || h.engine != was.engine || h.database != was.database || b.in.Bundles && h.name != was.name
 	})
 }

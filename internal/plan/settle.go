@@ -142,6 +142,9 @@ func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []str
 	// A request waits for what it may ask, not for workers.
 	var routed, workers []string
 	for _, s := range startOrder(dep.Stack) {
+		if s.Backing {
+			continue // the data's
+		}
 		after := append([]string{}, before...)
 		for _, d := range s.DependsOn {
 			after = append(after, up[d.Name]...)
@@ -216,6 +219,6 @@ func (b *builder) meanwhile(dep *staging.Deployment) {
 // answers is whether all that a route to dep leads to was seen to serve.
 func (b *builder) answers(dep *staging.Deployment) bool {
 	return !slices.ContainsFunc(dep.Stack.Services, func(s staging.Service) bool {
-		return len(s.Ports) > 0 && slices.ContainsFunc(instances(dep, s), func(it item) bool { return !b.there(it.name) || !b.in.Ready[it.name] })
+		return len(s.Ports) > 0 && !s.Backing && slices.ContainsFunc(instances(dep, s), func(it item) bool { return !b.there(it.name) || !b.in.Ready[it.name] })
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"offshoot/internal/copytree"
@@ -113,6 +114,11 @@ func (a *actor) schemas(ctx context.Context, v *view, dep *staging.Deployment) m
 		}
 		if sum, err := inspector.Fingerprint(ctx, c, at); err == nil {
 			found[d.Name] = sum
+		}
+	}
+	for _, s := range dep.Stack.Services {
+		if s.Backing && slices.ContainsFunc(s.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountVolume }) {
+			found[s.Name] = "" // nobody knows how to ask it
 		}
 	}
 	return found

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -71,7 +70,9 @@ func (e *Engine) Run(ctx context.Context, s Session) (int, error) {
 		if err := a.tellPort(ctx, x.Env, a.portName(dep, service, 0, firstPort(service))); err != nil {
 			return 0, err
 		}
-		x.In = plan.Name(env.ID, staging.ResourceWorkload, fmt.Sprintf("%s.%s.0", service.Name, dep.ID))
+		one := *dep
+		one.Options.Scale = env.Desired.Scale
+		x.In = plan.Workloads(&one, service)[0]
 		return attacher.Exec(ctx, x)
 	}
 	if s.Client != "" && a.Platform.Traits().Images { // beside the server, in its own image

@@ -200,7 +200,26 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 	}
 	command, spec.Arguments = a.command(s)
 	spec.Command = vars.Command(command, spec.Env)
+	if s.Backing {
+		a.outlives(dep.Stack, &spec)
+	}
 	return spec, nil
+}
+
+// outlives leaves out of a backing service's workload what is of one revision
+// alone.
+func (a *actor) outlives(stack *staging.Stack, spec *staging.WorkloadSpec) {
+	if !slices.ContainsFunc(spec.Mounts, func(m staging.HostMount) bool { return m.Checkout }) {
+		spec.Artifact = ""
+	}
+	for _, s := range stack.Services {
+		if s.Backing {
+			continue
+		}
+		for _, name := range append([]string{s.Name}, s.Aliases...) {
+			delete(spec.Hosts, name)
+		}
+	}
 }
 
 // firstPort is the port by which a service's PORT is allotted.

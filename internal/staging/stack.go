@@ -82,13 +82,17 @@ type Service struct {
 	// beat"), "" for nothing that is known; OnlySchedules is whether it does
 	// nothing else. Such a one is Off in branch environments, and has no instance
 	// unless somebody scales it up, where it is not enabled.
-	Scheduler     string  `json:"scheduler,omitempty"`
-	OnlySchedules bool    `json:"only_schedules,omitempty"`
-	Off           bool    `json:"off,omitempty"`
-	Replicas      int     `json:"replicas"`
-	Limits        Limits  `json:"limits,omitzero"`
-	WorkingDir    string  `json:"working_dir,omitempty"`
-	Mounts        []Mount `json:"mounts,omitempty"`
+	Scheduler     string `json:"scheduler,omitempty"`
+	OnlySchedules bool   `json:"only_schedules,omitempty"`
+	Off           bool   `json:"off,omitempty"`
+	// Backing is whether it is an image of elsewhere that keeps data of its own or
+	// that tasks need: it is up before they run, one instance of it, and goes on
+	// from revision to revision as long as they say the same of it.
+	Backing    bool    `json:"backing,omitempty"`
+	Replicas   int     `json:"replicas"`
+	Limits     Limits  `json:"limits,omitzero"`
+	WorkingDir string  `json:"working_dir,omitempty"`
+	Mounts     []Mount `json:"mounts,omitempty"`
 	// Files are written inside before the start, path to content.
 	Files map[string]string `json:"files,omitempty"`
 	// StopSignal is SIGTERM where empty; StopGrace 10 s where zero.
