@@ -115,6 +115,9 @@ func (b *builder) data(dep *staging.Deployment, within, addresses []string, turn
 		for _, name := range h.clones {
 			first = append(first, made[name]...)
 		}
+		if h.given {
+			first = append(first, turn...)
+		}
 		for _, name := range h.after {
 			first = append(first, up[name]...)
 		}
