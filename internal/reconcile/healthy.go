@@ -105,8 +105,12 @@ func (a *actor) tested(ctx context.Context, v *view, dep *staging.Deployment, s 
 	longest := cmp.Or(s.Health.Interval, lastTest)
 	pause := min(firstTest, longest)
 	for {
-		if err = a.try(ctx, attacher, op, command, spec.Env); err == nil {
+		said := a.try(ctx, attacher, op, command, spec.Env)
+		if said == nil {
 			return nil
+		}
+		if ctx.Err() == nil || err == nil { // one that was cut off says less than those before
+			err = said
 		}
 		timer := time.NewTimer(pause)
 		select {
