@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -205,11 +206,18 @@ func TestAnEngineBySSH(t *testing.T) {
 		}
 	}
 	cmd := exec.Command(sshd, "-D", "-e", "-f", filepath.Join(dir, "sshd"))
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("sshd says: %s", &said)
+		}
+	})
 	reached := "ssh://" + me.Username + "@" + address
 	path := os.Getenv("PATH")
 	t.Setenv("PATH", filepath.Join(dir, "bin")+":"+path)
