@@ -40,8 +40,9 @@ func overSSH(u *url.URL) (func(ctx context.Context, network, address string) (ne
 
 // pipe is a connection over what a command reads and writes.
 func pipe(cmd *exec.Cmd) (net.Conn, error) {
-	p := &piped{cmd: cmd}
-	cmd.Stderr = &p.said
+	p := &piped{cmd: cmd, over: make(chan struct{})}
+	// What ssh leaves behind for further connections may hold on to that.
+	cmd.Stderr, cmd.WaitDelay = &p.said, lastWordsWait
 	var err error
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -63,28 +64,58 @@ type piped struct {
 	out  io.ReadCloser
 	said bounded
 	once sync.Once
+	over chan struct{}
+}
+
+// lastWordsWait is how long it is waited for what ssh complains of.
+const lastWordsWait = time.Second
+
+// end waits for ssh in the background: no more is read from it, or it is killed.
+func (p *piped) end() {
+	p.once.Do(func() {
+		go func() {
+			_ = p.cmd.Wait()
+			close(p.over)
+		}()
+	})
+}
+
+// broken is err, or what ssh complained of where it failed.
+func (p *piped) broken(err error) error {
+	p.end()
+	select {
+	case <-p.over:
+	case <-time.After(2 * lastWordsWait):
+		return err
+	}
+	if words := p.said.String(); words != "" && p.cmd.ProcessState.ExitCode() > 0 {
+		return fmt.Errorf("ssh says: %s", words)
+	}
+	return err
 }
 
 func (p *piped) Read(b []byte) (int, error) {
 	n, err := p.out.Read(b)
 	if err != nil && n == 0 {
-		if words := p.said.String(); words != "" {
-			return 0, fmt.Errorf("ssh says: %s", words)
-		}
+		err = p.broken(err)
 	}
 	return n, err
 }
 
-func (p *piped) Write(b []byte) (int, error) { return p.in.Write(b) }
+func (p *piped) Write(b []byte) (int, error) {
+	n, err := p.in.Write(b)
+	if err != nil {
+		err = p.broken(err)
+	}
+	return n, err
+}
 
 func (p *piped) CloseWrite() error { return p.in.Close() }
 
 func (p *piped) Close() error {
-	p.once.Do(func() {
-		_ = p.in.Close()
-		_ = p.cmd.Process.Kill() // it may wait for a host that is gone
-		_ = p.cmd.Wait()
-	})
+	_ = p.in.Close()
+	_ = p.cmd.Process.Kill() // it may wait for a host that is gone
+	p.end()
 	return nil
 }
 
