@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"offshoot/internal/platform"
+	fakeplatform "offshoot/internal/platform/fake"
 	"offshoot/internal/staging"
 )
 
@@ -109,6 +110,22 @@ func TestAPortThatIsTakenIsSaid(t *testing.T) {
 	for name := range w.platform.Starts() {
 		if strings.Contains(name, "/workload/web.") {
 			t.Errorf("%s was started", name)
+		}
+	}
+	w.gone()
+}
+
+// TestAnAddressOfItsOwnIsNobodyElses holds that where each workload has an address
+// of its own, which this host may not have, nobody looks there for strangers.
+func TestAnAddressOfItsOwnIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dataAddress = "192.0.2.1:5432" // of nobody (RFC 5737)
+	w.deploy("revA")
+	w.phase(staging.PhaseReady)
+	for _, c := range w.platform.Calls() {
+		if c.Method == fakeplatform.Delete && c.Kind == string(staging.ResourceEndpoint) {
+			t.Errorf("%s was given up", c.Name)
 		}
 	}
 	w.gone()

@@ -69,7 +69,7 @@ func (w *world) at(name string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if strings.Contains(name, "/endpoint/data.") {
-		return "data.internal:5432" // the fake asks no address, and it is free
+		return w.dataAddress
 	}
 	for id, sha := range w.revisions {
 		if strings.Contains(name, "/endpoint/web."+id+".") && w.bad[sha] == "web" {

@@ -43,8 +43,10 @@ type world struct {
 	data     map[string]*fakedata.Driver
 	folders  *storage.Folders
 	address  string
-	project  staging.Project
-	server   atomic.Pointer[server]
+	// dataAddress is where data servers are: the fake asks no address.
+	dataAddress string
+	project     staging.Project
+	server      atomic.Pointer[server]
 	// mu guards what programs look at while they run.
 	mu sync.Mutex
 	// bad is what of a revision's release, build or start fails.
@@ -74,7 +76,7 @@ func newWorldOf(t *testing.T, grain platform.Grain) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, ctx: context.Background(), dir: memoryDir(t), address: l.Addr().String(), bad: map[string]string{}, endless: map[string]string{}, servers: map[string][]string{}, revisions: map[string]string{},
+	w := &world{T: t, ctx: context.Background(), dir: memoryDir(t), address: l.Addr().String(), dataAddress: "data.internal:5432", bad: map[string]string{}, endless: map[string]string{}, servers: map[string][]string{}, revisions: map[string]string{},
 		project: staging.Project{Name: "shop", StagingBranch: "main"}}
 	accepted := make(chan struct{})
 	go func() {
