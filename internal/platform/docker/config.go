@@ -27,8 +27,8 @@
 //     seconds since. Health is asked by the control plane: checks of images are off.
 //   - The time limit of a task is kept by the server: one that comes back later
 //     ends at once what ran too long meanwhile.
-//   - Waiting is one stream of the engine's events for all, resumed where it broke
-//     off. It is asked every half minute whether it still answers.
+//   - Waiting is one stream of the engine's events for all, from a moment of its
+//     clock on, resumed where it broke off. It is asked every half minute whether it still answers.
 //   - What a workload mounts of its checkout are copies of its own, each by itself
 //     and gone with it; links in it lead nowhere outside.
 //   - A directory that is to be filled is as the engine's own volumes are: where it

@@ -93,6 +93,40 @@ func TestWhatHappensWhileEventsAreBrokenOffIsSeen(t *testing.T) {
 	}
 }
 
+// TestWhatHappensBeforeTheEngineListensIsTold holds that an engine which answers
+// that it tells of events, and hears of it itself a little later, tells what
+// happened in between.
+func TestWhatHappensBeforeTheEngineListensIsTold(t *testing.T) {
+	p := newProxy(t, engine(t))
+	p.set(deaf)
+	w := newWorld(t, docker.Config{Host: p.host()})
+	<-p.asked
+	w.apply(w.scope())
+	r := w.task("nap", program(platformtest.Program{Nap: time.Second, Code: 4}))
+	began := w.apply(r)
+	soon, cancel := context.WithTimeout(w.ctx, 15*time.Second)
+	defer cancel()
+	told := make(chan staging.Observation, 1)
+	go func() {
+		o, _ := w.Wait(soon, refOf(r), began) // what it is then is all that counts
+		if soon.Err() == nil {
+			told <- o
+		}
+		close(told)
+	}()
+	direct := open(t, docker.Config{Dir: w.config.Dir, Host: engine(t)})
+	for o := began; !exited(o); {
+		var err error
+		if o, err = direct.Wait(w.ctx, refOf(r), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(p.hears)
+	if o, ok := <-told; !ok || !exited(o) {
+		t.Errorf("nobody was told: %+v", o)
+	}
+}
+
 // TestADriverBeginsWithoutAnEngine holds that a server starts where no engine
 // answers, and finds its things when one does.
 func TestADriverBeginsWithoutAnEngine(t *testing.T) {

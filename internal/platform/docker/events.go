@@ -175,10 +175,17 @@ func (d *Driver) follow(ctx context.Context) {
 	}
 }
 
-// stream reads events until they break off, and answers the time of the last.
+// stream reads events from a moment on until they break off, and answers the time
+// of the last. It always names one: an engine answers before it listens itself, and
+// what happens in between would be told to nobody.
 func (d *Driver) stream(ctx context.Context, since string, joined func()) (last string, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if since == "" {
+		if since, err = d.clock(ctx); err != nil {
+			return "", err
+		}
+	}
 	filters := client.Filters{}.Add("label", labelServer+"="+d.id).Add("type", string(moby.ContainerEventType))
 	for _, action := range []moby.Action{moby.ActionCreate, moby.ActionStart, moby.ActionDie, moby.ActionOOM, moby.ActionPause, moby.ActionUnPause,
 		moby.ActionDestroy, moby.ActionExecDie} {
@@ -189,16 +196,17 @@ func (d *Driver) stream(ctx context.Context, since string, joined func()) (last 
 	tooLong.Stop()
 	select {
 	case err := <-stream.Err:
-		return "", errors.Join(err, context.Cause(ctx))
+		return since, errors.Join(err, context.Cause(ctx))
 	default:
 	}
 	joined()
+	last = since
 	beat := time.NewTicker(pulse)
 	defer beat.Stop()
 	for {
 		select {
 		case m := <-stream.Messages:
-			last = fmt.Sprintf("%d.%09d", m.TimeNano/1e9, m.TimeNano%1e9)
+			last = moment(time.Unix(0, m.TimeNano))
 			d.events.note(m)
 			if name := m.Actor.Attributes[labelName]; name != "" {
 				d.events.tell(name)
@@ -216,6 +224,20 @@ func (d *Driver) stream(ctx context.Context, since string, joined func()) (last 
 		}
 	}
 }
+
+// clock is what time it is for the engine.
+func (d *Driver) clock(ctx context.Context) (string, error) {
+	info, err := call(ctx, d.engine, lookTime, "say what time it is", func(ctx context.Context) (client.SystemInfoResult, error) {
+		return d.client.Info(ctx, client.InfoOptions{})
+	})
+	if err != nil {
+		return "", err
+	}
+	return moment(instant(info.Info.SystemTime)), nil
+}
+
+// moment is a time as the engine's events have it.
+func moment(t time.Time) string { return fmt.Sprintf("%d.%09d", t.Unix(), t.Nanosecond()) }
 
 // joined is what is done whenever the engine answers again.
 func (d *Driver) joined(ctx context.Context, first bool) {

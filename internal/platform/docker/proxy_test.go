@@ -1,8 +1,11 @@
 package docker_test
 
 import (
+	"bufio"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httputil"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +22,9 @@ type proxy struct {
 	mode  mode
 	l     net.Listener
 	conns map[net.Conn]bool
+	// hears is closed when the engine may be asked for events; asked tells that
+	// somebody wants them.
+	hears, asked chan struct{}
 }
 
 type mode int
@@ -30,10 +36,14 @@ const (
 	babbles // answers 200, and what is no JSON
 	raves   // answers what is not HTTP
 	cuts    // lets the engine do what is asked, and its answer not through
+	// deaf answers whoever wants events at once, and asks the engine for them
+	// only when it is told to: so does an engine on a busy host.
+	deaf
 )
 
 func newProxy(t *testing.T, host string) *proxy {
-	p := &proxy{t: t, socket: filepath.Join(t.TempDir(), "e.sock"), behind: strings.TrimPrefix(host, "unix://"), conns: map[net.Conn]bool{}}
+	p := &proxy{t: t, socket: filepath.Join(t.TempDir(), "e.sock"), behind: strings.TrimPrefix(host, "unix://"), conns: map[net.Conn]bool{},
+		hears: make(chan struct{}), asked: make(chan struct{}, 1)}
 	p.up()
 	t.Cleanup(p.down)
 	return p
@@ -121,6 +131,10 @@ func (p *proxy) serve(c net.Conn) {
 	}
 	_, releaseEngine := p.hold(engine)
 	defer releaseEngine()
+	if m == deaf {
+		p.late(c, engine)
+		return
+	}
 	go func() {
 		_, _ = io.Copy(engine, c)
 		_ = engine.(*net.UnixConn).CloseWrite()
@@ -130,4 +144,36 @@ func (p *proxy) serve(c net.Conn) {
 		return
 	}
 	_, _ = io.Copy(c, engine)
+}
+
+// late passes requests on. One for events it answers itself, and passes on when
+// the engine may hear of it.
+func (p *proxy) late(c, engine net.Conn) {
+	from, back := bufio.NewReader(c), bufio.NewReader(engine)
+	for {
+		r, err := http.ReadRequest(from)
+		if err != nil {
+			return
+		}
+		events := strings.HasSuffix(r.URL.Path, "/events")
+		if events {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+			p.asked <- struct{}{}
+			<-p.hears
+		}
+		if r.Write(engine) != nil {
+			return
+		}
+		answer, err := http.ReadResponse(back, r)
+		if err != nil {
+			return
+		}
+		if events {
+			_, _ = io.Copy(httputil.NewChunkedWriter(c), answer.Body)
+			return
+		}
+		if answer.Write(c) != nil {
+			return
+		}
+	}
 }
