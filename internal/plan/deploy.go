@@ -25,12 +25,12 @@ func (b *builder) deploy() {
 	}
 	defer b.meanwhile(dep)
 	files := b.ensure(checkout(dep), dep, staging.StepCheckout, dep.Cause)
+	within := b.ensure(scope(dep.Environment), dep, "", "everything of an environment lives in its scope")
 	if dep.Stack == nil {
 		b.add(Op{Action: Read, Resource: checkout(dep).name, Deployment: dep.ID, Step: staging.StepManifest,
 			Cause: "the stack is what the revision says"}, files)
 		return
 	}
-	within := b.ensure(scope(dep.Environment), dep, "", "everything of an environment lives in its scope")
 	addresses := b.addresses(dep, within)
 	built := b.built(dep, files, within)
 	data := b.data(dep, within, addresses, built...)
