@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"offshoot/internal/plan"
@@ -59,8 +60,9 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	v.Bundles, v.Doors = a.bundles(), a.Platform.Traits().NamesResolve
 	a.confineAgain(ctx, v)
 	_, v.Prepares = a.Platform.(platform.Preparer)
-	for _, row := range v.Ledger {
-		o := a.look(ctx, row)
+	seen := a.lookAll(ctx, v.Ledger)
+	for i, row := range v.Ledger {
+		o := seen[i]
 		v.Observed[row.Name] = o
 		live := o.Run == staging.RunStarting || o.Run == staging.RunRunning || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
 		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceBundle || !live {
@@ -141,6 +143,23 @@ func (a *actor) deployments(ctx context.Context, r Reader, v *view) error {
 
 // lookLimit bounds looking at one thing; what does not answer is unknown.
 const lookLimit = 10 * time.Second
+
+// lookAll looks at rows in their order. What runs is looked at side by side: a
+// platform that is another program takes its time for each.
+func (a *actor) lookAll(ctx context.Context, rows []staging.Resource) []staging.Observation {
+	seen := make([]staging.Observation, len(rows))
+	var looking sync.WaitGroup
+	for i, row := range rows {
+		switch row.Kind {
+		case staging.ResourceScope, staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild, staging.ResourceBundle:
+			looking.Go(func() { seen[i] = a.look(ctx, row) })
+		default:
+			seen[i] = a.look(ctx, row)
+		}
+	}
+	looking.Wait()
+	return seen
+}
 
 func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observation {
 	switch row.Kind {
