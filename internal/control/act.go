@@ -70,6 +70,21 @@ func hasWork(ctx context.Context, t *store.Tx, env staging.Environment, action s
 	return staging.Refused("offshoot create "+env.Branch, "nothing is deployed in %s that could %s", env.Slug, action)
 }
 
+// SleepDeep lets an environment keep nothing in memory any more that rests since
+// nobody used it, if it still does.
+func (s *Service) SleepDeep(ctx context.Context, id string) error {
+	err := s.Store.Write(ctx, func(t *store.Tx) error {
+		env, err := t.Environment(ctx, id)
+		if err != nil || env.Awake || env.AsleepBy != staging.AsleepIdle {
+			return err
+		}
+		env.AsleepBy = staging.AsleepLong
+		return t.PutEnvironment(ctx, env)
+	})
+	s.Work.Kick(id)
+	return err
+}
+
 // Wake wakes an environment that a request waits for. It never blocks long and
 // does nothing where it is awake.
 func (s *Service) Wake(ctx context.Context, id string) error {

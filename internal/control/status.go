@@ -52,7 +52,7 @@ func (s *Service) Status(ctx context.Context) (wire.Status, error) {
 // waitsFor is why an environment that waits for its turn waits, and at which
 // place; "" for others. One that sleeps says what for.
 func (s *Service) waitsFor(env staging.Environment) string {
-	if env.Phase == staging.PhaseAsleep && env.AsleepBy == staging.AsleepIdle {
+	if env.Phase == staging.PhaseAsleep && (env.AsleepBy == staging.AsleepIdle || env.AsleepBy == staging.AsleepLong) {
 		return "nobody used it for a while"
 	}
 	if env.Phase != staging.PhaseQueued && env.Phase != staging.PhaseWaking && env.Phase != staging.PhaseDestroying && env.Phase != staging.PhaseDeploying {

@@ -86,6 +86,9 @@ func (w *world) observed(name string) staging.Observation {
 	if b := w.bundles[name]; b != nil {
 		o.Run, o.SpecHash = b.run, b.contents
 	}
+	if w.resting[name] {
+		o.Run = staging.RunPaused
+	}
 	return o
 }
 

@@ -29,6 +29,9 @@ func (w *world) oneServerEach() {
 // nothingTooEarly holds that code meets only data that answers, and only the
 // schema that its release made.
 func (w *world) nothingTooEarly(op plan.Op, dep *staging.Deployment) {
+	if len(w.resting) > 0 {
+		w.t.Fatalf("%s began while %v rest", op.Resource, w.resting)
+	}
 	if op.Kind != staging.ResourceTask && op.Kind != staging.ResourceWorkload || strings.Contains(op.Resource, "/workload/data.") {
 		return
 	}
@@ -95,6 +98,9 @@ func (w *world) stillServing() {
 	}
 	_, count, _ := strings.Cut(w.rows[w.env.ID+"/route/0"].SpecHash, "web=")
 	n, _ := strconv.Atoi(count)
+	if len(w.resting) > 0 {
+		w.t.Fatalf("the route points at what rests: %v", w.resting)
+	}
 	for i := range n {
 		if !w.exists[fmt.Sprintf("%s/workload/web.%s.%d", w.env.ID, w.routed, i)] {
 			w.t.Fatalf("the route points at %d instances of %s, of which %d does not exist", n, w.routed, i)

@@ -44,6 +44,10 @@ const (
 	// Hold flips the hosts to holding while nothing is in flight, or, where the
 	// environment stays awake, when what was in flight has had a moment to end.
 	Hold Action = "hold"
+	// Rest lets all that runs stand still while the environment sleeps, Resume
+	// lets it go on.
+	Rest   Action = "rest"
+	Resume Action = "resume"
 	// Drain waits until nothing is in flight to what no longer has a route.
 	Drain Action = "drain"
 	// SetAside keeps replaced data for a day.
@@ -146,6 +150,8 @@ type Input struct {
 	// names those for which that was tried.
 	Prepares bool
 	Prepared map[string]bool
+	// Rests is whether the platform lets what sleeps rest for a while.
+	Rests bool
 	// Ready names the workloads that were seen to answer since they started. It
 	// lives in memory: a new server asks each again.
 	Ready map[string]bool
@@ -184,6 +190,7 @@ func Next(in Input) Plan {
 	default:
 		b.deploy()
 	}
+	b.resume()
 	b.prepare()
 	return b.plan
 }

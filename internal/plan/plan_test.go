@@ -30,7 +30,7 @@ func TestPlannerConverges(t *testing.T) {
 			case "scale":
 				w.env.Desired.Scale = map[string]int{"web": rapid.IntRange(0, 3).Draw(t, "web"), "worker": rapid.IntRange(0, 2).Draw(t, "worker")}
 			case "sleep":
-				w.env.Awake = false
+				w.env.Awake, w.env.AsleepBy = false, rapid.SampledFrom([]string{"alice", staging.AsleepIdle, staging.AsleepLong}).Draw(t, "by")
 			case "wake":
 				w.env.Awake = true
 			case "blind":

@@ -12,7 +12,7 @@ import (
 func (b *builder) settle() {
 	env, dep := b.in.Environment, b.in.Serving
 	b.plan.Phase = b.restingPhase()
-	kept := b.keep(dep, env.Awake)
+	kept := b.keep(dep, env.Awake || b.rests())
 	var before []string
 	if dep != nil && dep.Stack != nil {
 		if env.Awake {
@@ -21,6 +21,9 @@ func (b *builder) settle() {
 			before = b.sleep(dep)
 			if b.in.Bundles {
 				before = append(before, b.rest(dep, before)...)
+			}
+			if b.rests() {
+				b.lieDown(dep, kept, before)
 			}
 		}
 	}

@@ -44,9 +44,12 @@ type world struct {
 	// prepared are made ready to start, where the platform prepares.
 	prepared map[string]bool
 	prepares bool
-	holding  bool
-	drained  bool
-	routed   string
+	// rests is whether the platform lets what sleeps rest, resting what does.
+	rests   bool
+	resting map[string]bool
+	holding bool
+	drained bool
+	routed  string
 	// none is where the route led when a person last wanted no web service.
 	none    string
 	started map[string]int
@@ -64,7 +67,8 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, env: staging.Environment{ID: "env_a", Awake: true}, rows: map[string]staging.Resource{},
-		exists: map[string]bool{}, ready: map[string]bool{}, prepared: map[string]bool{}, prepares: rapid.Bool().Draw(t, "prepares"), started: map[string]int{}, version: "15",
+		exists: map[string]bool{}, ready: map[string]bool{}, prepared: map[string]bool{}, prepares: rapid.Bool().Draw(t, "prepares"),
+		rests: rapid.Bool().Draw(t, "rests"), resting: map[string]bool{}, started: map[string]int{}, version: "15",
 		bundles: map[string]*bundle{}, grain: rapid.Bool().Draw(t, "bundles"), doors: rapid.Bool().Draw(t, "doors")}
 	w.rows["env_b/workload/web"] = staging.Resource{Name: "env_b/workload/web", Owner: "env_b", Kind: staging.ResourceWorkload}
 	w.exists["env_b/workload/web"] = true
@@ -105,7 +109,7 @@ func (w *world) input() plan.Input {
 		d.Options.Scale = w.env.Desired.Scale
 	}
 	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
-		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Doors: w.doors, Prepares: w.prepares, Prepared: w.prepared}
+		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Doors: w.doors, Prepares: w.prepares, Prepared: w.prepared, Rests: w.rests}
 	for name, row := range w.rows {
 		in.Ledger = append(in.Ledger, row)
 		switch {
@@ -200,6 +204,7 @@ func (w *world) do(op plan.Op, crash int) {
 		delete(w.exists, op.Resource)
 		delete(w.ready, op.Resource)
 		delete(w.prepared, op.Resource)
+		delete(w.resting, op.Resource)
 		if crash == 0 {
 			delete(w.rows, op.Resource)
 		}
@@ -233,6 +238,15 @@ func (w *world) do(op plan.Op, crash int) {
 		w.drained = true
 	case plan.Hold:
 		w.holding = true
+	case plan.Rest:
+		if !w.rests || !w.holding || w.env.Awake {
+			w.t.Fatalf("laid to rest although it is to serve: %+v", w.env)
+		}
+		for _, name := range w.running() {
+			w.resting[name] = true
+		}
+	case plan.Resume:
+		clear(w.resting)
 	case plan.SetAside:
 		delete(w.rows, op.Resource)
 		delete(w.exists, op.Resource)

@@ -228,6 +228,17 @@ type Pauser interface {
 	Resume(ctx context.Context, owner string, names []string) error
 }
 
+// Rester is the capability to let workloads rest: they keep their memory, use no
+// processor, and go on within some milliseconds. It is for platforms on which
+// starting them costs far more than that.
+type Rester interface {
+	Pauser
+	// Rest pauses the named workloads that run, all or none, until they are
+	// resumed or deleted. Unlike what Pause does this outlives the server, and is
+	// observed.
+	Rest(ctx context.Context, owner string, names []string) error
+}
+
 // Keeper is the capability to know of builds without beginning one.
 type Keeper interface {
 	// Kept is the artifact of an earlier build of b's project and key that owner

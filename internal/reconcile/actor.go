@@ -241,7 +241,7 @@ func (a *actor) note(view *view, r result, ended map[string]bool) (news bool) {
 	switch r.op.Action {
 	case plan.Prepare:
 		return r.err != nil
-	case plan.Ready, plan.Health:
+	case plan.Ready, plan.Health, plan.Resume:
 		return r.err != nil || view == nil || view.deploys()
 	}
 	return true

@@ -66,7 +66,8 @@ func (a *actor) freeze(ctx context.Context, v *view, dep *staging.Deployment, na
 	return at, nil
 }
 
-// sources are what is to be copied, and the ledger names of all that runs.
+// sources are what is to be copied, and the ledger names of all that runs. What
+// rests stands still already.
 func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, names []string) ([]source, []string, error) {
 	rows, err := a.Store.Resources(ctx, a.id)
 	if err != nil {
@@ -74,7 +75,7 @@ func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, n
 	}
 	var live []string
 	for _, row := range workloads(rows) {
-		if o := a.look(ctx, row); o.Presence != staging.Absent && o.Run != staging.RunExited {
+		if o := a.look(ctx, row); o.Presence != staging.Absent && o.Run != staging.RunExited && o.Run != staging.RunPaused {
 			live = append(live, row.Name)
 		}
 	}

@@ -60,11 +60,12 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	v.Bundles, v.Doors = a.bundles(), a.Platform.Traits().NamesResolve
 	a.confineAgain(ctx, v)
 	_, v.Prepares = a.Platform.(platform.Preparer)
+	_, v.Rests = a.Platform.(platform.Rester)
 	seen := a.lookAll(ctx, v.Ledger)
 	for i, row := range v.Ledger {
 		o := seen[i]
 		v.Observed[row.Name] = o
-		live := o.Run == staging.RunStarting || o.Run == staging.RunRunning || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
+		live := o.Run == staging.RunStarting || o.Run == staging.RunRunning || o.Run == staging.RunPaused || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
 		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceBundle || !live {
 			continue
 		}

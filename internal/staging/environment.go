@@ -38,7 +38,8 @@ type Environment struct {
 	// AwakeSince is when it last woke: until it was idle for its time after
 	// that too it does not sleep, whoever woke it.
 	AwakeSince time.Time
-	// AsleepBy is why it sleeps or is about to: AsleepIdle, or who asked.
+	// AsleepBy is why it sleeps or is about to: AsleepIdle, AsleepLong, or who
+	// asked.
 	AsleepBy  string
 	CreatedAt time.Time
 	CreatedBy string
@@ -56,8 +57,13 @@ type Environment struct {
 	Data []DataOrigin
 }
 
-// AsleepIdle says that an environment sleeps because nobody used it.
-const AsleepIdle = "idle"
+// Why environments sleep that no person put to sleep: nobody used them for their
+// time, and for as long again. Where a platform lets workloads rest, they do in
+// between.
+const (
+	AsleepIdle = "idle"
+	AsleepLong = "idle for long"
+)
 
 // Why environments go that no person asked to destroy.
 const (

@@ -35,10 +35,14 @@ type world struct {
 	open     map[string]int
 	sessions map[string]bool
 	slept    []string
-	gone     []string
-	taken    int
-	tidied   int
-	free     int64
+	// rests is whether what sleeps does, short whether memory is; deep are who
+	// sleep deep since.
+	rests, short bool
+	deep         []string
+	gone         []string
+	taken        int
+	tidied       int
+	free         int64
 
 	freeFiles, files int64
 	broken           error
@@ -70,6 +74,7 @@ func (w *world) now() time.Time {
 func (w *world) service() *Service {
 	begun := time.Now()
 	return New(Config{Tidy: func(context.Context) error { w.mu.Lock(); defer w.mu.Unlock(); w.tidied++; return nil }, Store: w, Work: w, Use: w, Crons: &w.jobs, Prune: w.prune, Log: slog.New(slog.DiscardHandler), Now: w.now, Elapsed: func() time.Duration { return time.Since(begun) },
+		Rests: func(staging.Environment) bool { return w.rests }, Short: func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.short },
 		Disk: func() (Space, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -186,11 +191,16 @@ func (t tx) AppendEvent(_ context.Context, e staging.Event) (int64, error) {
 	return int64(len(t.events)), nil
 }
 
-func (w *world) Sleep(_ context.Context, id string) error {
+func (w *world) Sleep(_ context.Context, id string, deep bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	e := w.envs[id]
-	e.Awake, e.Phase = false, staging.PhaseAsleep
+	if deep {
+		e.AsleepBy = staging.AsleepLong
+		w.envs[id], w.deep = e, append(w.deep, id)
+		return nil
+	}
+	e.Awake, e.Phase, e.AsleepBy = false, staging.PhaseAsleep, staging.AsleepIdle
 	w.envs[id], w.slept = e, append(w.slept, id)
 	return nil
 }

@@ -62,3 +62,51 @@ func TestIdleEnvironmentsSleep(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatRestsSleepsDeepAfterAsLongAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rests = true
+		w.add("env_a", nil)
+		w.add("env_soon", nil)
+		w.stacks["env_soon"] = &staging.Stack{Sleep: staging.Sleep{After: 10 * time.Minute}}
+		w.add("env_person", func(e *staging.Environment) { e.Awake, e.Phase, e.AsleepBy = false, staging.PhaseAsleep, "alice" })
+		w.started(t)
+		pass(19 * time.Minute)
+		if fmt.Sprint(w.asleep()) != "[env_soon]" || len(w.deep) != 0 {
+			t.Errorf("%v sleep, %v deep", w.asleep(), w.deep)
+		}
+		pass(2 * time.Minute)
+		if fmt.Sprint(w.deep) != "[env_soon]" {
+			t.Errorf("%v sleep deep", w.deep)
+		}
+		pass(38 * time.Minute)
+		if fmt.Sprint(w.asleep()) != "[env_soon env_a]" || len(w.deep) != 1 {
+			t.Errorf("%v sleep, %v deep", w.asleep(), w.deep)
+		}
+		pass(2 * time.Minute)
+		if fmt.Sprint(w.deep) != "[env_soon env_a]" {
+			t.Errorf("%v sleep deep", w.deep)
+		}
+	})
+}
+
+func TestWhatRestsSleepsDeepWhenMemoryIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.rests = true
+		w.add("env_a", nil)
+		w.started(t)
+		pass(31 * time.Minute)
+		if len(w.asleep()) != 1 || len(w.deep) != 0 {
+			t.Errorf("%v sleep, %v deep", w.asleep(), w.deep)
+		}
+		w.mu.Lock()
+		w.short = true
+		w.mu.Unlock()
+		pass(time.Minute)
+		if len(w.deep) != 1 {
+			t.Error("it keeps its memory")
+		}
+	})
+}

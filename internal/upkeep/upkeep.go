@@ -46,7 +46,9 @@ type Lists interface {
 
 // Work is who does things. Each is refused where it makes no sense any more.
 type Work interface {
-	Sleep(ctx context.Context, environment string) error
+	// Sleep lets an environment sleep, deep where it did already and is to keep
+	// nothing in memory any more.
+	Sleep(ctx context.Context, environment string, deep bool) error
 	// Expire destroys what nobody asked to destroy, unless it was used since it
 	// was looked at. It asks the Breaker: what that refuses has code limit.
 	Expire(ctx context.Context, seen staging.Environment) error
@@ -82,6 +84,10 @@ type Config struct {
 	Use   Use
 	Crons Crons
 	Disk  Disk
+	// Rests is whether what sleeps of an environment rests in memory for a while;
+	// Short is whether there is too little memory for that.
+	Rests func(e staging.Environment) bool
+	Short func() bool
 	// Prune forgets environments that were destroyed before a time.
 	Prune func(ctx context.Context, before time.Time) error
 	// Tidy lets go of what builds left that nobody needs.

@@ -41,6 +41,8 @@ func (s *server) load(ctx context.Context) error {
 				s.log.Error("what was paused goes on", "environment", e.ID, "error", err)
 			}
 			kick = append(kick, e.ID)
+		} else if e.AsleepBy == staging.AsleepIdle && s.engine.Rests(e) {
+			kick = append(kick, e.ID) // what ran into its sleep rests again
 		}
 	}
 	s.edge.Load(routes)

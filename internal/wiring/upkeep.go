@@ -35,6 +35,7 @@ func (s *server) newUpkeep(c ServerConfig) *upkeep.Service {
 	u := c.Upkeep
 	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Crons: crons{s}, Tidy: s.tidy,
 		Prune: func(ctx context.Context, before time.Time) error { return s.control.Prune(ctx, before) },
+		Rests: s.engine.Rests, Short: short("/proc/meminfo"),
 		Disk:  disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
 		Defaults:   upkeep.Defaults{TTL: cmp.Or(u.TTL, defaultTTL), Sleep: cmp.Or(u.Sleep, defaultSleep)},
 		SnapshotAt: cmp.Or(u.SnapshotAt, defaultSnapshotAt), Every: cmp.Or(u.Every, defaultEvery),
@@ -80,7 +81,10 @@ func (m memories) Stack(ctx context.Context, e staging.Environment) (*staging.St
 // chores are what upkeep has done, through the doors that people use.
 type chores struct{ s *server }
 
-func (c chores) Sleep(ctx context.Context, id string) error {
+func (c chores) Sleep(ctx context.Context, id string, deep bool) error {
+	if deep {
+		return c.s.control.SleepDeep(ctx, id)
+	}
 	_, err := c.s.control.Act(ctx, staging.AsleepIdle, id, "sleep", 0)
 	return err
 }

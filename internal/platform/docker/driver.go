@@ -20,7 +20,7 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Driver implements platform.Driver, Logger, Attacher, Pauser, Keeper, Fetcher,
+// Driver implements platform.Driver, Logger, Attacher, Rester, Keeper, Fetcher,
 // Watcher and Lookout.
 type Driver struct {
 	dir  string

@@ -259,7 +259,7 @@ func (d *Driver) adopt(ctx context.Context, first bool) error {
 	var errs []error
 	for _, c := range all.Items {
 		switch {
-		case first && c.State == container.StatePaused:
+		case first && c.State == container.StatePaused && !d.resting(c.Labels[labelOwner]):
 			errs = append(errs, d.resume(ctx, c.ID))
 		case c.State == container.StateRunning && durationOf(c.Labels, labelTimeout) > 0 && c.Labels[labelKind] == string(staging.ResourceTask):
 			d.limit(ctx, c.Labels[labelName])

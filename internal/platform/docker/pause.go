@@ -35,13 +35,17 @@ func (d *Driver) Pause(ctx context.Context, owner string, names []string) error 
 	return nil
 }
 
-// Resume implements platform.Pauser, in the other order.
+// Resume implements platform.Pauser. Whoever asks a server that stands still a
+// moment longer waits.
 func (d *Driver) Resume(ctx context.Context, owner string, names []string) error {
 	servers, others, err := d.running(ctx, owner, names)
 	if err != nil {
 		return err
 	}
-	return errors.Join(together(ctx, others, d.resume), together(ctx, servers, d.resume))
+	if err := removeFile(d.restFile(owner)); err != nil {
+		return err
+	}
+	return together(ctx, append(servers, others...), d.resume)
 }
 
 func together(ctx context.Context, ids []string, f func(context.Context, string) error) error {

@@ -83,15 +83,21 @@ func (d *Driver) Exec(ctx context.Context, x platform.Exec) (int, error) {
 
 // Pause implements platform.Pauser.
 func (d *Driver) Pause(ctx context.Context, owner string, names []string) error {
-	return d.pause(ctx, Pause, owner, names, true)
+	return d.pause(ctx, Pause, owner, names, true, staging.RunNone)
+}
+
+// Rest implements platform.Rester.
+func (d *Driver) Rest(ctx context.Context, owner string, names []string) error {
+	return d.pause(ctx, Rest, owner, names, true, staging.RunPaused)
 }
 
 // Resume implements platform.Pauser.
 func (d *Driver) Resume(ctx context.Context, owner string, names []string) error {
-	return d.pause(ctx, Resume, owner, names, false)
+	return d.pause(ctx, Resume, owner, names, false, staging.RunRunning)
 }
 
-func (d *Driver) pause(ctx context.Context, method, owner string, names []string, paused bool) error {
+// pause lets workloads stand still or go on, and be seen so where seen says how.
+func (d *Driver) pause(ctx context.Context, method, owner string, names []string, paused bool, seen staging.RunState) error {
 	lost, err := d.w.Enter(ctx, fault.Call{Method: method, Name: owner})
 	if err != nil {
 		return err
@@ -101,8 +107,12 @@ func (d *Driver) pause(ctx context.Context, method, owner string, names []string
 	for _, name := range names {
 		if t := d.w.things[name]; t != nil && t.resource.Owner == owner {
 			t.paused = paused
+			if seen != staging.RunNone && (t.seen.Run == staging.RunRunning || t.seen.Run == staging.RunPaused) {
+				t.seen.Run = seen
+			}
 		}
 	}
+	d.w.change()
 	return lost
 }
 

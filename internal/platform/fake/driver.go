@@ -16,7 +16,7 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Driver implements platform.Driver, Logger, Attacher, Pauser, Preparer and
+// Driver implements platform.Driver, Logger, Attacher, Rester, Preparer and
 // Meter on a World.
 type Driver struct{ w *World }
 

@@ -9,5 +9,6 @@ const (
 	List    = "list"
 	Wait    = "wait"
 	Pause   = "pause"
+	Rest    = "rest"
 	Resume  = "resume"
 )

@@ -71,6 +71,7 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"exec", execute},
 		{"exec is hung up", execIsHungUp},
 		{"pause", pause},
+		{"rest", rest},
 		{"a workload is made ready", prepare},
 		{"what was made ready comes to nothing", preparedInVain},
 		{"build", build},
