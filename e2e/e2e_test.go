@@ -40,6 +40,7 @@ func scripts(t *testing.T) testscript.Params {
 	maps.Copy(commands, map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serve, "fixture": fixture, "post": post, "halt": halt, "kill-each": killEach, "http": get, "commit": commit, "nothing-left": nothingLeft, "offshoot": offshoot, "console": console, "person": person, "broken": broken,
 		"unmount-pool": unmountPool, "small-disk": smallDisk, "make-image": makeImage, "registry": beginRegistry, "forget-images": forgetImages,
+		"workloads": workloads,
 	})
 	return testscript.Params{RequireExplicitExec: true, RequireUniqueNames: true, Condition: condition, Cmds: commands,
 		Setup: func(e *testscript.Env) error { return setup(t, e, bin, fixtures) }}

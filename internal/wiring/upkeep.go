@@ -36,7 +36,7 @@ func (s *server) newUpkeep(c ServerConfig) *upkeep.Service {
 	return upkeep.New(upkeep.Config{Store: memories{s.store}, Work: chores{s}, Use: use{s}, Crons: crons{s}, Tidy: s.tidy,
 		Prune: func(ctx context.Context, before time.Time) error { return s.control.Prune(ctx, before) },
 		Rests: s.engine.Rests, Short: short("/proc/meminfo"),
-		Disk:  disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
+		Disk: disk(c.Dir), Log: c.Log, Now: now, Elapsed: elapsed, Local: time.Local,
 		Defaults:   upkeep.Defaults{TTL: cmp.Or(u.TTL, defaultTTL), Sleep: cmp.Or(u.Sleep, defaultSleep)},
 		SnapshotAt: cmp.Or(u.SnapshotAt, defaultSnapshotAt), Every: cmp.Or(u.Every, defaultEvery),
 		Changed: s.store.Subscribe})
