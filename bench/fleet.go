@@ -74,7 +74,7 @@ func fleet(ctx context.Context, h *host, r *report) error {
 	if _, err := s.act(ctx, shared.ID, "sleep", nil, phase(staging.PhaseAsleep)); err != nil {
 		return err
 	}
-	if err := fill(ctx, h, s); err != nil {
+	if err := fill(ctx, h, s, "fleet", sleepers); err != nil {
 		return err
 	}
 	if err := idle(ctx, s, r); err != nil {
@@ -94,14 +94,14 @@ func fleet(ctx context.Context, h *host, r *report) error {
 	return clear(ctx, s)
 }
 
-// fill makes the sleepers, some at a time.
-func fill(ctx context.Context, h *host, s *server) error {
+// fill makes so many that sleep, some at a time.
+func fill(ctx context.Context, h *host, s *server, project string, count int) error {
 	var all sync.WaitGroup
-	work, failed := make(chan string), make(chan error, sleepers)
+	work, failed := make(chan string), make(chan error, count)
 	for range abreast {
 		all.Go(func() {
 			for name := range work {
-				v, _, err := s.create(ctx, "fleet", name)
+				v, _, err := s.create(ctx, project, name)
 				if err == nil {
 					_, err = s.act(ctx, v.ID, "sleep", nil, phase(staging.PhaseAsleep))
 				}
@@ -111,9 +111,9 @@ func fill(ctx context.Context, h *host, s *server) error {
 			}
 		})
 	}
-	for i := range sleepers {
+	for i := range count {
 		if i%50 == 0 {
-			h.say("  %d of %d environments", i, sleepers)
+			h.say("  %d of %d environments", i, count)
 		}
 		work <- fmt.Sprintf("feature/s%d", i)
 	}

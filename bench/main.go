@@ -46,7 +46,7 @@ type part struct {
 }
 
 func parts() []part {
-	return []part{{"lifecycle", lifecycle}, {"pause", pause}, {"fleet", fleet}, {"edge", proxying}}
+	return []part{{"lifecycle", lifecycle}, {"pause", pause}, {"fleet", fleet}, {"edge", proxying}, {"containers", containers}}
 }
 
 func names() []string {

@@ -29,9 +29,9 @@ type server struct {
 }
 
 // serve starts a server with its data on the pool.
-func (h *host) serve() (*server, error) {
+func (h *host) serve(flags ...string) (*server, error) {
 	s := &server{data: filepath.Join(h.dir, "data"), Client: &apiclient.Client{HTTP: &http.Client{}}}
-	s.cmd = exec.Command(h.binary, "server", "--data-dir", s.data, "--listen", "127.0.0.1:0", "--edge-listen", "127.0.0.1:0")
+	s.cmd = exec.Command(h.binary, append([]string{"server", "--data-dir", s.data, "--listen", "127.0.0.1:0", "--edge-listen", "127.0.0.1:0"}, flags...)...)
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
