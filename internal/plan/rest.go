@@ -33,11 +33,14 @@ func (b *builder) lieDown(dep *staging.Deployment, kept map[string]bool, after [
 }
 
 // resume lets what rests go on before anything else is done in an environment
-// that is to be awake, or where a deployment works with its data.
+// that is to be awake, or where a deployment works with its data, or a farewell.
 func (b *builder) resume() {
 	env, dep := b.in.Environment, b.in.Current
-	if !env.DeleteRequestedAt.IsZero() || !env.Awake && (dep == nil || dep.Outcome != staging.OutcomeRunning) ||
-		!slices.ContainsFunc(b.workloads(), func(name string) bool { return b.in.Observed[name].Run == staging.RunPaused }) {
+	works := env.Awake || dep != nil && dep.Outcome == staging.OutcomeRunning
+	if !env.DeleteRequestedAt.IsZero() { // what only goes need not
+		works = slices.ContainsFunc(b.plan.Ops, func(op Op) bool { return op.Action == Apply })
+	}
+	if !works || !slices.ContainsFunc(b.workloads(), func(name string) bool { return b.in.Observed[name].Run == staging.RunPaused }) {
 		return
 	}
 	op := Op{ID: string(Resume), Action: Resume, Cause: "awake"}
