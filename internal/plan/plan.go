@@ -150,6 +150,8 @@ type Input struct {
 	// names those for which that was tried.
 	Prepares bool
 	Prepared map[string]bool
+	// StartsSlowly is whether that is done beside what starts now.
+	StartsSlowly bool
 	// Rests is whether the platform lets what sleeps rest for a while.
 	Rests bool
 	// Ready names the workloads that were seen to answer since they started. It

@@ -5,13 +5,13 @@ import "offshoot/internal/staging"
 // prepare has workloads and tasks made ready that only wait for others to
 // answer or to end, so that their start costs nothing then. All that they are
 // made of must be there, and nothing be left that can be started already: what
-// is waited for goes first.
+// is waited for goes first, unless starting takes more than processors.
 func (b *builder) prepare() {
 	if !b.in.Prepares {
 		return
 	}
 	for _, op := range b.plan.Ops {
-		if goesFirst(op) {
+		if b.goesFirst(op) {
 			return
 		}
 	}
@@ -27,14 +27,15 @@ func (b *builder) prepare() {
 
 // goesFirst is whether an operation makes or moves what workloads stand on, or
 // starts one now.
-func goesFirst(op Op) bool {
+func (b *builder) goesFirst(op Op) bool {
 	switch op.Action {
 	case Read, Restore, SetAside:
 		return true
 	case Await:
 		return op.Kind == staging.ResourceBuild
 	case Apply:
-		return len(op.After) == 0 || op.Kind != staging.ResourceWorkload && op.Kind != staging.ResourceTask
+		runs := op.Kind == staging.ResourceWorkload || op.Kind == staging.ResourceTask
+		return !runs || len(op.After) == 0 && !b.in.StartsSlowly
 	}
 	return false
 }

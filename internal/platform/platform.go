@@ -152,6 +152,9 @@ type Traits struct {
 	// EndsWithHost is whether nothing that runs here outlives the host's power:
 	// then what is written down before it starts need not be on the disk yet.
 	EndsWithHost bool
+	// StartsSlowly is whether a start is mostly the platform's own work: then what
+	// comes next is made ready beside what starts now, not after it.
+	StartsSlowly bool
 	// Isolation is one line for doctor: what separates environments here.
 	Isolation string
 	// Lacks are what this host cannot do, in plain words.

@@ -60,7 +60,7 @@ func (a *actor) execute(ctx context.Context, v *view, op plan.Op) error {
 	case op.Action == plan.Restore, op.Action == plan.SetAside, op.Action == plan.Mark, op.Kind == staging.ResourceClone:
 		a.mem.data.Lock()
 		defer a.mem.data.Unlock()
-	case op.Action == plan.Rest, op.Action == plan.Resume, (op.Action == plan.Apply || op.Action == plan.Delete) && (op.Kind == staging.ResourceWorkload || op.Kind == staging.ResourceTask):
+	case op.Action == plan.Rest, op.Action == plan.Resume, op.Action == plan.Prepare, (op.Action == plan.Apply || op.Action == plan.Delete) && (op.Kind == staging.ResourceWorkload || op.Kind == staging.ResourceTask):
 		a.mem.data.RLock()
 		defer a.mem.data.RUnlock()
 	}

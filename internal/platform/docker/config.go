@@ -21,7 +21,9 @@
 //     is in one reaches what the server itself listens on for it, nothing else of the
 //     host and no other environment. Where connections outside are listed it answers
 //     its questions for names too, and lets through what it answered. Bridges have names by which the fence knows them.
-//   - A container that was made and never started is absent, and listed.
+//   - A container that was made and never started is absent, and listed. So is one
+//     that was started ahead: its program waits at a gate until it is told to begin,
+//     and is then the container's first process, as if it had always been.
 //   - A workload that ends is started again by the engine, also with no server.
 //     It fails once it was started again several times and has not run for some
 //     seconds since. Health is asked by the control plane: checks of images are off.

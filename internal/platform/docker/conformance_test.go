@@ -8,8 +8,15 @@ import (
 	"offshoot/internal/componenttest"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/docker"
+	"offshoot/internal/platform/docker/hold"
 	"offshoot/internal/platform/platformtest"
 )
+
+// TestMain lets this program hold containers.
+func TestMain(m *testing.M) {
+	hold.Main()
+	m.Run()
+}
 
 func TestConformance(t *testing.T) {
 	host := engine(t)
@@ -17,13 +24,23 @@ func TestConformance(t *testing.T) {
 		dir := t.TempDir()
 		return platformtest.World{
 			Open: func(t *testing.T) platform.Driver {
-				return open(t, docker.Config{Dir: dir, Host: host, Builder: plainBuilder})
+				return open(t, docker.Config{Dir: dir, Host: host, Builder: plainBuilder, Holder: self(t)})
 			},
 			Build:   buildOf(host),
 			Command: platformtest.Shell,
 			Image:   "debian-base:12",
 		}
 	})
+}
+
+// self is this program.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // engine is the engine that tests use (.ci/engine), as DOCKER_HOST names it.

@@ -38,18 +38,25 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 	switch {
 	case stranger:
 		return d.taken("container", r.Name)
-	case err == nil && begun(c.State):
+	case err == nil && d.begun(r.Name, c):
 		if c.Config.Labels[labelSpec] != r.SpecHash {
 			return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
 		}
 		if r.Kind == staging.ResourceWorkload && c.State.Status == container.StateExited {
 			return d.start(ctx, r, c.ID) // somebody stopped it, or the engine was
 		}
-		return nil
+		return d.startsAgain(ctx, r, c)
 	case err == nil:
+		if begins, err := d.proceed(ctx, r, c); begins || err != nil {
+			return err
+		}
 		// Never begun: what it would get may have changed since. It is not
-		// forced: if it is just being started after all, that is what is wanted.
-		if err := d.remove(ctx, c.ID, false); err != nil {
+		// forced, unless it waits: if it is just being started after all, that is
+		// what is wanted.
+		if err := d.remove(ctx, c.ID, c.Config.Labels[labelGate] != ""); err != nil {
+			return err
+		}
+		if err := d.closeGate(r.Name); err != nil {
 			return err
 		}
 	case !errors.Is(err, errMissing):
@@ -63,7 +70,7 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 			return err // it began once
 		}
 	}
-	id, err := d.create(ctx, r)
+	id, err := d.create(ctx, r, false)
 	if err != nil {
 		return err
 	}
@@ -71,6 +78,15 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 		return err
 	}
 	return d.start(ctx, r, id)
+}
+
+// begun is whether what is in a container ever began.
+func (d *Driver) begun(name string, c container.InspectResponse) bool {
+	if c.Config.Labels[labelGate] != "" {
+		_, open := d.opened(name)
+		return open
+	}
+	return begun(c.State)
 }
 
 // begun is whether a container was ever started, or its command could not be.
@@ -84,8 +100,11 @@ func notStarted(s *container.State) bool {
 	return s.Status == container.StateCreated && s.Error != "" && (s.ExitCode == 126 || s.ExitCode == 127)
 }
 
-func (d *Driver) create(ctx context.Context, r platform.Resource) (string, error) {
+func (d *Driver) create(ctx context.Context, r platform.Resource, ahead bool) (string, error) {
 	options, err := d.options(ctx, r)
+	if err == nil && ahead {
+		err = d.gate(ctx, r, &options)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -153,10 +172,14 @@ func (d *Driver) start(ctx context.Context, r platform.Resource, id string) erro
 			return err
 		}
 	}
+	d.limitOf(ctx, r)
+	return nil
+}
+
+func (d *Driver) limitOf(ctx context.Context, r platform.Resource) {
 	if r.Kind == staging.ResourceTask && r.Workload.Timeout > 0 {
 		d.limit(ctx, r.Name)
 	}
-	return nil
 }
 
 // remove is done when it is gone, whoever asked the engine first: an order that

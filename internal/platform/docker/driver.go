@@ -20,14 +20,14 @@ import (
 	"offshoot/internal/staging"
 )
 
-// Driver implements platform.Driver, Logger, Attacher, Rester, Keeper, Fetcher,
-// Watcher and Lookout.
+// Driver implements platform.Driver, Logger, Attacher, Rester, Preparer, Keeper,
+// Fetcher, Watcher and Lookout.
 type Driver struct {
 	dir  string
 	id   string
 	log  *slog.Logger
 	pool netip.Prefix
-	// holder is Config.Holder where containers see this host's files.
+	// holder is a copy of Config.Holder where containers see this host's files.
 	holder string
 	engine
 	here    here
@@ -39,6 +39,7 @@ type Driver struct {
 	allotting sync.Mutex
 	// recording is held while it is written down how a task ended.
 	recording sync.Mutex
+	ahead     ahead
 	events    events
 	limits    limits
 	builds    builds
@@ -82,7 +83,7 @@ func New(c Config) (*Driver, error) {
 		return nil, staging.Errorf(staging.CodeUsage, "choose one of IPv4 that holds a /24, such as 10.213.0.0/16", "the pool of addresses %s", c.Pool)
 	}
 	d := &Driver{dir: filepath.Join(c.Dir, "docker"), log: c.Log, pool: c.Pool.Masked(),
-		turns: turns{taken: map[string]chan struct{}{}}, limits: limits{timers: map[string]func() bool{}}}
+		turns: turns{taken: map[string]chan struct{}{}}, limits: limits{timers: map[string]func() bool{}}, ahead: ahead{pipes: map[string]*os.File{}}}
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("folder of the driver: %w", err)
 	}
@@ -102,7 +103,11 @@ func New(c Config) (*Driver, error) {
 		return nil, err
 	}
 	d.living, d.ends = context.WithCancel(context.Background())
-	d.holder = c.Holder
+	if c.Holder != "" {
+		if d.holder, err = keepHolder(d.dir, c.Holder); err != nil {
+			return nil, err
+		}
+	}
 	d.events.init()
 	d.fence, d.findName = fence.New(d.id, c.Open...), c.Find
 	d.bridges, d.confined, d.blocked = map[string]string{}, map[string]*confined{}, map[string]*blocked{}

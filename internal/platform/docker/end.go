@@ -33,10 +33,11 @@ func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 	if ref.Discard {
 		signal = c.Config.Labels[labelDiscard]
 	}
-	if err := d.end(ctx, c, signal); err != nil {
-		return err
-	}
-	if begun(c.State) {
+	begun := d.begun(ref.Name, c)
+	if begun {
+		if err := d.end(ctx, c, signal); err != nil {
+			return err
+		}
 		if err := d.keepLog(ctx, ref.Name, c); err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
 // forget drops what is known of a container that is gone.
 func (d *Driver) forget(ref platform.Ref) error {
 	d.limits.drop(ref.Name)
-	return errors.Join(removeFile(d.lateFile(ref.Name)), removeFile(d.file(ref.Name)), copytree.Remove(d.ownCheckouts(ref.Name)))
+	return errors.Join(d.closeGate(ref.Name), removeFile(d.lateFile(ref.Name)), removeFile(d.file(ref.Name)), copytree.Remove(d.ownCheckouts(ref.Name)))
 }
 
 // end asks a container to end, by signal or its own, then kills it. Impatience
@@ -97,10 +98,14 @@ func (d *Driver) end(ctx context.Context, c container.InspectResponse, signal st
 }
 
 func (d *Driver) startNoMore(ctx context.Context, id string) error {
+	return gone(d.setRestart(ctx, id, container.RestartPolicyDisabled))
+}
+
+func (d *Driver) setRestart(ctx context.Context, id string, policy container.RestartPolicyMode) error {
 	_, err := call(ctx, d.engine, lookTime, "change a container", func(ctx context.Context) (client.ContainerUpdateResult, error) {
-		return d.client.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &container.RestartPolicy{Name: container.RestartPolicyDisabled}})
+		return d.client.ContainerUpdate(ctx, id, client.ContainerUpdateOptions{RestartPolicy: &container.RestartPolicy{Name: policy}})
 	})
-	return gone(err)
+	return err
 }
 
 // endAtOnce kills, also what the engine is about to start again.

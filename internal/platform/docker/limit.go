@@ -52,11 +52,11 @@ func (l *limits) end() {
 // once the engine answers again.
 func (d *Driver) limit(ctx context.Context, name string) {
 	c, _, err := d.inspect(ctx, name)
-	if err != nil || c.State.Status != container.StateRunning {
+	if err != nil || c.State.Status != container.StateRunning || !d.begun(name, c) {
 		return
 	}
 	after := durationOf(c.Config.Labels, labelTimeout)
-	began := instant(c.State.StartedAt)
+	began := d.beganAt(name, c.State)
 	d.limits.set(name, time.Until(began.Add(after)), func() { d.overdue(name, after) })
 }
 

@@ -41,11 +41,11 @@ func (d *Driver) observeContainer(ctx context.Context, ref platform.Ref) (stagin
 // observed is what the engine says of a container, in the words of the contract.
 func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (staging.Observation, error) {
 	s := c.State
-	if !begun(s) {
+	if !d.begun(ref.Name, c) {
 		return staging.Observation{Presence: staging.Absent}, nil
 	}
 	o := seen(c.Config.Labels, c.ID)
-	o.Run, o.StartedAt, o.Restarts = runOf(s.Status), instant(s.StartedAt), c.RestartCount
+	o.Run, o.StartedAt, o.Restarts = runOf(s.Status), d.beganAt(ref.Name, s), c.RestartCount
 	switch {
 	case notStarted(s):
 		o.Run, o.ExitCode, o.Reason = staging.RunExited, &s.ExitCode, s.Error
@@ -77,6 +77,15 @@ func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (stagin
 		o.ExitCode = &last.code
 	}
 	return o, nil
+}
+
+// beganAt is when what is in a container began, the last time.
+func (d *Driver) beganAt(name string, s *container.State) time.Time {
+	began := instant(s.StartedAt)
+	if at, ok := d.opened(name); ok && at.After(began) {
+		return at
+	}
+	return began
 }
 
 // exited says how a container ended for good.

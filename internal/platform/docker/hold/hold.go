@@ -1,5 +1,5 @@
 // Package hold is this program as it runs in a container that does nothing
-// itself: some images hold no program that could wait.
+// itself, or nothing yet: some images hold no program that could wait.
 package hold
 
 import (
@@ -18,6 +18,9 @@ const Path = "/offshoot-hold"
 func Main() {
 	if len(os.Args) == 0 || filepath.Base(os.Args[0]) != filepath.Base(Path) {
 		return
+	}
+	if len(os.Args) > 1 {
+		pass(os.Args[1:])
 	}
 	told := make(chan os.Signal, 8)
 	signal.Notify(told, syscall.SIGTERM, syscall.SIGINT, syscall.SIGCHLD)
