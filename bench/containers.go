@@ -13,16 +13,14 @@ import (
 // crowd is how many environments are on one engine.
 const crowd = 100
 
-// containers measures the life of an environment of three containers, web, Postgres
-// and Redis, beside bare calls to the engine, and then what a hundred cost that
-// sleep.
-func containers(ctx context.Context, h *host, r *report) error {
+// onEngine runs do on a server whose project runs on an engine, where there is one.
+func onEngine(ctx context.Context, h *host, name string, do func(*server, *byEngine) error) error {
 	e, lacks := findEngine(ctx)
 	if lacks != "" {
-		h.say("skipped: containers: %s", lacks)
+		h.say("skipped: %s: %s", name, lacks)
 		return nil
 	}
-	repo, err := h.imageRepository(ctx)
+	repo, err := h.imageRepository(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -30,13 +28,34 @@ func containers(ctx context.Context, h *host, r *report) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.AddProject(ctx, wire.AddProject{Name: "images", Repo: repo}); err != nil {
+	if _, err := s.AddProject(ctx, wire.AddProject{Name: name, Repo: repo}); err != nil {
 		return err
 	}
-	shared, _, err := s.create(ctx, "images", "main")
+	shared, _, err := s.create(ctx, name, "main")
 	if err != nil {
 		return err
 	}
+	if err := do(s, e); err != nil {
+		return err
+	}
+	if _, err := s.destroy(ctx, shared); err != nil {
+		return err
+	}
+	return s.stop()
+}
+
+// containers measures the life of an environment of three containers, web, Postgres
+// and Redis, beside bare calls to the engine.
+func containers(ctx context.Context, h *host, r *report) error {
+	return onEngine(ctx, h, "images", func(s *server, e *byEngine) error { return rounds(ctx, h, s, e, r) })
+}
+
+// crowded measures what a hundred of them cost that sleep.
+func crowded(ctx context.Context, h *host, r *report) error {
+	return onEngine(ctx, h, "crowd", func(s *server, e *byEngine) error { return asleep(ctx, h, s, e, r) })
+}
+
+func rounds(ctx context.Context, h *host, s *server, e *byEngine, r *report) error {
 	var t contained
 	for i := range h.runs + 1 {
 		m, err := e.round(ctx)
@@ -51,13 +70,7 @@ func containers(ctx context.Context, h *host, r *report) error {
 		}
 	}
 	t.write(r)
-	if err := asleep(ctx, h, s, e, r); err != nil {
-		return err
-	}
-	if _, err := s.destroy(ctx, shared); err != nil {
-		return err
-	}
-	return s.stop()
+	return nil
 }
 
 // contained are milliseconds of each round.
@@ -119,10 +132,10 @@ func (t *contained) write(r *report) {
 
 // asleep measures a server with a crowd that sleeps.
 func asleep(ctx context.Context, h *host, s *server, e *byEngine, r *report) error {
-	if err := fill(ctx, h, s, "images", crowd); err != nil {
+	if err := fill(ctx, h, s, "crowd", crowd); err != nil {
 		return err
 	}
-	list, err := s.Environments(ctx, "images", false)
+	list, err := s.Environments(ctx, "crowd", false)
 	if err != nil {
 		return err
 	}
@@ -156,8 +169,8 @@ func asleep(ctx context.Context, h *host, s *server, e *byEngine, r *report) err
 
 // imageRepository makes one whose web service is built, with a change in each
 // branch.
-func (h *host) imageRepository(ctx context.Context) (string, error) {
-	dir := filepath.Join(h.dir, "images")
+func (h *host) imageRepository(ctx context.Context, name string) (string, error) {
+	dir := filepath.Join(h.dir, name)
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("bench", "testdata", "images"))); err != nil {
 		return "", err
 	}

@@ -46,7 +46,7 @@ type part struct {
 }
 
 func parts() []part {
-	return []part{{"lifecycle", lifecycle}, {"pause", pause}, {"fleet", fleet}, {"edge", proxying}, {"containers", containers}}
+	return []part{{"lifecycle", lifecycle}, {"pause", pause}, {"fleet", fleet}, {"edge", proxying}, {"containers", containers}, {"crowd", crowded}}
 }
 
 func names() []string {
