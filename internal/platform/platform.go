@@ -233,7 +233,7 @@ type Pauser interface {
 
 // Rester is the capability to let workloads rest: they keep their memory, use no
 // processor, and go on within some milliseconds. It is for platforms on which
-// starting them costs far more than that.
+// starting them costs far more than that, and which take workloads one by one.
 type Rester interface {
 	Pauser
 	// Rest pauses the named workloads that run, all or none, until they are

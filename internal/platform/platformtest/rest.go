@@ -12,6 +12,9 @@ import (
 func rest(f *fixture) {
 	p := capability[platform.Rester](f, "rest")
 	capability[platform.Logger](f, "logs")
+	if f.bundles() {
+		f.Skip("a set sleeps as it is told to")
+	}
 	f.enter()
 	r, other := f.workload("tick", Program{Tick: true}), f.workload("other", Program{Stay: true})
 	f.apply(r)
