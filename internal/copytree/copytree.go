@@ -28,7 +28,7 @@ const (
 // Options change how a tree is copied. The zero value keeps owners and modes,
 // and probes for the strategy.
 type Options struct {
-	// UID and GID become the owners of all that is copied; 0 keeps those of
+	// UID and GID become the owners of all that is copied; 0 or less keeps those of
 	// the source where the process may set them. Without root they are ignored.
 	UID int
 	GID int

@@ -8,9 +8,9 @@ import (
 )
 
 // Own gives a path, never what it links to, to a user and group. Only root can;
-// for others, as for 0, it stays whose it is.
+// for others, as for 0 or less, it stays whose it is.
 func Own(path string, uid, gid int) error {
-	if os.Geteuid() != 0 || uid == 0 {
+	if os.Geteuid() != 0 || uid <= 0 {
 		return nil
 	}
 	return os.Lchown(path, uid, gid)
@@ -18,7 +18,7 @@ func Own(path string, uid, gid int) error {
 
 // OwnAll is Own for a folder and all that is in it.
 func OwnAll(dir string, uid, gid int) error {
-	if os.Geteuid() != 0 || uid == 0 {
+	if os.Geteuid() != 0 || uid <= 0 {
 		return nil
 	}
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -32,10 +32,10 @@ func OwnAll(dir string, uid, gid int) error {
 // owners are the uid and gid that a copied path gets.
 func (r *run) owners(info fs.FileInfo) (uid, gid int) {
 	uid, gid = ownerOf(info)
-	if r.options.UID != 0 {
+	if r.options.UID > 0 {
 		uid = r.options.UID
 	}
-	if r.options.GID != 0 {
+	if r.options.GID > 0 {
 		gid = r.options.GID
 	}
 	return uid, gid

@@ -107,7 +107,8 @@ func (a *actor) sameVersions(v *view, dep *staging.Deployment, stack *staging.St
 }
 
 // Users is the capability of a platform that runs workloads under users of the
-// host: the ids of an owner's services and of its data servers.
+// host: the ids of an owner's services and of its data servers. Services below 0
+// run as their images say: their files are left as they are.
 type Users interface {
 	Users(ctx context.Context, owner string) (service, data int, err error)
 }
