@@ -148,6 +148,9 @@ func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	for _, v := range stack.Volumes {
 		line("volume %s", v.Name)
 	}
+	for _, t := range stack.Init {
+		line("init %s: %s", t.Service, shownCommand(t.Command))
+	}
 	for _, t := range stack.Release {
 		line("release %s: %s", t.Name, shownCommand(t.Command))
 	}

@@ -23,8 +23,8 @@ func logsCommand(io *stdio) *cobra.Command {
 		Use: "logs ENV [SERVICE]", Short: "Show what services wrote", Long: "Show what services wrote.\n\n" + growing, Args: cobra.RangeArgs(1, 2),
 		Example: "  offshoot logs . web -f\n  offshoot logs . --step build\n  offshoot logs staging worker --since 10m --tail 100\n  offshoot logs . web --previous",
 		RunE: func(c *cobra.Command, args []string) error {
-			if f.step != "" && f.step != "build" && f.step != "release" && f.step != "seed" && !strings.HasPrefix(f.step, "hook:") {
-				return staging.Errorf(staging.CodeUsage, "build, release, seed or hook:NAME", "--step %q", f.step)
+			if f.step != "" && f.step != "build" && f.step != "init" && f.step != "release" && f.step != "seed" && !strings.HasPrefix(f.step, "hook:") {
+				return staging.Errorf(staging.CodeUsage, "build, init, release, seed or hook:NAME", "--step %q", f.step)
 			}
 			if f.follow && f.previous {
 				return staging.Errorf(staging.CodeUsage, "leave out one of them", "what has ended cannot be followed")
@@ -58,7 +58,7 @@ func logsCommand(io *stdio) *cobra.Command {
 	c.Flags().IntVar(&f.tail, "tail", wholeLog, "only so many of the last lines")
 	c.Flags().Lookup("tail").DefValue = "all"
 	c.Flags().StringVar(&f.since, "since", "", "only lines of the last while (10m), or from a time on (RFC 3339)")
-	c.Flags().StringVar(&f.step, "step", "", "build, release, seed or hook:NAME")
+	c.Flags().StringVar(&f.step, "step", "", "build, init, release, seed or hook:NAME")
 	io.timeoutFlag(c, reconnecting)
 	return c
 }

@@ -64,7 +64,9 @@ func (r *reader) datastores(p *types.Project) {
 		case !ok || s.Build != nil || kind == "solr":
 			// Solr is no datastore yet: a service where images run.
 		default:
-			r.stack.Datastores = append(r.stack.Datastores, r.datastore(p, s, kind))
+			d := r.datastore(p, s, kind)
+			r.stack.Datastores = append(r.stack.Datastores, d)
+			r.beginnings = append(r.beginnings, beginning{d, s})
 		}
 	}
 }

@@ -36,6 +36,7 @@ func (r *reader) finish() {
 	}
 	r.dependencies()
 	r.way.finish(r)
+	r.ends()
 	r.schedulers()
 	r.primary()
 	r.named()

@@ -70,6 +70,7 @@ func (images) procfile(r *reader, list []process, compose bool) []process {
 const procfileImage = "procfile"
 
 func (images) finish(r *reader) {
+	defer r.initScripts() // they are of no service of the stack
 	r.builtElsewhere()
 	for i := range r.stack.Services {
 		r.keepData(&r.stack.Services[i])

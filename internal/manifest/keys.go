@@ -37,6 +37,9 @@ func each(name string, process Treatment, why string, docker Treatment, dockerWh
 	return Key{Name: name, Process: Rule{process, why}, Docker: Rule{docker, dockerWhy}}
 }
 
+// restarts is what is done about services that end.
+const restarts = "what crashes starts again, with backoff; what ends with 0 and has no port is done, unless it says always or unless-stopped"
+
 // keys is every key that Compose has. What is below an ignored or refused key
 // shares its fate; what is below an honoured one has rows of its own, or is
 // honoured whole. A row that is said to be honoured may still be refused for a
@@ -138,7 +141,7 @@ var keys = []Key{
 	both("services.*.deploy.resources.limits", Honoured, "within the project's"),
 	both("services.*.deploy.resources.reservations", Ignored, "nothing is reserved"),
 	both("services.*.deploy.resources.reservations.devices", Refused, "devices of the host"),
-	both("services.*.deploy.restart_policy", Ignored, "always, with backoff"),
+	both("services.*.deploy.restart_policy", Ignored, restarts),
 	both("services.*.deploy.rollback_config", Ignored, "the old serves until the new is healthy"),
 	both("services.*.deploy.update_config", Ignored, "the old serves until the new is healthy"),
 	both("services.*.develop", Ignored, "for development"),
@@ -197,7 +200,7 @@ var keys = []Key{
 	each("services.*.pull_policy", Ignored, "no image is pulled", Ignored, "an image is pulled where it is absent"),
 	each("services.*.pull_refresh_after", Ignored, "no image is pulled", Ignored, "an image is pulled where it is absent"),
 	each("services.*.read_only", Ignored, "all but /app, HOME and /tmp is read-only", Honoured, ""),
-	both("services.*.restart", Ignored, "always, with backoff"),
+	both("services.*.restart", Ignored, restarts),
 	each("services.*.runtime", Refused, "programs of the host", Honoured, "runc; others are refused"),
 	both("services.*.scale", Honoured, ""),
 	both("services.*.secrets", Honoured, ""),

@@ -103,6 +103,8 @@ type reader struct {
 	releaseDeclared          bool
 	// passwordFiles are secrets that hold the password of a datastore.
 	passwordFiles map[string]string
+	// beginnings are the data servers.
+	beginnings []beginning
 	// anonymous are the names that volumes without one were given.
 	anonymous map[string]bool
 }

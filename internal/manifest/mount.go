@@ -115,8 +115,7 @@ func (r *reader) dataMounts(s types.ServiceConfig) {
 		case !inside:
 			message, hint := notAllowed(written)
 			note(staging.NoteRefused, message, hint)
-		case strings.HasPrefix(path.Clean(m.Target), "/docker-entrypoint-initdb.d"):
-			note(staging.NoteIgnored, source+" is not run where "+s.Name+" begins empty", "let x-offshoot.release do it, such as `psql $"+staging.Upper(s.Name)+"_URL -f FILE`")
+		case isInit(m.Target) && r.tracked(source):
 		default:
 			note(staging.NoteIgnored, "mount at "+m.Target+" is ignored: the server of "+s.Name+" is Offshoot's, its data the environment's own", "")
 		}

@@ -39,6 +39,7 @@ func (processes) mount(_ *reader, _ *staging.Service, m staging.Mount) (staging.
 }
 
 func (processes) finish(r *reader) {
+	r.noInitScripts()
 	for _, v := range slices.Concat(r.stack.Services, r.stack.OneShots) {
 		if v.Command.Empty() {
 			r.cannotRun(v)

@@ -76,7 +76,7 @@ func (r *reader) procfileServices(list []process, compose bool) {
 		case (at >= 0 || once >= 0) && r.processCommand[p.name]:
 			r.note(staging.NoteIgnored, "Procfile", p.line, p.name, "x-offshoot.process.command of "+p.name+" comes first", "")
 		case at >= 0:
-			r.stack.Services[at].Command = command
+			r.stack.Services[at].Command, r.stack.Services[at].Once = command, false
 			if _, known := r.codeOf[p.name]; !known {
 				r.codeOf[p.name] = "."
 			}

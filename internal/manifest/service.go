@@ -100,8 +100,19 @@ func (r *reader) service(p *types.Project, s types.ServiceConfig, x serviceExten
 			r.refuse([]string{"services", s.Name, "x-offshoot", "public"}, s.Name+" is public and has no port", "write ports or expose")
 		}
 	}
+	v.Once = endsForGood(s)
 	r.way.service(r, p, s, x, &v)
 	return v
+}
+
+// endsForGood is whether Compose leaves a service alone that ended with 0. What
+// crashes is started again all the same: nobody is there to do it.
+func endsForGood(s types.ServiceConfig) bool {
+	if s.Deploy != nil && s.Deploy.RestartPolicy != nil {
+		c := s.Deploy.RestartPolicy.Condition
+		return c == "none" || c == "on-failure"
+	}
+	return s.Restart == "" || s.Restart == types.RestartPolicyNo || strings.HasPrefix(s.Restart, types.RestartPolicyOnFailure)
 }
 
 // aliases are the other names by which the stack's services may call one.

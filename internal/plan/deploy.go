@@ -127,13 +127,19 @@ func (b *builder) data(dep *staging.Deployment, within, addresses []string, turn
 	return ids
 }
 
-// release marks the data, runs each release task once, then seeds what began
-// empty.
+// release begins what is empty as its image does, marks the data, runs each
+// release task once, then seeds what began empty.
 func (b *builder) release(dep *staging.Deployment, before ...[]string) []string {
 	p := dep.Progress
 	flat := flatten(before)
 	if p.Healthy {
 		return flat
+	}
+	began := b.in.Empty && !b.keepsData(dep)
+	if began && !p.ReleaseDone {
+		for i := range dep.Stack.Init {
+			flat = b.run(dep, task(dep, "init", i), staging.StepData, "the data began empty", flat)
+		}
 	}
 	if len(dep.Stack.Release) > 0 && !p.ReleaseDone {
 		flat = b.mark(dep, "the way back, should the release fail", flat)
@@ -141,7 +147,7 @@ func (b *builder) release(dep *staging.Deployment, before ...[]string) []string 
 			flat = b.run(dep, task(dep, "release", i), staging.StepRelease, "each deployment releases once", flat)
 		}
 	}
-	if dep.Stack.Seed != nil && !p.SeedDone && b.in.Empty && !b.keepsData(dep) {
+	if dep.Stack.Seed != nil && !p.SeedDone && began {
 		flat = b.run(dep, task(dep, "seed", 0), staging.StepRelease, "the data began empty", flat)
 	}
 	return flat

@@ -81,7 +81,7 @@ func (b *builder) up(it item) bool {
 	if b.in.Bundles {
 		return answers
 	}
-	return b.there(it.name) && answers && (o.Run == staging.RunRunning || o.Run == staging.RunPaused)
+	return b.there(it.name) && answers && (o.Run == staging.RunRunning || o.Run == staging.RunPaused || o.Run == staging.RunDone)
 }
 
 // trusted is whether what runs was up when an earlier server asked it: until it

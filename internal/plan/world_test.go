@@ -25,6 +25,7 @@ func stack(version string) *staging.Stack {
 		Volumes:    []staging.Volume{{Name: "uploads", Clone: true}, {Name: "mysql", Clone: true}},
 		Release:    []staging.Task{{Name: "migrate"}, {Name: "index"}},
 		Seed:       &seed,
+		Init:       []staging.Task{{Name: "db.init"}},
 		Links:      []staging.Link{{Name: "billing", Project: "billing"}, {Name: "fixed", URL: "https://example.com"}},
 		Hooks: staging.Hooks{AfterCreate: []staging.Command{{Shell: "a"}}, AfterDeploy: []staging.Command{{Shell: "b"}, {Shell: "c"}},
 			BeforeDestroy: []staging.Command{{Shell: "d"}}},

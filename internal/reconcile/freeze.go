@@ -75,7 +75,7 @@ func (a *actor) sources(ctx context.Context, v *view, dep *staging.Deployment, n
 	}
 	var live []string
 	for _, row := range workloads(rows) {
-		if o := a.look(ctx, row); o.Presence != staging.Absent && o.Run != staging.RunExited && o.Run != staging.RunPaused {
+		if o := a.look(ctx, row); o.Presence != staging.Absent && o.Run != staging.RunExited && o.Run != staging.RunPaused && o.Run != staging.RunDone {
 			live = append(live, row.Name)
 		}
 	}

@@ -57,11 +57,15 @@ func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s
 	return listens, err
 }
 
-// steady blocks until a service has run for a while without a crash.
+// steady blocks until a service has run for a while without a crash, or has done
+// what it was to do.
 func (a *actor) steady(ctx context.Context, op plan.Op) error {
 	ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
 	seen, err := a.Platform.Observe(ctx, ref)
 	for err == nil && ctx.Err() == nil {
+		if seen.Run == staging.RunDone {
+			return nil
+		}
 		long := steadyFor
 		if seen.Restarts > 0 {
 			long = steadyAgain

@@ -66,7 +66,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	for i, row := range v.Ledger {
 		o := seen[i]
 		v.Observed[row.Name] = o
-		live := o.Run == staging.RunStarting || o.Run == staging.RunRunning || o.Run == staging.RunPaused || o.Run == staging.RunRestarting || o.Run == staging.RunFailing
+		live := o.Run == staging.RunStarting || o.Run == staging.RunRunning || o.Run == staging.RunPaused || o.Run == staging.RunRestarting || o.Run == staging.RunFailing || o.Run == staging.RunDone
 		if row.Kind != staging.ResourceWorkload && row.Kind != staging.ResourceBundle || !live {
 			continue
 		}

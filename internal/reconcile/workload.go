@@ -194,7 +194,7 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		spec.Command, spec.Arguments = vars.Command(command, spec.Env), arguments
 		return spec, nil
 	}
-	spec.Restart = true
+	spec.Restart, spec.Once = true, s.Once
 	if err := a.tellPort(ctx, spec.Env, a.portName(dep, s, op.Instance, firstPort(s))); err != nil {
 		return spec, err
 	}
@@ -247,6 +247,8 @@ func taskOf(stack *staging.Stack, op plan.Op) (staging.Task, error) {
 	switch {
 	case op.Service == "release" && op.Instance < len(stack.Release):
 		return stack.Release[op.Instance], nil
+	case op.Service == "init" && op.Instance < len(stack.Init):
+		return stack.Init[op.Instance], nil
 	case len(hookCommands(stack, op)) > op.Instance:
 		return staging.Task{Service: stack.Primary, Command: hookCommands(stack, op)[op.Instance]}, nil
 	case op.Service == "seed" && stack.Seed != nil:

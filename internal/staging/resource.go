@@ -95,7 +95,8 @@ const (
 type RunState string
 
 // The run states. Restarting is between a crash and the next try; Failing is
-// a crash loop that is still retried.
+// a crash loop that is still retried. Done is a workload that ended well where
+// that is for good (WorkloadSpec.Once).
 const (
 	RunNone       RunState = ""
 	RunStarting   RunState = "starting"
@@ -104,6 +105,7 @@ const (
 	RunRestarting RunState = "restarting"
 	RunFailing    RunState = "failing"
 	RunExited     RunState = "exited"
+	RunDone       RunState = "done"
 )
 
 // Ending is what ended a task, a build or a run of a workload, where that was

@@ -21,6 +21,9 @@ type Stack struct {
 	// Primary is the service whose route is the environment's URL, "" where
 	// nothing listens.
 	Primary string `json:"primary,omitempty"`
+	// Init tasks run in order where the data started empty, before the release:
+	// what an image of a database runs on empty data.
+	Init []Task `json:"init,omitempty"`
 	// Release tasks run in order, once a deployment, before services start.
 	Release []Task `json:"release,omitempty"`
 	// Seed runs once, after the release, where the data started empty.
@@ -73,7 +76,9 @@ type Service struct {
 	Ports       []Port            `json:"ports,omitempty"`
 	DependsOn   []Dependency      `json:"depends_on,omitempty"`
 	Health      Health            `json:"health,omitzero"`
-	Public      bool              `json:"public,omitempty"`
+	// Once is whether an end with code 0 is for good: then it is done.
+	Once   bool `json:"once,omitempty"`
+	Public bool `json:"public,omitempty"`
 	// Schedule is a cron expression; such a service is a cron job and runs
 	// only when its time comes, and in branch environments only if Enabled.
 	Schedule        string `json:"schedule,omitempty"`

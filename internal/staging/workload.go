@@ -42,6 +42,9 @@ type WorkloadSpec struct {
 	Limits Limits            `json:"limits,omitzero"`
 	// Restart is whether a crash is answered by a new start with backoff.
 	Restart bool `json:"restart,omitempty"`
+	// Once is whether an end with code 0 is for good, not to be answered by a new
+	// start: the workload is done then.
+	Once bool `json:"once,omitempty"`
 	// Timeout ends a task or build that runs longer, 0 for none.
 	Timeout    time.Duration `json:"timeout,omitempty"`
 	StopSignal string        `json:"stop_signal,omitempty"`

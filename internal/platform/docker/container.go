@@ -42,7 +42,7 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 		if c.Config.Labels[labelSpec] != r.SpecHash {
 			return staging.Errorf(staging.CodeInternal, "", "another specification has this name already")
 		}
-		if r.Kind == staging.ResourceWorkload && c.State.Status == container.StateExited {
+		if r.Kind == staging.ResourceWorkload && c.State.Status == container.StateExited && !done(c) {
 			return d.start(ctx, r, c.ID) // somebody stopped it, or the engine was
 		}
 		return d.startsAgain(ctx, r, c)

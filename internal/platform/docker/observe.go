@@ -55,7 +55,11 @@ func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (stagin
 		}
 		return o, nil
 	case o.Run == staging.RunExited:
-		return d.exited(o, c, ref), nil
+		o = d.exited(o, c, ref)
+		if done(c) {
+			o.Run = staging.RunDone
+		}
+		return o, nil
 	}
 	if c.RestartCount == 0 {
 		return o, nil
@@ -107,7 +111,12 @@ func (d *Driver) exited(o staging.Observation, c container.InspectResponse, ref 
 
 // restarts is whether the engine starts a container again.
 func restarts(c container.InspectResponse) bool {
-	return c.HostConfig != nil && c.HostConfig.RestartPolicy.Name == startsAgain
+	return c.HostConfig != nil && (c.HostConfig.RestartPolicy.Name == startsAgain || c.HostConfig.RestartPolicy.IsOnFailure())
+}
+
+// done is whether a container has ended well where that is for good.
+func done(c container.InspectResponse) bool {
+	return c.State.Status == container.StateExited && c.State.ExitCode == 0 && c.HostConfig != nil && c.HostConfig.RestartPolicy.IsOnFailure()
 }
 
 func endingOf(memory bool) staging.Ending {

@@ -185,6 +185,9 @@ func (d *Driver) hostConfig(r platform.Resource) (*container.HostConfig, error) 
 	}
 	if w.Restart && r.Kind == staging.ResourceWorkload {
 		h.RestartPolicy.Name = startsAgain
+		if w.Once {
+			h.RestartPolicy.Name = container.RestartPolicyOnFailure
+		}
 	}
 	cpus := w.Limits.CPUs
 	if d.processors > 0 { // the engine refuses more than there are

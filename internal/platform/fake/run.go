@@ -80,7 +80,8 @@ func (w *World) cut(t *thing, code int, reason string, ending staging.Ending) {
 	t.stopTimers()
 	t.seen.Reason, t.seen.Ending = reason, ending
 	defer w.change()
-	if t.resource.Kind == staging.ResourceWorkload && t.resource.Workload.Restart {
+	once := t.resource.Workload != nil && t.resource.Workload.Once && code == 0
+	if t.resource.Kind == staging.ResourceWorkload && t.resource.Workload.Restart && !once {
 		t.seen.Restarts++
 		t.seen.Run = staging.RunRestarting
 		if t.seen.Restarts >= failingAfter {
@@ -90,6 +91,9 @@ func (w *World) cut(t *thing, code int, reason string, ending staging.Ending) {
 		return
 	}
 	t.seen.Run, t.seen.ExitCode, t.seen.ExitedAt = staging.RunExited, &code, time.Now()
+	if once && t.resource.Workload.Restart {
+		t.seen.Run = staging.RunDone
+	}
 	if t.resource.Build != nil && code == 0 {
 		t.seen.Ref = "artifact " + t.resource.Build.Key
 		for _, p := range t.resource.Build.Pulls {

@@ -59,6 +59,7 @@ func Run(t *testing.T, make func(t *testing.T) World) {
 		{"a workload runs", workloadRuns},
 		{"a workload is adopted", workloadIsAdopted},
 		{"a crash is answered by a new start", crash},
+		{"an end that is for good", done},
 		{"deletion kills what does not end", stubborn},
 		{"what is thrown away with its data is not waited for", discard},
 		{"an impatient apply", impatientApply},

@@ -55,6 +55,36 @@ func crash(f *fixture) {
 	f.delete(r)
 }
 
+// done holds that what ends well for good is not started again, and is there.
+func done(f *fixture) {
+	if f.bundles() {
+		f.Skip("a set is as its services are")
+	}
+	f.enter()
+	r := f.workload("setup", Program{Say: []string{"begun"}})
+	spec := *r.Workload
+	spec.Once = true
+	r.Workload = &spec
+	f.apply(r)
+	o := f.until(r, "done", func(o staging.Observation) bool { return o.Run == staging.RunDone })
+	if o.ExitCode == nil || *o.ExitCode != 0 || o.Restarts != 0 {
+		f.Errorf("what is done is %+v", o)
+	}
+	f.again()
+	if o := f.apply(r); o.Run != staging.RunDone || o.Presence != staging.Present {
+		f.Errorf("a new server has %+v", o)
+	}
+	f.said(r, 1)
+	f.delete(r)
+	crashing := f.workload("crashing", Program{Say: []string{"begun"}, Code: 1})
+	spec = *crashing.Workload
+	spec.Once = true
+	crashing.Workload = &spec
+	f.apply(crashing)
+	f.until(crashing, "started again", func(o staging.Observation) bool { return o.Restarts >= 1 })
+	f.delete(crashing)
+}
+
 func stubborn(f *fixture) {
 	f.enter()
 	r := f.workload("web", Program{Say: []string{"begun"}, Stay: true, Stubborn: true})

@@ -117,6 +117,7 @@ func (d *Driver) makeFolder(dir string, r platform.Resource, with record) (recor
 	}
 	with.SpecHash, with.Service, with.Grace = r.SpecHash, r.Workload.Service, r.Workload.StopGrace
 	with.Restart = r.Workload.Restart && r.Kind == staging.ResourceWorkload
+	with.Once = r.Workload.Once
 	with.Discard = r.Workload.DiscardSignal != ""
 	with.Data = r.Workload.Role == staging.RoleData
 	with.Groups = d.cgroups.Groups(r.Owner, instanceGroup(r.Name))

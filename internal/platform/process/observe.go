@@ -55,7 +55,11 @@ func (d *Driver) observeInstance(ref platform.Ref) (staging.Observation, error) 
 	if alive && (known.Restart || !endedIn(dir)) {
 		return o, nil
 	}
-	return ended(o, dir, ref.Kind)
+	o, err = ended(o, dir, ref.Kind)
+	if err == nil && known.Restart && known.Once && *o.ExitCode == 0 {
+		o.Run = staging.RunDone
+	}
+	return o, err
 }
 
 // endedIn is whether an instance left word of its end.

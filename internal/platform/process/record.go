@@ -102,6 +102,7 @@ type record struct {
 	SpecHash string        `json:"spec_hash"`
 	Service  string        `json:"service"`
 	Restart  bool          `json:"restart"`
+	Once     bool          `json:"once,omitempty"`
 	Grace    time.Duration `json:"grace"`
 	// Discard is whether it can be ended with its data.
 	Discard bool `json:"discard,omitempty"`

@@ -51,7 +51,7 @@ func (d *Driver) shimConfig(r platform.Resource, known record, u users, dir stri
 		return shim.Config{}, err
 	}
 	c := shim.Config{Command: known.Paths.list(command), Dir: known.Paths.text(workDir(w)), Env: known.Paths.list(d.environ(w.Env, workDir(w))), UID: id, GID: id, State: dir,
-		Marker: known.Marker, Tasks: groups.Tasks, Unified: groups.Unified, Killed: groups.Killed, Memory: limits.Memory, Restart: known.Restart, Timeout: w.Timeout,
+		Marker: known.Marker, Tasks: groups.Tasks, Unified: groups.Unified, Killed: groups.Killed, Memory: limits.Memory, Restart: known.Restart, Once: known.Once, Timeout: w.Timeout,
 		StopSignal: int(signal), DiscardSignal: int(unix.SignalNum(w.DiscardSignal)), Grace: known.Grace}
 	if d.shape == ShapePlain {
 		for _, m := range w.Mounts {

@@ -52,9 +52,11 @@ type Config struct {
 	Unified string   `json:"unified,omitempty"`
 	// Killed is the cgroup's file that counts kills for want of memory, Memory
 	// the limit in bytes.
-	Killed  string        `json:"killed,omitempty"`
-	Memory  int64         `json:"memory,omitempty"`
-	Restart bool          `json:"restart"`
+	Killed  string `json:"killed,omitempty"`
+	Memory  int64  `json:"memory,omitempty"`
+	Restart bool   `json:"restart"`
+	// Once lets an end with code 0 be for good all the same.
+	Once    bool          `json:"once,omitempty"`
 	Timeout time.Duration `json:"timeout"`
 	// Heartbeat is after which silence a remark says that it is Still at it, 0
 	// for never.

@@ -84,7 +84,7 @@ func (v *supervisor) run() int {
 			status.Run = "failing"
 		}
 		exit, stopped := v.once(&status)
-		if stopped || !v.c.Restart {
+		if stopped || !v.c.Restart || v.c.Once && exit.Code == 0 {
 			v.state.exit(exit)
 			return exit.Code
 		}
