@@ -52,7 +52,7 @@ func setup(t *testing.T, e *testscript.Env, bin, fixtures string) error {
 	data := filepath.Join(e.WorkDir, "data")
 	// Until serve names a server of the script's own there is none: one at the
 	// default address would be the developer's.
-	e.Vars = append(e.Vars, "PATH="+bin+":"+os.Getenv("PATH"), "OFFSHOOT_DATA_DIR="+data, "OFFSHOOT_SERVER=http://127.0.0.1:1", "FIXTURES="+fixtures, "HOME="+e.WorkDir,
+	e.Vars = append(e.Vars, "PATH="+bin+":"+os.Getenv("PATH"), "OFFSHOOT_DATA_DIR="+data, "OFFSHOOT_SERVER=http://127.0.0.1:1", "FIXTURES="+fixtures, "ENGINE="+os.Getenv(engineVariable), "HOME="+e.WorkDir,
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.com")
 	e.Values[key{}], e.Values[loadKey{}] = &running{}, new(*traffic)
 	repo := filepath.Join(e.WorkDir, "repo")

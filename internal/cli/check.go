@@ -22,6 +22,13 @@ type checkReport struct {
 	Hosts    []string       `json:"hosts"`
 	Unset    []string       `json:"unset"`
 	Notes    []staging.Note `json:"notes"`
+	Platform choice         `json:"platform"`
+}
+
+// choice is the platform that a stack is read for, and why.
+type choice struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
 }
 
 func checkCommand(p Program, io *stdio) *cobra.Command {
@@ -50,11 +57,18 @@ func checkCommand(p Program, io *stdio) *cobra.Command {
 				place = dir
 			}
 			meant := first(branch, currentBranch(c.Context(), place), "branch")
-			r, refusal := io.guarded(c.Context(), p.Judge, dir, meant, o, here || branch != "" || io.project != "")
+			ask := here || branch != "" || io.project != ""
+			r, refusal := io.guarded(c.Context(), p.Judge, dir, meant, &o, ask)
+			on := chosen(c.Context(), p, platform, o.Platform, refusal)
+			if on.Name != o.Platform && on.Name != processPlatform {
+				o.Platform = on.Name
+				r, refusal = io.guarded(c.Context(), p.Judge, dir, meant, &o, ask)
+			}
 			if r == nil {
 				return refusal
 			}
 			report := io.report(c.Context(), r, place, meant)
+			report.Platform = on
 			if io.json {
 				io.object(report)
 			} else {
@@ -74,12 +88,36 @@ func checkCommand(p Program, io *stdio) *cobra.Command {
 	}
 	c.Flags().BoolVar(&write, "write", false, "save the guesses as compose.offshoot.yaml")
 	c.Flags().StringVar(&composeFile, "compose-file", "", "read this file (default: the project's where its server is there, else the usual names)")
-	c.Flags().StringVar(&platform, "platform", "", "read for process or docker (default: the project's where its server is there, else process)")
+	c.Flags().StringVar(&platform, "platform", "", "read for process or docker (default: the project's where its server is there, else what a server here would choose)")
 	return c
 }
 
-// checkable are the platforms whose way of reading a stack is known.
-var checkable = []string{"process", "docker"}
+// The platforms whose way of reading a stack is known.
+const (
+	processPlatform = "process"
+	dockerPlatform  = "docker"
+)
+
+var checkable = []string{processPlatform, dockerPlatform}
+
+// chosen is the platform of a stack: the one that is asked for, else the one that
+// its project's server chose, else the one that a server here would choose, where
+// refusal is what is in the way of running it as processes.
+func chosen(ctx context.Context, p Program, asked, known string, refusal error) choice {
+	var e *staging.Error
+	switch {
+	case asked != "":
+		return choice{asked, "asked for"}
+	case known != "":
+		return choice{known, "the project runs there"}
+	case staging.CodeOf(refusal) != staging.ClassCode(staging.ClassPlatform) || !errors.As(refusal, &e):
+		return choice{processPlatform, "nothing in it needs a Docker engine"}
+	}
+	if err := p.Engine(ctx); err != nil {
+		return choice{processPlatform, "no Docker engine answers, though " + e.Message}
+	}
+	return choice{dockerPlatform, "a Docker engine answers, and " + e.Message}
+}
 
 // checked is the folder that is meant: one that is named, or a branch of the
 // checkout put into a folder of its own, which done takes away.
@@ -139,6 +177,9 @@ func (s *stdio) report(ctx context.Context, r *manifest.Result, dir, branch stri
 // checkLines says the same to a person.
 func (s *stdio) checkLines(report checkReport, stack *staging.Stack) {
 	line := func(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
+	if len(report.Services) > 0 {
+		line("platform %s: %s", report.Platform.Name, report.Platform.Why)
+	}
 	for _, v := range stack.Services {
 		line("%s", shownService(v))
 	}

@@ -24,6 +24,8 @@ type Program struct {
 	InitPool func(ctx context.Context, dir string, size int64, tell func(string)) (any, error)
 	// Doctor looks at this host.
 	Doctor func(ctx context.Context, o DoctorOptions) ([]wire.Check, error)
+	// Engine answers where a Docker engine of this host does.
+	Engine func(ctx context.Context) error
 	// Judge is the guard of variables for data.
 	Judge Judge
 	// Demo shows the product, once or until ctx ends.

@@ -21,17 +21,17 @@ const askLimit = 2 * time.Second
 // variables are the project's own, a server knows: where there is none the usual
 // names are read and nothing is allowed or given. ask is whether the folder is
 // that of a project it may know.
-func (s *stdio) guarded(ctx context.Context, judge Judge, dir, branch string, o manifest.Options, ask bool) (*manifest.Result, error) {
+func (s *stdio) guarded(ctx context.Context, judge Judge, dir, branch string, o *manifest.Options, ask bool) (*manifest.Result, error) {
 	var allow []string
 	o.Judge = func(key, value string, names []string) error { return judge(key, value, names, allow) }
-	r, refusal := manifest.Load(ctx, dir, o)
+	r, refusal := manifest.Load(ctx, dir, *o)
 	unanswered := staging.CodeOf(refusal) == staging.ClassCode(staging.ClassPolicy) || r != nil && len(r.Unset) > 0
 	named := o.ComposeFile
 	platform := o.Platform
-	if !ask || named != "" && !unanswered || !s.asked(ctx, branch, &o, &allow) || o.ComposeFile == named && o.Platform == platform && !unanswered {
+	if !ask || named != "" && !unanswered || !s.asked(ctx, branch, o, &allow) || o.ComposeFile == named && o.Platform == platform && !unanswered {
 		return r, refusal
 	}
-	return manifest.Load(ctx, dir, o)
+	return manifest.Load(ctx, dir, *o)
 }
 
 // asked adds what the checkout's project says on its server for a branch.
@@ -56,8 +56,8 @@ func (s *stdio) asked(ctx context.Context, branch string, o *manifest.Options, a
 		scope = staging.ScopeShared
 	}
 	o.ComposeFile = first(o.ComposeFile, p.ComposeFile)
-	if o.Platform == "" && slices.Contains(checkable, p.Platform) {
-		o.Platform = p.Platform
+	if o.Platform == "" && slices.Contains(checkable, p.PlatformChosen) {
+		o.Platform = p.PlatformChosen
 	}
 	*allow, o.Variables = p.AllowHosts, map[string]string{}
 	for _, v := range variables.Items {

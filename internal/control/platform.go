@@ -25,12 +25,20 @@ func (s *Service) checkPlatform(name string) error {
 // platform is where a new environment of a project is to run: what the project
 // says, else the server, else what suits the project's revision.
 func (s *Service) platform(ctx context.Context, p staging.Project, sha string) (string, error) {
-	for _, name := range []string{p.Platform, s.Platform, p.Policy.Suits} {
-		if name != "" && name != auto {
-			return name, s.checkPlatform(name)
-		}
+	if name := s.chosen(p); name != "" {
+		return name, s.checkPlatform(name)
 	}
 	return s.Suits(ctx, p, sha)
+}
+
+// chosen is where a project's environments run, "" until that is found.
+func (s *Service) chosen(p staging.Project) string {
+	for _, name := range []string{p.Platform, s.Platform, p.Policy.Suits} {
+		if name != "" && name != auto {
+			return name
+		}
+	}
+	return ""
 }
 
 // decided keeps what suits a project that leaves it to the server: its later

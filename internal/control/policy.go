@@ -53,7 +53,7 @@ func (s *Service) SetProject(ctx context.Context, actor, name string, r wire.Set
 	if err == nil && changesOutbound(r) {
 		err = s.kickAll(ctx, name)
 	}
-	return project(p), err
+	return s.project(p), err
 }
 
 // change applies r to p and says what of it cannot be.

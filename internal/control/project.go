@@ -68,7 +68,7 @@ func (s *Service) AddProject(ctx context.Context, actor string, r wire.AddProjec
 	if err != nil {
 		return wire.Project{}, errors.Join(err, s.forgetMirror(ctx, r.Name))
 	}
-	return project(p), nil
+	return s.project(p), nil
 }
 
 // guessBranches fills in what nobody said.
@@ -99,7 +99,7 @@ func (s *Service) forgetMirror(ctx context.Context, name string) error {
 	return nil
 }
 
-func project(p staging.Project) wire.Project {
+func (s *Service) project(p staging.Project) wire.Project {
 	o := p.Policy
 	hosts := o.AllowHosts
 	if hosts == nil {
@@ -113,7 +113,7 @@ func project(p staging.Project) wire.Project {
 	if !p.FetchedAt.IsZero() {
 		fetched = &p.FetchedAt
 	}
-	return wire.Project{FetchedAt: fetched, Name: p.Name, Repo: p.Repo, DefaultBranch: p.DefaultBranch, StagingBranch: p.StagingBranch, Domain: p.Domain, Platform: p.Platform,
+	return wire.Project{FetchedAt: fetched, Name: p.Name, Repo: p.Repo, DefaultBranch: p.DefaultBranch, StagingBranch: p.StagingBranch, Domain: p.Domain, Platform: p.Platform, PlatformChosen: s.chosen(p),
 		ComposeFile: p.ComposeFile, AutoCreate: p.AutoCreate, Watch: p.Watch, AllowHosts: hosts, Outbound: cmp.Or(o.Outbound, staging.OutboundOpen), OutboundShared: cmp.Or(o.OutboundShared, staging.OutboundOpen),
 		AllowOutbound: outbound, TTLSeconds: int64(o.TTL.Seconds()),
 		SleepSeconds: int64(o.Sleep.Seconds()), CreatedAt: p.CreatedAt, SnapshotSource: o.SnapshotSource, SnapshotAt: o.SnapshotAt, Submodules: o.Submodules, LFS: o.LFS,
@@ -126,7 +126,7 @@ func (s *Service) Projects(ctx context.Context) ([]wire.Project, error) {
 	list, err := s.Store.Projects(ctx)
 	items := make([]wire.Project, len(list))
 	for i, p := range list {
-		items[i] = project(p)
+		items[i] = s.project(p)
 	}
 	return items, err
 }
@@ -134,7 +134,7 @@ func (s *Service) Projects(ctx context.Context) ([]wire.Project, error) {
 // Project is one.
 func (s *Service) Project(ctx context.Context, name string) (wire.Project, error) {
 	p, err := s.Store.Project(ctx, name)
-	return project(p), noProject(err)
+	return s.project(p), noProject(err)
 }
 
 // RemoveProject forgets a project that has nothing left.

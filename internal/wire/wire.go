@@ -137,16 +137,19 @@ type Step struct {
 
 // Project is one repository and its policy.
 type Project struct {
-	Name          string   `json:"name"`
-	Repo          string   `json:"repo"`
-	DefaultBranch string   `json:"default_branch"`
-	StagingBranch string   `json:"staging_branch"`
-	Domain        string   `json:"domain"`
-	Platform      string   `json:"platform"`
-	ComposeFile   string   `json:"compose_file"`
-	AutoCreate    string   `json:"auto_create"`
-	Watch         bool     `json:"watch"`
-	AllowHosts    []string `json:"allow_hosts"`
+	Name          string `json:"name"`
+	Repo          string `json:"repo"`
+	DefaultBranch string `json:"default_branch"`
+	StagingBranch string `json:"staging_branch"`
+	Domain        string `json:"domain"`
+	Platform      string `json:"platform"`
+	// PlatformChosen is where its environments run: what it says itself, else its
+	// server, else what was found to suit it. "" until that is found.
+	PlatformChosen string   `json:"platform_chosen"`
+	ComposeFile    string   `json:"compose_file"`
+	AutoCreate     string   `json:"auto_create"`
+	Watch          bool     `json:"watch"`
+	AllowHosts     []string `json:"allow_hosts"`
 	// Outbound and OutboundShared are open or listed.
 	Outbound       string    `json:"outbound"`
 	OutboundShared string    `json:"outbound_shared"`

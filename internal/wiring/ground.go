@@ -75,6 +75,11 @@ func platforms(grounds map[string]reconcile.Ground) map[string]platform.Driver {
 	return all
 }
 
+// engineAnswers looks for the engine that a server would use.
+func engineAnswers(ctx context.Context) error {
+	return docker.Answers(ctx, os.Getenv("DOCKER_HOST"))
+}
+
 // suits is where a revision can run whole: on Docker where an engine answers and
 // something of the stack has no way to run as a process.
 func (s *server) suits(dir string, mirrors *source.Mirrors) func(context.Context, staging.Project, string) (string, error) {

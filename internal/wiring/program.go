@@ -23,7 +23,7 @@ func Program() cli.Program {
 		return Serve(ctx, ServerConfig{Dir: o.Dir, Listen: o.Listen, EdgeListen: o.EdgeListen, Domain: o.Domain, Platform: o.Platform, DockerHost: cmp.Or(o.DockerHost, os.Getenv("DOCKER_HOST")), PublicURL: o.PublicURL,
 			Version: cli.Version(), Log: log, Ready: func(api, edge, _ string) { ready(api, edge) },
 			Upkeep: Upkeep{TTL: o.TTL, Sleep: o.Sleep, SnapshotAt: o.SnapshotAt, Every: o.UpkeepEvery}, Slots: o.Slots})
-	}, InitPool: initPool, Doctor: examine, Judge: variable.Judge, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
+	}, InitPool: initPool, Doctor: examine, Engine: engineAnswers, Judge: variable.Judge, Demo: func(ctx context.Context, once bool, stdout, stderr io.Writer) error {
 		cache, err := demo.Cache()
 		if err != nil {
 			return err

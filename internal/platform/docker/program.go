@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -118,14 +119,27 @@ func (d *Driver) RemovePrograms(ctx context.Context) error {
 
 // Answers is why the engine does not answer, nil where it does.
 func (d *Driver) Answers(ctx context.Context) error {
-	pong, err := call(ctx, d.engine, 2*time.Second, "answer", func(ctx context.Context) (client.PingResult, error) {
-		return d.client.Ping(ctx, client.PingOptions{})
-	})
-	switch {
-	case err != nil:
+	if err := d.answers(ctx); err != nil {
 		return err
-	case pong.APIVersion == "":
-		return d.silent("what is there is no engine")
 	}
 	return d.isHere(ctx)
+}
+
+func (e engine) answers(ctx context.Context) error {
+	pong, err := call(ctx, e, 2*time.Second, "answer", func(ctx context.Context) (client.PingResult, error) {
+		return e.client.Ping(ctx, client.PingOptions{})
+	})
+	if err == nil && pong.APIVersion == "" {
+		return e.silent("what is there is no engine")
+	}
+	return err
+}
+
+// Answers is whether an engine does, "" for the usual one.
+func Answers(ctx context.Context, host string) error {
+	e, err := dial(host)
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.answers(ctx), e.client.Close())
 }
