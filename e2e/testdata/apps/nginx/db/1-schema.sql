@@ -1,0 +1,1 @@
+create table note (id int auto_increment primary key, text varchar(100));
