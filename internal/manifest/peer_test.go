@@ -72,7 +72,7 @@ func TestAsComposeReads(t *testing.T) {
 				_, ok := r.Stack.Service(name)
 				return !ok // data servers are up before all else
 			})
-			if s.Alone && len(want.Ports) == 0 {
+			if s.Backing && len(want.Ports) == 0 && len(s.Ports) > 0 {
 				want.Ports = []int{s.Ports[0].Target} // its usual one
 			}
 			if diff := cmp.Diff(want, ours(s, want), cmpopts.EquateEmpty()); diff != "" {
@@ -103,7 +103,7 @@ func ours(s staging.Service, theirs asRead) asRead {
 		got.DependsOn = append(got.DependsOn, d.Name)
 	}
 	for _, m := range s.Mounts {
-		if !s.Alone || slices.Contains(theirs.Targets, m.Target) { // else the data of a server, which Compose leaves to its image
+		if !s.Backing || slices.Contains(theirs.Targets, m.Target) { // else the data of a server, which Compose leaves to its image
 			got.Targets = append(got.Targets, m.Target)
 		}
 		for _, name := range m.Keep { // Compose's users keep it by a volume of no name

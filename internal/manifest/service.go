@@ -93,7 +93,7 @@ func (r *reader) service(p *types.Project, s types.ServiceConfig, x serviceExten
 	r.files(p, s, &v)
 	r.health(s, x, &v)
 	r.dependsOn(p, s, &v)
-	v.Public = len(s.Ports) > 0
+	v.Public = len(s.Ports) > 0 && !noWeb[imageName(s.Image)]
 	if x.Public != nil {
 		v.Public = *x.Public
 		if v.Public && len(v.Ports) == 0 {

@@ -123,7 +123,7 @@ func (a *actor) surroundings(ctx context.Context, v *view, dep *staging.Deployme
 
 // variables is the environment of a service's code.
 func (a *actor) variables(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, around surroundings) (variable.Result, error) {
-	in := variable.Input{AsWritten: a.Platform.Traits().NamesResolve, Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers, Mail: around.mail,
+	in := variable.Input{AsWritten: a.Platform.Traits().NamesResolve, Stack: s.Environment, Files: s.Files, Own: dep.Options.Env, Datastores: around.stores, Peers: around.peers, Names: dep.Stack.Names(), Mail: around.mail,
 		Allow: v.project.Policy.AllowHosts, File: s.File, Line: s.Line}
 	vars, err := a.Variables(ctx, v.project, v.Environment)
 	if err != nil {

@@ -44,6 +44,18 @@ type Stack struct {
 	Sources []string `json:"sources,omitempty"`
 }
 
+// Names are all by which the services and data servers of a stack call each other.
+func (s *Stack) Names() []string {
+	var names []string
+	for _, v := range s.Services {
+		names = append(append(names, v.Name), v.Aliases...)
+	}
+	for _, d := range s.Datastores {
+		names = append(append(names, d.Name), d.Aliases...)
+	}
+	return names
+}
+
 // Command is either an argument list or one line for a shell: a team's own
 // command, never with values from outside put into it.
 type Command struct {

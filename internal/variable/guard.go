@@ -51,8 +51,8 @@ func (in *Input) guard(written, emitted map[string]string) error {
 		}
 		own := func(n named) bool {
 			return slices.ContainsFunc(in.Datastores, func(d Address) bool {
-				return (plain(d.Host) == n.host || in.AsWritten && slices.Contains(d.Aliases, n.host)) && n.port == strconv.Itoa(d.Port)
-			}) || in.ownPeer(n)
+				return plain(d.Host) == n.host && n.port == strconv.Itoa(d.Port) || in.AsWritten && slices.Contains(d.Aliases, n.host)
+			}) || in.ownPeer(n) || in.AsWritten && slices.ContainsFunc(in.Names, func(name string) bool { return strings.EqualFold(name, n.host) })
 		}
 		if err := judge(key, value, own, in.Allow); err != nil {
 			return err

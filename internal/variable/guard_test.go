@@ -196,3 +196,20 @@ func FuzzVariable(f *testing.F) {
 		}
 	})
 }
+
+// TestWhereNamesResolveTheStacksAreItsOwn lets a variable name a data server of
+// the stack without a port, and one that declares none.
+func TestWhereNamesResolveTheStacksAreItsOwn(t *testing.T) {
+	in := variable.Input{AsWritten: true, Names: []string{"postgres", "maria"}, Datastores: []variable.Address{{Name: "postgres", Kind: "postgres", Host: "postgres", Port: 5432}}}
+	for host, own := range map[string]bool{"postgres": true, "maria": true, "Maria": true, "production": false, "maria.example.com": false} {
+		in.Stack = map[string]string{"DB_HOST": host, "MYSQL_HOST": host}
+		_, err := variable.Resolve(in)
+		if (err == nil) != own {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	in.AsWritten, in.Stack = false, map[string]string{"MYSQL_HOST": "maria"}
+	if _, err := variable.Resolve(in); err == nil {
+		t.Error("a name that leads anywhere is taken for the stack's own")
+	}
+}

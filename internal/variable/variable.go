@@ -64,6 +64,9 @@ type Input struct {
 	// Peers are the stack's services: name or alias to its port to HOST:PORT
 	// here.
 	Peers map[string]map[int]string
+	// Names are all by which the stack's own call each other; where values are used
+	// as they are written they lead to nobody else, at whatever port.
+	Names []string
 	// Mail is nil where none is caught.
 	Mail *Mail
 	// Allow are HOST or HOST:PORT that data variables may name.
