@@ -10,10 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"golang.org/x/sync/errgroup"
 
@@ -35,23 +33,11 @@ func (d *Driver) scopeOf(owner string) (scope, error) {
 	return s, readFile(d.scopeFile(owner), &s)
 }
 
-// network is a scope's, errMissing where there is none of ours; stranger is
-// whether somebody else has the name.
-func (d *Driver) network(ctx context.Context, name string) (n network.Inspect, stranger bool, err error) {
-	r, err := call(ctx, d.engine, lookTime, "look at a network", func(ctx context.Context) (client.NetworkInspectResult, error) {
-		return d.client.NetworkInspect(ctx, d.engineName(name), client.NetworkInspectOptions{})
-	})
-	if err != nil {
-		return n, false, err
-	}
-	if !d.isOurs(r.Network.Labels, name) {
-		return n, true, errMissing
-	}
-	return r.Network, false, nil
-}
-
 func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 	if err := d.isHere(ctx); err != nil {
+		return err
+	}
+	if err := d.networkSettled(ctx, r.Name); err != nil {
 		return err
 	}
 	_, stranger, err := d.network(ctx, r.Name)
@@ -81,7 +67,7 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 		if err := d.enclose(r.Owner); err != nil {
 			return err
 		}
-		err := d.makeNetwork(ctx, r, s.Subnet)
+		err := d.makeNetwork(ctx, r, s)
 		if !errdefs.IsPermissionDenied(err) || len(addresses) > 0 || len(refused) >= 16 {
 			return err
 		}
@@ -91,18 +77,6 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 		}
 		refused, s = append(refused, s.Subnet), scope{}
 	}
-}
-
-func (d *Driver) makeNetwork(ctx context.Context, r platform.Resource, subnet netip.Prefix) error {
-	labels := d.labels(r)
-	if r.Scope != nil {
-		labels[prefix+"project"], labels[prefix+"environment"], labels[prefix+"slug"] = r.Scope.Project, r.Scope.Environment, r.Scope.Slug
-	}
-	_, err := call(ctx, d.engine, makeTime, "make a network", func(ctx context.Context) (client.NetworkCreateResult, error) {
-		return d.client.NetworkCreate(ctx, d.engineName(r.Name), client.NetworkCreateOptions{Driver: "bridge", Labels: labels, Options: map[string]string{bridgeOption: d.bridge(subnet)},
-			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway(subnet), IPRange: dynamic(subnet)}}}})
-	})
-	return err
 }
 
 // taken is the error that somebody else's thing has the name of one of ours.
@@ -198,6 +172,9 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 	if err := all.Wait(); err != nil {
 		return err
 	}
+	if err := d.networkSettled(ctx, ref.Name); err != nil {
+		return err
+	}
 	n, stranger, err := d.network(ctx, ref.Name)
 	if err != nil && !errors.Is(err, errMissing) {
 		return err
@@ -227,24 +204,4 @@ func (d *Driver) deleteScope(ctx context.Context, ref platform.Ref) error {
 		}
 	}
 	return os.RemoveAll(d.home(ref.Owner))
-}
-
-// removeNetwork says whose containers keep it, where somebody joined it.
-func (d *Driver) removeNetwork(ctx context.Context, n network.Inspect) error {
-	_, err := call(ctx, d.engine, makeTime, "remove a network", func(ctx context.Context) (client.NetworkRemoveResult, error) {
-		return d.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
-	})
-	if err == nil || errors.Is(err, errMissing) {
-		return nil
-	}
-	var others []string
-	for _, c := range n.Containers {
-		others = append(others, c.Name)
-	}
-	if len(others) == 0 {
-		return err
-	}
-	slices.Sort(others)
-	return staging.Errorf(staging.CodeConflict, "disconnect them: docker network disconnect -f "+n.Name+" NAME",
-		"containers that are not this server's are in its network %s: %s: %w", n.Name, strings.Join(others, ", "), err)
 }
