@@ -26,7 +26,7 @@ func TestWhatWasStartedAheadIsStartedAgain(t *testing.T) {
 	}
 	w.apply(crashes)
 	o := w.until(crashes, func(o staging.Observation) bool { return o.Restarts > 1 })
-	if !strings.Contains(o.Reason, "ended with 7") {
+	if !strings.Contains(o.Reason, "exited with 7") {
 		t.Errorf("%+v", o)
 	}
 	w.apply(own)
