@@ -48,7 +48,7 @@ CC_HERE := $(shell command -v cc || command -v gcc || command -v clang)
 
 test: shim vet ## the tests; sets up what is missing
 	$(GO) mod download
-	$(if $(CC_HERE),CGO_ENABLED=1) $(GO) test $(if $(CC_HERE),-race) -p 2 -timeout 30m ./...
+	$(if $(CC_HERE),CGO_ENABLED=1) $(GO) test $(if $(CC_HERE),-race) -p 2 -timeout 60m ./...
 
 generate: ## what is written by programs: the store's statements, the API's document, docs/compose.md
 	$(GO) run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate
