@@ -122,6 +122,8 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 	if err != nil {
 		return err
 	}
+	own := *dep // who records the steps reads it meanwhile
+	dep = &own
 	given, err := stack.Give(dep.Options.Images, dep.Revision.ID)
 	if err != nil {
 		return asManifest(err)

@@ -39,7 +39,10 @@ func (e *Engine) verify(ctx context.Context, dep staging.Deployment, s *staging.
 		if p.SizeBytes, err = copytree.Size(ctx, dir); err != nil {
 			return err
 		}
-		return a.sealFiles(ctx, s.ID, dir)
+		if a.Platform.Traits().Images {
+			return nil // its files are those of images' users, who are the same in each environment
+		}
+		return sealed(dir, 0)
 	}
 	c := datastore.Clone{Name: plan.Name(s.ID, staging.ResourceClone, p.Name), Owner: s.ID, Dir: dir, Store: store, Password: e.Password(s.ID, p.Name)}
 	server := plan.Name(s.ID, staging.ResourceWorkload, "data."+p.Name)
@@ -151,18 +154,6 @@ func sealed(dir string, without fs.FileMode) error {
 		}
 		return os.Chmod(path, info.Mode().Perm()&^without)
 	})
-}
-
-// sealFiles seals a golden copy of files, where they are those of a user that the
-// platform allots. Elsewhere they are an image's users', who are the same in each
-// environment, and need them.
-func (a *actor) sealFiles(ctx context.Context, owner, dir string) error {
-	if u, ok := a.Platform.(Users); ok {
-		if service, _, err := u.Users(ctx, owner); err != nil || service < 0 {
-			return err
-		}
-	}
-	return sealed(dir, 0)
 }
 
 // handOver gives the data below a folder to a user; our own records stay ours.
