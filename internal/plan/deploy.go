@@ -115,7 +115,7 @@ func (b *builder) data(dep *staging.Deployment, within, addresses []string, turn
 		for _, name := range h.clones {
 			first = append(first, made[name]...)
 		}
-		if h.given {
+		if h.built {
 			first = append(first, turn...)
 		}
 		for _, name := range h.after {

@@ -23,8 +23,8 @@ type holder struct {
 	// backing is whether it is a service, after what services it depends on.
 	backing bool
 	after   []string
-	// given is whether the build finds out which image it runs.
-	given bool
+	// built is whether it runs or sees what the build leaves.
+	built bool
 }
 
 // holders are those of a deployment, each after what it depends on.
@@ -41,7 +41,7 @@ func holders(dep *staging.Deployment) []holder {
 			continue
 		}
 		for _, it := range instances(dep, s) {
-			h := holder{item: it, engine: "service", version: s.Image, backing: true, given: s.Given != ""}
+			h := holder{item: it, engine: "service", version: s.Image, backing: true, built: s.Given != "" || seesCheckout(s)}
 			for _, m := range s.Mounts {
 				if m.Kind == staging.MountVolume {
 					h.clones = append(h.clones, m.Source)
@@ -71,13 +71,17 @@ func backing(dep *staging.Deployment, s staging.Service) item {
 	// Who starts first and what is asked of it changes nothing of what runs.
 	s.DependsOn, s.Health, s.File, s.Line = nil, staging.Health{}, "", 0
 	revision := ""
-	if slices.ContainsFunc(s.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountCheckout }) {
+	if seesCheckout(s) {
 		revision = dep.Revision.ID // it sees files of it
 	}
 	text, _ := json.Marshal([]any{s, dep.Progress.Images[s.Given].Run, dep.Stack.Sizes[dep.Options.Size][s.Name], dep.Options.Env, revision}) // cannot fail
 	sum := sha256.Sum256(text)
 	return item{name: Name(dep.Environment, staging.ResourceWorkload, DataInstance(dep, s.Name)+"."+hex.EncodeToString(sum[:4])),
 		kind: staging.ResourceWorkload, service: s.Name}
+}
+
+func seesCheckout(s staging.Service) bool {
+	return slices.ContainsFunc(s.Mounts, func(m staging.Mount) bool { return m.Kind == staging.MountCheckout })
 }
 
 // sameData is whether a row is of what runs, or ran, on the same data.

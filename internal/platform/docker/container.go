@@ -124,7 +124,13 @@ func (d *Driver) create(ctx context.Context, r platform.Resource, ahead bool) (s
 	case isImage(err):
 		return "", noImage(options.Config.Image, err)
 	case errdefs.IsConflict(err):
-		return "", d.taken("container", r.Name)
+		if c, _, look := d.inspect(ctx, r.Name); look != nil || begun(c.State) {
+			return "", d.taken("container", r.Name)
+		} else if err := d.remove(ctx, c.ID, false); err != nil { // the engine made it for an order that was given up
+			return "", err
+		}
+		made, err := d.make(ctx, options)
+		return made.ID, err
 	}
 	return "", err
 }
