@@ -49,27 +49,35 @@ func (a *ahead) take(name string) *os.File {
 	return pipe
 }
 
-// keepHolder copies the program that holds containers to where it stays: whoever
-// is started again needs it, also after the program of the server was replaced.
-func keepHolder(dir, program string) (string, error) {
-	kept := filepath.Join(dir, "hold")
-	from, err := os.Stat(program)
+// keepHolder copies the program that holds containers to where it stays, before
+// the first of them is made: whoever is started again needs it, also after the
+// program of the server was replaced.
+func (d *Driver) keepHolder(ctx context.Context) error {
+	d.keeping.Lock()
+	defer d.keeping.Unlock()
+	if d.kept {
+		return nil
+	}
+	from, err := os.Stat(d.program)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if to, err := os.Stat(kept); err == nil && to.Size() == from.Size() && to.ModTime().Equal(from.ModTime()) {
-		return kept, nil
+	if to, err := os.Stat(d.holder); err == nil && to.Size() == from.Size() && to.ModTime().Equal(from.ModTime()) {
+		d.kept = true
+		return nil
 	}
-	if err := removeFile(kept + partial); err != nil {
-		return "", err
+	if err := removeFile(d.holder + partial); err != nil {
+		return err
 	}
-	if err := copytree.CopyFile(context.Background(), filepath.Dir(program), filepath.Base(program), kept+partial); err != nil {
-		return "", err
+	if err := copytree.CopyFile(ctx, filepath.Dir(d.program), filepath.Base(d.program), d.holder+partial); err != nil {
+		return err
 	}
-	if err := errors.Join(os.Chmod(kept+partial, 0o755), os.Chtimes(kept+partial, time.Time{}, from.ModTime())); err != nil {
-		return "", err
+	if err := errors.Join(os.Chmod(d.holder+partial, 0o755), os.Chtimes(d.holder+partial, time.Time{}, from.ModTime())); err != nil {
+		return err
 	}
-	return kept, os.Rename(kept+partial, kept)
+	err = os.Rename(d.holder+partial, d.holder)
+	d.kept = err == nil
+	return err
 }
 
 // labelGate marks a container whose program waits at a gate.
@@ -188,6 +196,9 @@ func (d *Driver) gate(ctx context.Context, r platform.Resource, o *client.Contai
 	}
 	if len(argv) == 0 || argv[0] == "" {
 		return errors.New("nothing says what it runs")
+	}
+	if err := d.keepHolder(ctx); err != nil {
+		return err
 	}
 	o.Config.Entrypoint, o.Config.Cmd = append([]string{hold.Path}, argv...), nil
 	o.Config.Labels[labelGate] = "1"

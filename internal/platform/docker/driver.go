@@ -27,8 +27,10 @@ type Driver struct {
 	id   string
 	log  *slog.Logger
 	pool netip.Prefix
-	// holder is a copy of Config.Holder where containers see this host's files.
-	holder string
+	// holder is a copy of Config.Holder, which is program, once it was kept.
+	program, holder string
+	keeping         sync.Mutex
+	kept            bool
 	engine
 	here    here
 	builder Builder
@@ -104,9 +106,7 @@ func New(c Config) (*Driver, error) {
 	}
 	d.living, d.ends = context.WithCancel(context.Background())
 	if c.Holder != "" {
-		if d.holder, err = keepHolder(d.dir, c.Holder); err != nil {
-			return nil, err
-		}
+		d.program, d.holder = c.Holder, filepath.Join(d.dir, "hold")
 	}
 	d.events.init()
 	d.fence, d.findName = fence.New(d.id, c.Open...), c.Find

@@ -113,6 +113,9 @@ func (d *Driver) config(ctx context.Context, r platform.Resource, image string) 
 	if w.Hold {
 		c.Entrypoint, c.Cmd = []string{"sleep"}, []string{"infinity"}
 		if d.holder != "" {
+			if err := d.keepHolder(ctx); err != nil {
+				return nil, err
+			}
 			c.Entrypoint, c.Cmd = []string{hold.Path}, nil
 		}
 	}
