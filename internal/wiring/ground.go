@@ -45,7 +45,7 @@ func behindTLS(pattern string) []uint16 {
 // grounds are the platforms, with who owns data on each. No engine need answer:
 // what is on it is unknown until one does.
 func (s *server) grounds(c ServerConfig, key *seal.Key) (map[string]reconcile.Ground, error) {
-	holder, err := programOnHost(c.Dir)
+	holder, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
