@@ -20,13 +20,7 @@ import (
 // TestScriptsInAContainer runs the scripts of testdata/container, whose server
 // is one of image/compose.yaml.
 func TestScriptsInAContainer(t *testing.T) {
-	there, err := engineThere()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !there || os.Geteuid() != 0 {
-		t.Skip("docker is missing, or not root: data directories are given to the users of servers")
-	}
+	needsEngine(t)
 	p := scripts(t)
 	p.Dir = "testdata/container"
 	image := fmt.Sprintf("offshoot-e2e:%d", os.Getpid())

@@ -25,16 +25,7 @@ const platformVariable = "PLATFORM"
 // TestScriptsOnDocker plays the same scripts on the other platform. Those skip
 // there which are about programs of the host.
 func TestScriptsOnDocker(t *testing.T) {
-	there, err := engineThere()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !there {
-		t.Skip("docker is missing: " + engineVariable + " is not set")
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("data directories are given to the users of servers")
-	}
+	needsEngine(t)
 	p := scripts(t)
 	p.Dir = "testdata/script"
 	setup := p.Setup
@@ -49,6 +40,17 @@ func TestScriptsOnDocker(t *testing.T) {
 		return condition(name)
 	}
 	testscript.Run(t, p)
+}
+
+// needsEngine ends a test that has none to use, or may not use it.
+func needsEngine(t *testing.T) {
+	t.Helper()
+	if os.Getenv(engineVariable) == "" {
+		componenttest.Missing(t, "docker", engineVariable+" is not set")
+	}
+	if os.Geteuid() != 0 {
+		componenttest.Missing(t, "root", "data directories are given to the users of servers")
+	}
 }
 
 func engineThere() (bool, error) {

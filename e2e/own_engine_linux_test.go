@@ -28,13 +28,7 @@ func TestAnEngineThatEnds(t *testing.T) {
 		inOwnNamespace(t, dir)
 		return
 	}
-	there, err := engineThere()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !there || os.Geteuid() != 0 {
-		t.Skip("docker is missing, or not root: an engine of its own is root's")
-	}
+	needsEngine(t)
 	require(t)
 	dir, err := os.MkdirTemp("/tmp", "engine-") // sockets lie in it: a short name
 	if err != nil {

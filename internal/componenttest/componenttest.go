@@ -19,7 +19,7 @@ const Variable = "OFFSHOOT_TEST_REQUIRE"
 // Known are the names of all that tests ask for; .ci/run requires each of them.
 func Known() []string {
 	return []string{"fetch", "root", "userns", "cgroup", "xfs", "btrfs", "ext4", "postgres", "redis", "ruby", "sshd", "ssh-keygen", "git-lfs",
-		"git-http-backend", "chromium", "sock-diag", "docker", "docker-compose"}
+		"git-http-backend", "chromium", "sock-diag", "docker", "docker-compose", "ip", "nftables", "python3"}
 }
 
 // Required is whether a missing component is a failure.

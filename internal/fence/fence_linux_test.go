@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"offshoot/internal/componenttest"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -23,10 +25,10 @@ type world struct{ *testing.T }
 func newWorld(t *testing.T) world {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("root is missing: it makes network namespaces")
+		componenttest.Missing(t, "root", "it makes network namespaces")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip("ip is missing: " + err.Error())
+		componenttest.Missing(t, "ip", err.Error())
 	}
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {

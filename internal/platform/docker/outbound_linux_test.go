@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/platform"
 	"offshoot/internal/platform/docker"
 	"offshoot/internal/staging"
@@ -27,7 +28,7 @@ type outside struct {
 func newOutside(t *testing.T) outside {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("root is missing: it makes network namespaces")
+		componenttest.Missing(t, "root", "it makes network namespaces")
 	}
 	id := os.Getpid() % 8192
 	network := [4]byte{198, 18, byte(id >> 5), byte(id << 3)} // for tests (RFC 2544)
@@ -43,7 +44,7 @@ func newOutside(t *testing.T) outside {
 	holder := exec.Command("python3", "-c", "import socket\ns = socket.create_server(('0.0.0.0', "+o.port+"))\nwhile True: s.accept()[0].close()")
 	holder.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := holder.Start(); err != nil {
-		t.Skip("python3 is missing: " + err.Error())
+		componenttest.Missing(t, "python3", err.Error())
 	}
 	t.Cleanup(func() { _ = holder.Process.Kill(); _ = holder.Wait() })
 	pid := strconv.Itoa(holder.Process.Pid)
@@ -78,7 +79,7 @@ func TestConnectionsOutsideLeadWhereTheyAreListed(t *testing.T) {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 	}})
 	if why := unfenced(w); why != "" {
-		t.Skip("nftables is missing: " + why)
+		componenttest.Missing(t, "nftables", why)
 	}
 	first, second := net.JoinHostPort(o.first.String(), o.port), net.JoinHostPort(o.second.String(), o.port)
 	confine := func(to *platform.Outbound) {
