@@ -18,22 +18,31 @@ const gitCredential = "git"
 
 // credential opens a project's key to its repository, nil for none.
 func (s *Service) credential(ctx context.Context, project string) (*source.Credential, error) {
-	sealed, err := s.Store.Credential(ctx, project, gitCredential)
+	var c source.Credential
+	if there, err := s.opened(ctx, project, gitCredential, &c); !there {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// opened reads what a project keeps of a kind, false where it keeps nothing or
+// nothing that can be read.
+func (s *Service) opened(ctx context.Context, project, kind string, into any) (bool, error) {
+	sealed, err := s.Store.Credential(ctx, project, kind)
 	if staging.CodeOf(err) == staging.CodeNotFound {
-		return nil, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	text, err := s.Key.Open(sealed)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	var c source.Credential
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return nil, staging.Errorf(staging.CodeInternal, "offshoot project credential set git", "the credential of %s is damaged", project)
+	if json.Unmarshal([]byte(text), into) != nil { // its error would show some of it
+		return false, staging.Errorf(staging.CodeInternal, "offshoot project credential set "+kind, "the %s credential of %s is damaged", kind, project)
 	}
-	return &c, nil
+	return true, nil
 }
 
 // Credentials says which there are, never what they are.

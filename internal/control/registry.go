@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"strings"
 
@@ -27,20 +26,9 @@ func (s *Service) RegistryCredential(ctx context.Context, project, host string) 
 
 // registries are what a project signs in with, by the registry's host.
 func (s *Service) registries(ctx context.Context, project string) (map[string]signIn, error) {
-	sealed, err := s.Store.Credential(ctx, project, registryCredential)
-	if staging.CodeOf(err) == staging.CodeNotFound {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	text, err := s.Key.Open(sealed)
-	if err != nil {
-		return nil, err
-	}
 	var all map[string]signIn
-	if json.Unmarshal([]byte(text), &all) != nil {
-		return nil, staging.Errorf(staging.CodeInternal, "offshoot project credential set registry", "the registry credentials of %s are damaged", project)
+	if there, err := s.opened(ctx, project, registryCredential, &all); !there {
+		return nil, err
 	}
 	return all, nil
 }
