@@ -279,6 +279,12 @@ func (w *world) asleep() []string {
 	return slices.Clone(w.slept)
 }
 
+func (w *world) deepened() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.deep)
+}
+
 func (w *world) shots() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

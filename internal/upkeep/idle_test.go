@@ -73,20 +73,20 @@ func TestWhatRestsSleepsDeepAfterAsLongAgain(t *testing.T) {
 		w.add("env_person", func(e *staging.Environment) { e.Awake, e.Phase, e.AsleepBy = false, staging.PhaseAsleep, "alice" })
 		w.started(t)
 		pass(19 * time.Minute)
-		if fmt.Sprint(w.asleep()) != "[env_soon]" || len(w.deep) != 0 {
-			t.Errorf("%v sleep, %v deep", w.asleep(), w.deep)
+		if fmt.Sprint(w.asleep()) != "[env_soon]" || len(w.deepened()) != 0 {
+			t.Errorf("%v sleep, %v deep", w.asleep(), w.deepened())
 		}
 		pass(2 * time.Minute)
-		if fmt.Sprint(w.deep) != "[env_soon]" {
-			t.Errorf("%v sleep deep", w.deep)
+		if fmt.Sprint(w.deepened()) != "[env_soon]" {
+			t.Errorf("%v sleep deep", w.deepened())
 		}
 		pass(38 * time.Minute)
-		if fmt.Sprint(w.asleep()) != "[env_soon env_a]" || len(w.deep) != 1 {
-			t.Errorf("%v sleep, %v deep", w.asleep(), w.deep)
+		if fmt.Sprint(w.asleep()) != "[env_soon env_a]" || len(w.deepened()) != 1 {
+			t.Errorf("%v sleep, %v deep", w.asleep(), w.deepened())
 		}
 		pass(2 * time.Minute)
-		if fmt.Sprint(w.deep) != "[env_soon env_a]" {
-			t.Errorf("%v sleep deep", w.deep)
+		if fmt.Sprint(w.deepened()) != "[env_soon env_a]" {
+			t.Errorf("%v sleep deep", w.deepened())
 		}
 	})
 }
@@ -98,14 +98,14 @@ func TestWhatRestsSleepsDeepWhenMemoryIsShort(t *testing.T) {
 		w.add("env_a", nil)
 		w.started(t)
 		pass(31 * time.Minute)
-		if len(w.asleep()) != 1 || len(w.deep) != 0 {
-			t.Errorf("%v sleep, %v deep", w.asleep(), w.deep)
+		if len(w.asleep()) != 1 || len(w.deepened()) != 0 {
+			t.Errorf("%v sleep, %v deep", w.asleep(), w.deepened())
 		}
 		w.mu.Lock()
 		w.short = true
 		w.mu.Unlock()
 		pass(time.Minute)
-		if len(w.deep) != 1 {
+		if len(w.deepened()) != 1 {
 			t.Error("it keeps its memory")
 		}
 	})
