@@ -17,9 +17,6 @@ type application struct {
 	// staging is what else is seen of shared staging, when it has one note;
 	// branch what is seen of a branch that has one more.
 	staging, branch string
-	// fronted is whether a proxy of its own looks up its services when it starts:
-	// it may find those of the revision before, which still serve then (docs/docker.md).
-	fronted bool
 }
 
 var applications = []application{
@@ -30,7 +27,7 @@ exec bash $FIXTURES/until.sh offshoot logs feature/second worker 'did note 2'
 http 200 second.rails.localhost /done 'done: 2'
 `},
 	{name: "django", title: "title.txt"},
-	{name: "laravel", title: "title.txt", fronted: true, branch: `
+	{name: "laravel", title: "title.txt", branch: `
 exec bash $FIXTURES/until.sh offshoot logs feature/second queue 'did note 2'
 http 200 second.laravel.localhost / 'done: 2'
 offshoot 0 show feature/second
@@ -53,7 +50,7 @@ exec bash $FIXTURES/until.sh curl -s -H 'Host: second.celery.localhost' $EDGE/ '
 offshoot 0 show feature/second
 stdout 'beat: starts jobs by the clock, off here'
 `},
-	{name: "nginx", title: "web/html/title.txt", fronted: true},
+	{name: "nginx", title: "web/html/title.txt"},
 	{name: "monorepo", title: "services/web/title.txt", staging: `
 http 200 main.monorepo.localhost / 'made by the init scripts'
 exec bash $FIXTURES/until.sh curl -s -H 'Host: main.monorepo.localhost' $EDGE/ 'nightly true'
@@ -88,7 +85,7 @@ BRANCH
 cp $WORK/second TITLE
 exec git commit -qam 'another title'
 offshoot 0 deploy
-SERVES
+http 200 second.NAME.localhost / 'notes: 2 second'
 http 200 main.NAME.localhost / 'notes: 1 first'
 offshoot 0 sleep feature/second
 http 200 second.NAME.localhost / 'notes: 2 second'
@@ -105,11 +102,7 @@ second
 func TestApplications(t *testing.T) {
 	p, dir := scripts(t), t.TempDir()
 	for _, a := range applications {
-		serves := "http 200 second." + a.name + ".localhost / 'notes: 2 second'"
-		if a.fronted {
-			serves = ""
-		}
-		text := strings.NewReplacer("SERVES", serves, "NAME", a.name, "TITLE", a.title, "STAGING", a.staging, "BRANCH", a.branch).Replace(everyApplication)
+		text := strings.NewReplacer("NAME", a.name, "TITLE", a.title, "STAGING", a.staging, "BRANCH", a.branch).Replace(everyApplication)
 		file := filepath.Join(dir, a.name+".txtar")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

@@ -34,8 +34,13 @@ func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s
 	switch {
 	case !h.Test.Empty() && h.Path == "" && !h.Disabled:
 		return nil, a.tested(ctx, v, dep, s, op)
-	case len(s.Ports) == 0 || h.Disabled && h.Path == "":
+	case h.Disabled && h.Path == "":
 		return nil, a.steady(ctx, op)
+	case len(s.Ports) == 0:
+		if err := a.steady(ctx, op); err != nil {
+			return nil, err
+		}
+		return nil, a.exposed(ctx, dep, s, op)
 	}
 	at, err := a.address(ctx, a.portName(dep, s, op.Instance, s.Ports[0].Target))
 	if err != nil {

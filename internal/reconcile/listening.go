@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"offshoot/internal/datastore"
 	"offshoot/internal/plan"
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
@@ -40,6 +41,42 @@ func portsOf(list []string) []string {
 		}
 	}
 	return ports
+}
+
+// exposedFor is how long a service may take to listen at a port of its image's. An
+// image may expose what its program does not use: later it counts as ready.
+const exposedFor = 20 * time.Second
+
+// exposed blocks until a service that runs its image's own command listens at one
+// of the ports that the image exposes: others of the stack call it there, as a
+// proxy calls php-fpm.
+func (a *actor) exposed(ctx context.Context, dep *staging.Deployment, s staging.Service, op plan.Op) error {
+	lookout, ok := a.Platform.(platform.Lookout)
+	if !ok || len(s.ImageCommand)+len(s.Container.Entrypoint) > 0 {
+		return nil
+	}
+	ref := platform.Ref{Kind: op.Kind, Name: op.Resource, Owner: a.id}
+	seen, err := a.Platform.Observe(ctx, ref)
+	if err != nil || len(seen.Exposes) == 0 {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, exposedFor)
+	defer cancel()
+	err = datastore.Poll(limited, func(ctx context.Context) error {
+		if o, err := a.Platform.Observe(ctx, ref); err == nil && o.Run == staging.RunDone {
+			return nil
+		}
+		list, err := lookout.Listening(ctx, ref)
+		if err == nil && !slices.ContainsFunc(seen.Exposes, func(p int) bool { return slices.Contains(portsOf(list), strconv.Itoa(p)) }) {
+			err = errors.New("it does not listen there")
+		}
+		return err
+	})
+	if limited.Err() != nil && ctx.Err() == nil {
+		a.detail(dep.ID, staging.StepHealth, fmt.Sprintf("%s listens at no port that its image exposes (%v) after %s; it counts as ready", s.Name, seen.Exposes, exposedFor))
+		return nil
+	}
+	return err
 }
 
 // stranger is why what answers at a service's port is not the service.

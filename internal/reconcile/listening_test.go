@@ -130,3 +130,53 @@ func TestAnAddressOfItsOwnIsNobodyElses(t *testing.T) {
 	}
 	w.gone()
 }
+
+// exposing is a platform whose workloads' image exposes a port at which they
+// listen only when that was asked for several times.
+type exposing struct {
+	mortalPlatform
+	asked *atomic.Int32
+}
+
+func (e exposing) Observe(ctx context.Context, ref platform.Ref) (staging.Observation, error) {
+	o, err := e.mortalPlatform.Observe(ctx, ref)
+	o.Exposes = []int{9000}
+	return o, err
+}
+
+func (e exposing) Listening(context.Context, platform.Ref) ([]string, error) {
+	if e.asked.Add(1) < 4 {
+		return []string{"127.0.0.11:4711"}, nil
+	}
+	return []string{"[::]:9000"}, nil
+}
+
+// TestWhatAnImageExposesIsWaitedFor holds of a service that the stack gives no
+// port and no command, php-fpm behind a proxy.
+func TestWhatAnImageExposesIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	program := staging.Command{Args: []string{"stays", "up"}}
+	for name, c := range map[string]struct {
+		service staging.Service
+		waits   bool
+	}{
+		"its image's command": {staging.Service{Name: "fpm", Replicas: 1, Command: program}, true},
+		"another command":     {staging.Service{Name: "queue", Replicas: 1, Command: program, ImageCommand: []string{"work"}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.more = []staging.Service{c.service}
+			s, asked := w.server.Load(), &atomic.Int32{}
+			g := s.Grounds["fake"]
+			g.Platform = exposing{g.Platform.(mortalPlatform), asked}
+			s.Grounds["fake"] = g
+			w.deploy("revA")
+			w.phase(staging.PhaseReady)
+			if waited := asked.Load() == 4; waited != c.waits {
+				t.Errorf("asked %d times", asked.Load())
+			}
+			w.gone()
+		})
+	}
+}

@@ -22,10 +22,10 @@ func (w *world) started(do func()) {
 // names the revision.
 func (w *world) stack(sha string) *staging.Stack {
 	return &staging.Stack{
-		Services: []staging.Service{
+		Services: append([]staging.Service{
 			{Name: "web", Replicas: 1, Command: staging.Command{Args: []string{"web", sha}}, Ports: []staging.Port{{Target: 3000}}, DependsOn: []staging.Dependency{{Name: "db"}},
 				Health: staging.Health{Timeout: 5 * time.Second}},
-		},
+		}, w.more...),
 		Datastores: []staging.Datastore{{Name: "db", Kind: "postgres", User: "app", Database: "shop", Port: 5432, Args: w.servers[sha]}},
 		Volumes:    []staging.Volume{{Name: "uploads", Clone: true}},
 		Release:    []staging.Task{{Name: "migrate", Service: "web", Command: staging.Command{Args: []string{"migrate", sha}}}},

@@ -57,6 +57,8 @@ type world struct {
 	untold bool
 	// steps are what deployments keep account of.
 	steps []staging.StepName
+	// more are other services of the stack than web.
+	more []staging.Service
 	// servers are the arguments that a revision gives its data server.
 	servers map[string][]string
 	// revisions are by deployment.

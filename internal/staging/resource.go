@@ -151,4 +151,6 @@ type Observation struct {
 	// endpoints and of workloads that have one.
 	Address   string
 	SizeBytes int64
+	// Exposes are the TCP ports that the image of a workload names as its own.
+	Exposes []int
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/moby/api/types/network"
+
 	"offshoot/internal/platform"
 	"offshoot/internal/staging"
 )
@@ -44,6 +46,18 @@ func (d *Driver) Listening(ctx context.Context, ref platform.Ref) ([]string, err
 	}
 	slices.Sort(list)
 	return slices.Compact(list), nil
+}
+
+// exposed are an image's TCP ports.
+func exposed(all network.PortSet) []int {
+	var list []int
+	for p := range all {
+		if p.Proto() == network.TCP {
+			list = append(list, int(p.Num()))
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // engineResolver is where the engine itself listens in each container.

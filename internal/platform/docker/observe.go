@@ -46,6 +46,7 @@ func (d *Driver) observed(c container.InspectResponse, ref platform.Ref) (stagin
 	}
 	o := seen(c.Config.Labels, c.ID)
 	o.Run, o.StartedAt, o.Restarts = runOf(s.Status), d.beganAt(ref.Name, s), c.RestartCount
+	o.Exposes = exposed(c.Config.ExposedPorts)
 	switch {
 	case notStarted(s):
 		o.Run, o.ExitCode, o.Reason = staging.RunExited, &s.ExitCode, s.Error
