@@ -100,6 +100,7 @@ second
 
 // TestApplications runs complete applications from their Compose files.
 func TestApplications(t *testing.T) {
+	t.Parallel()
 	p, dir := scripts(t), t.TempDir()
 	for _, a := range applications {
 		text := strings.NewReplacer("NAME", a.name, "TITLE", a.title, "STAGING", a.staging, "BRANCH", a.branch).Replace(everyApplication)

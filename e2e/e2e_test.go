@@ -22,6 +22,7 @@ import (
 const limit = 5 * time.Minute
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	p := scripts(t)
 	p.Dir = "testdata/script"
 	testscript.Run(t, p)

@@ -25,6 +25,7 @@ const platformVariable = "PLATFORM"
 // TestScriptsOnDocker plays the same scripts on the other platform. Those skip
 // there which are about programs of the host.
 func TestScriptsOnDocker(t *testing.T) {
+	t.Parallel()
 	needsEngine(t)
 	p := scripts(t)
 	p.Dir = "testdata/script"
