@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,27 +128,17 @@ func (c checkout) of(repo string) bool {
 	return false
 }
 
-// sameRepository compares addresses without what does not tell repositories
-// apart: git@host:a/b.git and https://host/a/b are one.
+// sameRepository is whether two addresses are of one repository, as far as they
+// tell.
 func sameRepository(a, b string) bool { return plainAddress(a) == plainAddress(b) }
 
 func plainAddress(address string) string {
-	address = strings.TrimSuffix(strings.TrimSuffix(address, "/"), ".git")
 	if filepath.IsAbs(address) {
-		if real, err := filepath.EvalSymlinks(address); err == nil {
-			return real
+		if real, err := filepath.EvalSymlinks(strings.TrimSuffix(address, "/")); err == nil {
+			address = real
 		}
-		return address
 	}
-	_, rest, ok := strings.Cut(address, "://")
-	if !ok {
-		rest = strings.Replace(address, ":", "/", 1)
-	}
-	host, path, _ := strings.Cut(rest, "/")
-	if _, after, ok := strings.Cut(host, "@"); ok {
-		host = after
-	}
-	return strings.ToLower(host) + "/" + strings.TrimPrefix(path, "/")
+	return staging.PlainRepository(address)
 }
 
 // guessProject is the project of the checkout, "" for none.
@@ -165,6 +156,11 @@ func (s *stdio) guessProject(ctx context.Context, c *apiclient.Client) (string, 
 	}
 	for _, p := range list.Items {
 		if folder.of(p.Repo) {
+			return p.Name, nil
+		}
+	}
+	for _, p := range list.Items { // a repository may be a project and joined to others
+		if slices.ContainsFunc(p.Joined, func(j staging.Joined) bool { return folder.of(j.Repo) }) {
 			return p.Name, nil
 		}
 	}

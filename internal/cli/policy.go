@@ -17,9 +17,9 @@ import (
 func projectSet(io *stdio) *cobra.Command {
 	var r wire.SetProject
 	c := &cobra.Command{Use: "set [NAME]", Short: "Change a project: only what is given", Args: cobra.MaximumNArgs(1),
-		Example: "  offshoot project set shop --allow-host db.example.com:5432\n  offshoot project set --ttl 14d --sleep never\n  offshoot project set --outbound listed --allow-outbound '*.example.com:443'",
+		Example: "  offshoot project set shop --allow-host db.example.com:5432\n  offshoot project set --ttl 14d --sleep never\n  offshoot project set --outbound listed --allow-outbound '*.example.com:443'\n  offshoot project set --join worker=https://git.example.com/worker.git",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := cmp.Or(r.NotBuilt(), builtPlatform(*orZero(r.Platform))); err != nil {
+			if err := cmp.Or(r.NotBuilt(), builtPlatform(*orZero(r.Platform)), absJoined(r.Join)); err != nil {
 				return err
 			}
 			if c.Flags().Changed("snapshot-source") && *r.SnapshotSource != "" {
@@ -59,6 +59,7 @@ func projectSet(io *stdio) *cobra.Command {
 	text(&r.Outbound, "outbound", "where branch environments connect to outside: open (anywhere) or listed")
 	text(&r.OutboundShared, "outbound-shared", "the same for the shared environment")
 	f.StringArrayVar(&r.AllowOutbound, "allow-outbound", nil, "list HOST[:PORT], *.HOST or an address of IPv4")
+	f.StringArrayVar(&r.Join, "join", nil, joinUsage)
 	f.StringArrayVar(&r.ForbidOutbound, "forbid-outbound", nil, "take back an --allow-outbound")
 	f.Var(&optional[int64]{&r.TTLSeconds, readSeconds}, "ttl", "destroy after this time without activity; 0 for the server's")
 	f.Var(&optional[int64]{&r.SleepSeconds, readSeconds}, "sleep", "sleep after this time without requests, or never; 0 for the server's")
@@ -78,6 +79,28 @@ func projectSet(io *stdio) *cobra.Command {
 	f.StringVar(&r.URL, "forge-url", "", "the forge's URL")
 	text(&r.AutoCreate, "auto-create", "which branches get an environment by themselves: none or branch:GLOB")
 	return c
+}
+
+const joinUsage = "FOLDER=REPOSITORY[#BRANCH]: have that repository's files in a folder of each checkout, from the branch of the same name, else from #BRANCH (default: the staging branch); FOLDER= ends it"
+
+// absJoined completes paths of repositories to join.
+func absJoined(entries []string) error {
+	for i, entry := range entries {
+		folder, repo, ok := strings.Cut(entry, "=")
+		if !ok || repo == "" {
+			continue
+		}
+		address, branch, chosen := strings.Cut(repo, "#")
+		address, err := abs(address)
+		if err != nil {
+			return err
+		}
+		if chosen {
+			address += "#" + branch
+		}
+		entries[i] = folder + "=" + address
+	}
+	return nil
 }
 
 // optional is a flag that leaves nil what is not given.

@@ -60,7 +60,7 @@ func projectAdd(io *stdio) *cobra.Command {
 		Use: "add [NAME]", Short: "Register a repository; in a checkout everything is guessed", Args: cobra.MaximumNArgs(1),
 		Example: "  offshoot project add\n  offshoot project add shop --repo https://git.example.com/shop.git --staging-branch dev",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := cmp.Or(r.NotBuilt(), builtPlatform(r.Platform)); err != nil {
+			if err := cmp.Or(r.NotBuilt(), builtPlatform(r.Platform), absJoined(r.Join)); err != nil {
 				return err
 			}
 			if r.Repo == "" {
@@ -88,6 +88,7 @@ func projectAdd(io *stdio) *cobra.Command {
 	f.StringVar(&r.Repo, "repo", "", "URL or path (default: this checkout's)")
 	f.StringVar(&r.DefaultBranch, "default-branch", "", "(default main, or what the repository says)")
 	f.StringVar(&r.StagingBranch, "staging-branch", "", "branch of the shared environment (default: the default branch)")
+	f.StringArrayVar(&r.Join, "join", nil, joinUsage)
 	f.StringVar(&r.Domain, "domain", "", "host suffix (default NAME.SERVER-DOMAIN)")
 	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file in the repository")
 	f.StringVar(&r.Platform, "platform", "", "where it runs: auto, process or docker")
@@ -124,6 +125,13 @@ func (s *stdio) describeProject(p wire.Project) {
 		watched = "  (listed every minute: a push deploys where an environment exists)"
 	}
 	line("repository", "%s%s", p.Repo, watched)
+	for _, j := range p.Joined {
+		branch := ""
+		if j.Branch != "" {
+			branch = "#" + j.Branch
+		}
+		line("joined", "%s=%s%s", j.Folder, j.Repo, branch)
+	}
 	line("default branch", "%s", p.DefaultBranch)
 	line("staging branch", "%s", p.StagingBranch)
 	for _, x := range []struct{ name, value string }{{"domain", p.Domain}, {"compose file", p.ComposeFile}, {"platform", p.Platform}, {"snapshots at", p.SnapshotAt},

@@ -120,6 +120,9 @@ func (s *stdio) showRevision(t *sheet, v wire.Environment) {
 		text += ")"
 	}
 	t.line("revision", "%s", text)
+	for _, j := range v.Revision.Joined {
+		t.line("joined", "%s  %s (%s)", human.Revision(j.ID), j.Folder, j.Branch)
+	}
 	switch d := v.Revision.Deployed; {
 	case d == nil && v.Phase != string(staging.PhaseDestroyed):
 		t.line("serves", "nothing")

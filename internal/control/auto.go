@@ -40,7 +40,7 @@ func checkAutoCreate(rule string) error {
 
 // autoCreate makes environments of the branches that a project wants them of.
 // One that was destroyed comes back when its branch is pushed again.
-func (s *Service) autoCreate(ctx context.Context, p staging.Project, heads map[string]string) error {
+func (s *Service) autoCreate(ctx context.Context, p staging.Project, t tips) error {
 	pattern := autoPattern(p)
 	if pattern == "" {
 		return nil
@@ -49,18 +49,21 @@ func (s *Service) autoCreate(ctx context.Context, p staging.Project, heads map[s
 	if err != nil {
 		return err
 	}
-	for branch, head := range heads {
+	for branch := range t.branches() {
 		if !staging.MatchBranch(pattern, branch) {
 			continue
 		}
-		if e, ok := newest[branch]; ok && (e.DeleteRequestedAt.IsZero() || e.Desired.Revision == head || e.Desired.HeldAt == head) {
-			continue
-		}
-		rev, err := s.Source.Revision(ctx, p.Name, head)
+		at, err := t.of(branch)
 		if err != nil {
 			return err
 		}
-		if s.Now().Sub(rev.CommittedAt) > staleAfter {
+		if e, ok := newest[branch]; ok && (e.DeleteRequestedAt.IsZero() || wants(e.Desired, at)) {
+			continue
+		}
+		if stale, err := s.stale(ctx, p, branch, at); err != nil || stale {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		if _, err := s.Create(ctx, "push", p.Name, wire.CreateEnvironment{Branch: branch}); err != nil {
@@ -68,6 +71,26 @@ func (s *Service) autoCreate(ctx context.Context, p staging.Project, heads map[s
 		}
 	}
 	return nil
+}
+
+// stale is whether nobody has worked on a branch for long, in any repository.
+func (s *Service) stale(ctx context.Context, p staging.Project, branch string, at tip) (bool, error) {
+	commits := []string{at.own}
+	for _, j := range at.joined {
+		if j.Branch == branch {
+			commits = append(commits, j.ID)
+		}
+	}
+	for _, commit := range commits {
+		rev, err := s.Source.Revision(ctx, p.Name, commit)
+		if err != nil {
+			return false, err
+		}
+		if s.Now().Sub(rev.CommittedAt) <= staleAfter {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // newestOfBranches are the youngest environments of a project's branches, also

@@ -96,16 +96,21 @@ func (s *Service) revision(ctx context.Context, p staging.Project, branch, commi
 	if err := s.fetch(ctx, p); err != nil {
 		return rev, "", err
 	}
-	if head, err = s.Source.Head(ctx, p.Name, branch); err != nil {
+	t, err := s.tips(ctx, p)
+	if err != nil {
 		return rev, "", err
 	}
-	sha := head
+	at, err := t.of(branch)
+	if err != nil {
+		return rev, "", err
+	}
+	head = at.own
 	if commit != "" {
-		if sha, err = s.Source.Resolve(ctx, p.Name, commit); err != nil {
+		if at.own, err = s.Source.Resolve(ctx, p.Name, commit); err != nil {
 			return rev, "", err
 		}
 	}
-	rev, err = s.Source.Revision(ctx, p.Name, sha)
+	rev, err = s.described(ctx, p, at)
 	return rev, head, err
 }
 

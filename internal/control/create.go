@@ -37,11 +37,11 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	on, err := s.platform(ctx, p, rev.ID)
+	on, err := s.platform(ctx, p, rev.Content())
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	if err := s.checkImages(ctx, p, s.asOf(ctx, p, r.Branch, on), rev.ID, r.Images); err != nil {
+	if err := s.checkImages(ctx, p, s.asOf(ctx, p, r.Branch, on), rev.Content(), r.Images); err != nil {
 		return wire.Environment{}, err
 	}
 	var id, own string
@@ -53,7 +53,7 @@ func (s *Service) Create(ctx context.Context, actor, project string, r wire.Crea
 		}
 		id = env.ID
 		want := env.Desired
-		want.Revision, want.HeldAt, want.BorrowedBranch = rev.ID, "", ""
+		want.Revision, want.Joined, want.HeldAt, want.BorrowedBranch = rev.ID, rev.Joined, "", ""
 		if r.Commit != "" {
 			want.HeldAt = head
 		}

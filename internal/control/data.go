@@ -83,7 +83,7 @@ func (s *Service) Undo(ctx context.Context, actor, id string) (wire.Environment,
 			if want.HeldAt == "" {
 				want.HeldAt = want.Revision
 			}
-			want.Revision = serving.Revision.ID
+			want.Revision, want.Joined = serving.Revision.ID, serving.Revision.Joined
 		}
 		env.LastActivityAt = s.Now()
 		return s.want(ctx, t, env, want, serving.Revision, request{cause: "data undo", actor: actor})

@@ -84,17 +84,17 @@ func (s *Service) Deploy(ctx context.Context, actor, id string, r wire.Deploy) (
 	}
 	rev, head, err := s.revision(ctx, p, branch, r.Commit)
 	if err == nil && branch != env.Branch {
-		head, err = s.Source.Head(ctx, p.Name, env.Branch)
+		head, err = s.head(ctx, p, env.Branch)
 	}
 	if err != nil {
 		return wire.Environment{}, err
 	}
-	if err := s.checkImages(ctx, p, env, rev.ID, r.Images); err != nil {
+	if err := s.checkImages(ctx, p, env, rev.Content(), r.Images); err != nil {
 		return wire.Environment{}, err
 	}
 	return s.edit(ctx, id, func(t *store.Tx, env staging.Environment) error {
 		want := env.Desired
-		want.Revision, want.HeldAt, want.BorrowedBranch = rev.ID, "", ""
+		want.Revision, want.Joined, want.HeldAt, want.BorrowedBranch = rev.ID, rev.Joined, "", ""
 		want.Images = s.given(want.Images, r.Images, rev.ID)
 		if branch != env.Branch {
 			want.BorrowedBranch = branch

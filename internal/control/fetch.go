@@ -19,7 +19,10 @@ func (s *Service) fetch(ctx context.Context, p staging.Project) error {
 func (s *Service) fetchWith(ctx context.Context, p staging.Project, c *source.Credential) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
-	return s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo, Credential: c})
+	if err := s.Source.Fetch(ctx, source.Repository{Project: p.Name, Remote: p.Repo, Credential: c}); err != nil {
+		return err
+	}
+	return s.fetchJoined(ctx, p, c)
 }
 
 // Repository is what a project allows of its repository, with its credential.
@@ -29,5 +32,9 @@ func (s *Service) Repository(ctx context.Context, project string) (source.Reposi
 		return source.Repository{}, err
 	}
 	c, err := s.credential(ctx, project)
-	return source.Repository{Project: p.Name, Remote: p.Repo, Credential: c, Submodules: p.Policy.Submodules, LFS: p.Policy.LFS}, err
+	r := source.Repository{Project: p.Name, Remote: p.Repo, Credential: c, Submodules: p.Policy.Submodules, LFS: p.Policy.LFS}
+	for _, j := range p.Policy.Joined {
+		r.Joined = append(r.Joined, j.Folder)
+	}
+	return r, err
 }

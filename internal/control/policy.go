@@ -37,6 +37,14 @@ func (s *Service) SetProject(ctx context.Context, actor, name string, r wire.Set
 			return wire.Project{}, err
 		}
 	}
+	if len(r.Join) > 0 {
+		if p.Policy.Joined, err = joins(p.Policy.Joined, r.Join); err != nil {
+			return wire.Project{}, err
+		}
+		if err := s.tryJoined(ctx, p); err != nil {
+			return wire.Project{}, err
+		}
+	}
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		if p, err = t.Project(ctx, name); err != nil {
 			return noProject(err)
@@ -50,6 +58,9 @@ func (s *Service) SetProject(ctx context.Context, actor, name string, r wire.Set
 		_, err := t.AppendEvent(ctx, staging.Event{At: s.Now(), Type: "project.changed", Project: name, Actor: actor, Message: "project " + name + " was changed"})
 		return err
 	})
+	if err == nil && len(r.Join) > 0 {
+		err = s.forgetJoined(ctx, p)
+	}
 	if err == nil && changesOutbound(r) {
 		err = s.kickAll(ctx, name)
 	}
@@ -77,7 +88,11 @@ func (s *Service) change(ctx context.Context, t *store.Tx, p *staging.Project, r
 	if err := s.checkProject(ctx, t, *p); err != nil {
 		return err
 	}
-	if err := s.changeOutbound(ctx, t, p, r); err != nil {
+	err := s.changeOutbound(ctx, t, p, r)
+	if err != nil {
+		return err
+	}
+	if p.Policy.Joined, err = joins(p.Policy.Joined, r.Join); err != nil {
 		return err
 	}
 	return changePolicy(ctx, t, p, r)

@@ -42,16 +42,25 @@ func (s *Service) AddProject(ctx context.Context, actor string, r wire.AddProjec
 	}
 	p := staging.Project{Name: r.Name, Repo: r.Repo, DefaultBranch: strings.TrimPrefix(r.DefaultBranch, branchPrefix), StagingBranch: strings.TrimPrefix(r.StagingBranch, branchPrefix), Domain: r.Domain,
 		ComposeFile: r.ComposeFile, Platform: r.Platform, Watch: !r.NoWatch, AutoCreate: cmp.Or(r.AutoCreate, "none"), CreatedAt: s.Now(), FetchedAt: s.Now()}
+	var err error
+	if p.Policy.Joined, err = joins(nil, r.Join); err != nil {
+		return wire.Project{}, err
+	}
 	if err := s.fetch(ctx, p); source.WantsCredential(err) {
 		p.FetchedAt = time.Time{} // it can be set only once the project exists
 	} else if err != nil {
 		return wire.Project{}, errors.Join(err, s.forgetMirror(ctx, r.Name))
 	}
-	heads, err := s.Source.Branches(ctx, r.Name)
+	t, err := s.tips(ctx, p)
 	if err != nil {
 		return wire.Project{}, err
 	}
-	guessBranches(&p, heads)
+	guessBranches(&p, t.own)
+	if t.project = p; len(t.joined) > 0 && !p.FetchedAt.IsZero() {
+		if err := s.tryTip(ctx, t); err != nil {
+			return wire.Project{}, errors.Join(err, s.forgetMirror(ctx, r.Name))
+		}
+	}
 	err = s.Store.Write(ctx, func(t *store.Tx) error {
 		if _, err := t.Project(ctx, p.Name); err == nil {
 			return exists(p.Name)
@@ -105,6 +114,10 @@ func (s *Service) project(p staging.Project) wire.Project {
 	if hosts == nil {
 		hosts = []string{}
 	}
+	joined := o.Joined
+	if joined == nil {
+		joined = []staging.Joined{}
+	}
 	outbound := o.AllowOutbound
 	if outbound == nil {
 		outbound = []string{}
@@ -115,7 +128,7 @@ func (s *Service) project(p staging.Project) wire.Project {
 	}
 	return wire.Project{FetchedAt: fetched, Name: p.Name, Repo: p.Repo, DefaultBranch: p.DefaultBranch, StagingBranch: p.StagingBranch, Domain: p.Domain, Platform: p.Platform, PlatformChosen: s.chosen(p),
 		ComposeFile: p.ComposeFile, AutoCreate: p.AutoCreate, Watch: p.Watch, AllowHosts: hosts, Outbound: cmp.Or(o.Outbound, staging.OutboundOpen), OutboundShared: cmp.Or(o.OutboundShared, staging.OutboundOpen),
-		AllowOutbound: outbound, TTLSeconds: int64(o.TTL.Seconds()),
+		AllowOutbound: outbound, Joined: joined, TTLSeconds: int64(o.TTL.Seconds()),
 		SleepSeconds: int64(o.Sleep.Seconds()), CreatedAt: p.CreatedAt, SnapshotSource: o.SnapshotSource, SnapshotAt: o.SnapshotAt, Submodules: o.Submodules, LFS: o.LFS,
 		MaxEnvironments: o.MaxEnvironments, MaxCPUs: o.MaxCPUs, MaxMemoryBytes: o.MaxMemory, BuildTimeoutSeconds: int64(o.BuildTimeout.Seconds()),
 		ReleaseTimeoutSeconds: int64(o.ReleaseTimeout.Seconds())}

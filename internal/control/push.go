@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"offshoot/internal/staging"
@@ -40,23 +41,22 @@ func (s *Service) Sync(ctx context.Context, project string, missing map[string]t
 	if err := s.fetch(ctx, p); err != nil {
 		return 0, err
 	}
-	heads, err := s.Source.Branches(ctx, p.Name)
+	t, err := s.tips(ctx, p)
 	if err != nil {
 		return 0, err
 	}
-	failed := []error{s.autoCreate(ctx, p, heads)}
+	failed := []error{s.autoCreate(ctx, p, t)}
 	for _, e := range envs {
 		if !e.DeleteRequestedAt.IsZero() {
 			continue
 		}
-		head, ok := heads[e.Branch]
-		if ok {
+		if t.has(e.Branch) {
 			delete(missing, e.ID)
-			failed = append(failed, s.push(ctx, p, e, head))
+			failed = append(failed, s.push(ctx, p, e, t))
 			continue
 		}
 		// An empty listing is no proof that every branch is gone.
-		if len(heads) == 0 || e.Kind == staging.KindShared || e.Pinned {
+		if len(t.own) == 0 || e.Kind == staging.KindShared || e.Pinned {
 			continue
 		}
 		wait, err := s.missed(ctx, e, missing)
@@ -92,41 +92,45 @@ func (s *Service) missed(ctx context.Context, e staging.Environment, missing map
 // something meanwhile.
 const pushTries = 5
 
-// push deploys the head of an environment's branch, unless that is what it was
-// asked to be, or what it was when another revision was asked for. head was read
+// push deploys the tip of an environment's branch, unless that is what it was
+// asked to be, or what it was when another revision was asked for. t was read
 // after e: where somebody has asked for another revision since, that may be newer
-// than head, and the branch is looked at again.
-func (s *Service) push(ctx context.Context, p staging.Project, e staging.Environment, head string) error {
+// than the tip, and the branch is looked at again.
+func (s *Service) push(ctx context.Context, p staging.Project, e staging.Environment, t tips) error {
 	for range pushTries {
-		if head == e.Desired.Revision || head == e.Desired.HeldAt {
-			return nil
+		at, err := t.of(e.Branch)
+		if err != nil || wants(e.Desired, at) {
+			return err
 		}
-		rev, err := s.Source.Revision(ctx, p.Name, head)
+		rev, err := s.described(ctx, p, at)
 		if err != nil {
 			return err
 		}
 		seen := e
 		_, err = s.alter(ctx, e.ID, func(t *store.Tx, env staging.Environment) error {
 			e = env
-			if env.Desired.Revision != seen.Desired.Revision || env.Desired.HeldAt != seen.Desired.HeldAt {
+			if !sameTip(env.Desired, seen.Desired) {
 				return nil
 			}
 			want := env.Desired
-			want.Revision, want.HeldAt, want.BorrowedBranch = head, "", ""
+			want.Revision, want.Joined, want.HeldAt, want.BorrowedBranch = rev.ID, rev.Joined, "", ""
 			env.LastActivityAt = s.Now()
 			return s.want(ctx, t, env, want, rev, request{cause: "push", actor: "push"})
 		})
 		if staging.CodeOf(err) == staging.CodeConflict {
 			return nil // it is being destroyed
 		}
-		if err != nil || e.Desired.Revision == seen.Desired.Revision && e.Desired.HeldAt == seen.Desired.HeldAt {
+		if err != nil || sameTip(e.Desired, seen.Desired) {
 			return err
 		}
-		if head, err = s.Source.Head(ctx, p.Name, e.Branch); staging.CodeOf(err) == staging.CodeNotFound {
-			return nil // deleted meanwhile: the next listing says so
-		} else if err != nil {
-			return err
+		if t, err = s.tips(ctx, p); err != nil || !t.has(e.Branch) {
+			return err // deleted meanwhile: the next listing says so
 		}
 	}
 	return nil // the next listing looks again
+}
+
+// sameTip is whether an environment was asked to be at the same revision.
+func sameTip(a, b staging.Desired) bool {
+	return a.Revision == b.Revision && a.HeldAt == b.HeldAt && slices.Equal(a.Joined, b.Joined)
 }

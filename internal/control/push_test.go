@@ -76,14 +76,14 @@ func TestAListingThatIsOldOverwritesNothing(t *testing.T) {
 	listed.Desired.Revision = "older"
 	second := commit()
 	put(second)
-	if err := s.push(ctx, p, listed, first); err != nil {
+	if err := s.push(ctx, p, listed, tips{project: p, own: map[string]string{"main": first}}); err != nil {
 		t.Fatal(err)
 	}
 	wants(second)
 
 	// Asked for something that is not newer meanwhile, it still follows its branch.
 	put(first)
-	if err := s.push(ctx, p, listed, second); err != nil {
+	if err := s.push(ctx, p, listed, tips{project: p, own: map[string]string{"main": second}}); err != nil {
 		t.Fatal(err)
 	}
 	wants(second)

@@ -58,7 +58,7 @@ func (s *Service) view(ctx context.Context, p picture, live bool) (wire.Environm
 func (s *Service) describe(ctx context.Context, p picture, v *wire.Environment, live bool) *staging.Stack {
 	var stack *staging.Stack
 	if d := p.latest; d != nil {
-		v.Revision.Message, v.Revision.Author = d.Revision.Message, d.Revision.Author
+		v.Revision.Message, v.Revision.Author, v.Revision.Joined = d.Revision.Message, d.Revision.Author, d.Revision.Joined
 		if !d.Revision.CommittedAt.IsZero() {
 			v.Revision.CommittedAt = &d.Revision.CommittedAt
 		}

@@ -54,15 +54,21 @@ func (r *reader) buildContext(s types.ServiceConfig) (context string, ok bool) {
 	context, inside := r.relative(s.Build.Context)
 	switch {
 	case !inside && remote(s.Build.Context):
-		r.refuse(at, "the code of "+s.Name+" lies elsewhere: "+s.Build.Context, "make it a project of its own and use x-offshoot.links")
+		r.refuse(at, "the code of "+s.Name+" lies elsewhere: "+s.Build.Context, "join it: offshoot project set --join FOLDER="+address(s.Build.Context)+"; or make it a project of its own and use x-offshoot.links")
 	case !inside:
-		r.refuse(at, "the build context of "+s.Name+" leads outside the repository", "keep it inside")
+		r.refuse(at, "the build context of "+s.Name+" leads outside the repository", "keep it inside, or join the repository beside it: offshoot project set --join "+cmp.Or(path.Base(s.Build.Context), "FOLDER")+"=REPOSITORY")
 	case !r.isDir(context):
 		r.refuse(at, "the build context "+context+" is not in the repository", "name a folder of the repository")
 	default:
 		return context, true
 	}
 	return "", false
+}
+
+// address is a context's repository.
+func address(context string) string {
+	repository, _, _ := strings.Cut(context, "#")
+	return repository
 }
 
 // remote is whether a build's context is a repository or an archive elsewhere.

@@ -58,7 +58,7 @@ func (r *reader) include(at place, p part) (part, bool) {
 	}
 	q := part{chain: append(slices.Clone(p.chain), p.files[0]), values: maps.Clone(p.values)}
 	for _, f := range files {
-		inside, ok := r.inside(at, p.dir, f)
+		inside, ok := r.insideOrJoined(at, p.dir, f)
 		if !ok {
 			return q, false
 		}
@@ -70,7 +70,7 @@ func (r *reader) include(at place, p part) (part, bool) {
 	}
 	q.dir = path.Dir(q.files[0])
 	if dir := texts("project_directory"); len(dir) > 0 {
-		inside, ok := r.inside(at, p.dir, dir[0])
+		inside, ok := r.insideOrJoined(at, p.dir, dir[0])
 		if !ok {
 			return q, false
 		}
@@ -78,7 +78,7 @@ func (r *reader) include(at place, p part) (part, bool) {
 	}
 	env := texts("env_file")
 	for _, f := range env {
-		inside, ok := r.inside(at, p.dir, f)
+		inside, ok := r.insideOrJoined(at, p.dir, f)
 		if !ok {
 			return q, false
 		}
@@ -128,6 +128,14 @@ func (r *reader) inside(at place, dir, p string) (string, bool) {
 		return "", false
 	}
 	return joined, true
+}
+
+// insideOrJoined is the same where what is joined beside the repository is inside.
+func (r *reader) insideOrJoined(at place, dir, p string) (string, bool) {
+	if folder, ok := r.joined(path.Join(dir, p)); ok {
+		return folder, true
+	}
+	return r.inside(at, dir, p)
 }
 
 func (r *reader) noteAt(at place, kind staging.NoteKind, message, hint string) {

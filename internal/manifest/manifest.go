@@ -29,6 +29,8 @@ type Options struct {
 	Platform string
 	// Variables are the project's, for ${NAME} and for missing env files.
 	Variables map[string]string
+	// Joined are the repositories whose files the checkout has in folders of theirs.
+	Joined []staging.Joined
 	// Secrets are names whose values are put in only when a workload starts.
 	Secrets []string
 	// Tracked tells whether Git tracks a path or something below it; nil means

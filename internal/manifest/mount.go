@@ -16,7 +16,13 @@ import (
 // relative is an absolute path as one of the checkout; ok is whether it lies
 // inside.
 func (r *reader) relative(p string) (inside string, ok bool) {
-	if p == "" || strings.Contains(p, "://") {
+	if p == "" {
+		return "", false
+	}
+	if at, ok := r.joined(p); ok {
+		return at, true
+	}
+	if strings.Contains(p, "://") {
 		return "", false
 	}
 	if !filepath.IsAbs(p) {
@@ -30,6 +36,20 @@ func (r *reader) relative(p string) (inside string, ok bool) {
 		return "", false
 	}
 	return rel, true
+}
+
+// joined is the folder of the checkout where what lies beside the repository, or at
+// a Git address, is joined to it; ok is whether it is.
+func (r *reader) joined(p string) (folder string, ok bool) {
+	if rel, err := filepath.Rel(r.dir, p); filepath.IsAbs(p) && err == nil {
+		p = rel
+	}
+	for _, j := range r.o.Joined {
+		if at, ok := j.At(p); ok {
+			return at, true
+		}
+	}
+	return "", false
 }
 
 func (r *reader) isDir(p string) bool {

@@ -58,9 +58,10 @@ func (processes) finish(r *reader) {
 // cannotRun is of class platform: another platform could.
 func (r *reader) cannotRun(v staging.Service) {
 	if slices.ContainsFunc(r.notes, func(n staging.Note) bool {
-		return strings.HasPrefix(n.Message, noKey) && strings.HasPrefix(n.Key, "services."+v.Name+".")
+		misspelt := strings.HasPrefix(n.Message, noKey) && strings.HasPrefix(n.Key, "services."+v.Name+".")
+		return misspelt || n.Kind == staging.NoteRefused && n.Key == "services."+v.Name+".build.context"
 	}) {
-		return // a misspelt key may have been its command
+		return // that key, or a Dockerfile there, may have said its command
 	}
 	message := "service " + v.Name + " has no way to run as a process: "
 	hint := "give it x-offshoot.process.command, leave it out with `profiles: [image]` in " + overlayName + ", or use the docker platform"

@@ -43,7 +43,7 @@ func scope(env string) item {
 }
 
 func checkout(dep *staging.Deployment) item {
-	return item{name: Name(dep.Environment, staging.ResourceCheckout, dep.Revision.ID), kind: staging.ResourceCheckout}
+	return item{name: Name(dep.Environment, staging.ResourceCheckout, dep.Revision.Content()), kind: staging.ResourceCheckout}
 }
 
 func build(dep *staging.Deployment) item {

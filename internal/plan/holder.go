@@ -72,7 +72,7 @@ func backing(dep *staging.Deployment, s staging.Service) item {
 	s.DependsOn, s.Health, s.File, s.Line = nil, staging.Health{}, "", 0
 	revision := ""
 	if seesCheckout(s) {
-		revision = dep.Revision.ID // it sees files of it
+		revision = dep.Revision.Content() // it sees files of it
 	}
 	text, _ := json.Marshal([]any{s, dep.Progress.Images[s.Given].Run, dep.Stack.Sizes[dep.Options.Size][s.Name], dep.Options.Env, revision}) // cannot fail
 	sum := sha256.Sum256(text)

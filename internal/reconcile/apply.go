@@ -57,7 +57,7 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 	case staging.ResourceCheckout:
 		row.Ref, err = a.Folders.Path(op.Resource)
 		if err == nil {
-			err = a.Source.Checkout(ctx, v.project.Name, dep.Revision.ID, row.Ref)
+			err = a.Source.Checkout(ctx, v.project.Name, dep.Revision.Content(), row.Ref)
 		}
 	case staging.ResourceLink:
 		err = a.listen(ctx, op)
@@ -198,7 +198,7 @@ func (a *actor) built(ctx context.Context, v *view, dep *staging.Deployment, sta
 // buildSpec is the build of a revision. Its key is its content: what was built
 // once is not built again, in any environment.
 func (a *actor) buildSpec(ctx context.Context, v *view, dep *staging.Deployment) (*staging.BuildSpec, error) {
-	checkout, err := a.Folders.Path(plan.Name(a.id, staging.ResourceCheckout, dep.Revision.ID))
+	checkout, err := a.Folders.Path(plan.Name(a.id, staging.ResourceCheckout, dep.Revision.Content()))
 	if err != nil {
 		return nil, err
 	}

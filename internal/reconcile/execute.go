@@ -114,11 +114,11 @@ func patience(dep *staging.Deployment, limit time.Duration) time.Duration {
 }
 
 func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) error {
-	dir, err := a.Folders.Path(plan.Name(a.id, staging.ResourceCheckout, dep.Revision.ID))
+	dir, err := a.Folders.Path(plan.Name(a.id, staging.ResourceCheckout, dep.Revision.Content()))
 	if err != nil {
 		return err
 	}
-	stack, notes, err := a.Read(ctx, dir, v.project, v.Environment, dep.Revision.ID)
+	stack, notes, err := a.Read(ctx, dir, v.project, v.Environment, dep.Revision.Content())
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"offshoot/internal/staging"
 )
@@ -23,6 +24,7 @@ const (
 // stand for. It needs the program git-lfs.
 func (m *Mirrors) largeFiles(ctx context.Context, r Repository, mirror, dir string) error {
 	pointers, err := pointersIn(dir)
+	pointers = slices.DeleteFunc(pointers, r.joined)
 	if err != nil || len(pointers) == 0 {
 		return err
 	}

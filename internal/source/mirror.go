@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,14 @@ type Repository struct {
 	Credential *Credential
 	// Submodules and LFS are whether a checkout has their files too.
 	Submodules, LFS bool
+	// Joined are the folders of joined repositories. Neither counts for those: what
+	// is large there stays a pointer.
+	Joined []string
+}
+
+// joined is whether a path of a checkout is a joined repository's.
+func (r Repository) joined(at string) bool {
+	return slices.ContainsFunc(r.Joined, func(folder string) bool { return strings.HasPrefix(at, folder+"/") })
 }
 
 // Mirrors are bare copies, one a project. All methods are safe for concurrent

@@ -19,11 +19,15 @@ var hexName = regexp.MustCompile(`^[0-9a-f]{4,64}$`)
 
 // Branches are the heads of the mirror: short branch name to commit id.
 func (m *Mirrors) Branches(ctx context.Context, project string) (map[string]string, error) {
+	return m.heads(ctx, project, "refs/heads/")
+}
+
+func (m *Mirrors) heads(ctx context.Context, project, below string) (map[string]string, error) {
 	dir, err := m.path(project)
 	if err != nil {
 		return nil, err
 	}
-	out, err := m.run(ctx, dir, nil, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/")
+	out, err := m.run(ctx, dir, nil, "for-each-ref", "--format=%(objectname) %(refname)", below)
 	if err != nil {
 		return nil, fmt.Errorf("list branches of %s: %w", project, err)
 	}
@@ -33,7 +37,7 @@ func (m *Mirrors) Branches(ctx context.Context, project string) (map[string]stri
 		if !ok {
 			return nil, fmt.Errorf("list branches of %s: unexpected line %q", project, line)
 		}
-		heads[strings.TrimPrefix(ref, "refs/heads/")] = sha
+		heads[strings.TrimPrefix(ref, below)] = sha
 	}
 	return heads, nil
 }

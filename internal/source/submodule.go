@@ -40,6 +40,9 @@ func (m *Mirrors) submodules(ctx context.Context, r Repository, mirror, commit, 
 		return err
 	}
 	for at, sha := range links {
+		if r.joined(at) {
+			continue
+		}
 		address, ok := addresses[at]
 		if !ok {
 			return fmt.Errorf("submodule %s has no url in .gitmodules", at)
@@ -59,7 +62,7 @@ func (m *Mirrors) submodule(ctx context.Context, r Repository, address, sha, dir
 	sum := sha256.Sum256([]byte(remote))
 	name := moduleDir + "/" + hex.EncodeToString(sum[:10])
 	own := Repository{Project: r.Project, Remote: remote, Submodules: true}
-	if sameHost(r.Remote, remote) {
+	if SameHost(r.Remote, remote) {
 		own.Credential = r.Credential
 	}
 	mirror := filepath.Join(m.dir, name+".git")
@@ -150,11 +153,27 @@ func moduleRemote(parent, address string) (string, error) {
 	return address, CheckRemote(address)
 }
 
-// sameHost is whether a credential for one address is also one for the other.
-func sameHost(a, b string) bool {
-	x, err := url.Parse(a)
-	y, err2 := url.Parse(b)
-	return err == nil && err2 == nil && x.Host != "" && x.Scheme == y.Scheme && x.Host == y.Host
+// SameHost is whether a credential for one address is also one for the other.
+func SameHost(a, b string) bool {
+	x, y := hostOf(a), hostOf(b)
+	return x != "" && x == y
+}
+
+// hostOf is the scheme and host of an address, "" where it has none; ssh is
+// written as HOST:PATH too.
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		return u.Scheme + "://" + u.Host
+	}
+	host, _, ok := strings.Cut(address, ":")
+	if !ok || filepath.IsAbs(address) || strings.Contains(host, "/") {
+		return ""
+	}
+	_, after, named := strings.Cut(host, "@")
+	if named {
+		host = after
+	}
+	return "ssh://" + host
 }
 
 // bring fetches refs, and a commit that none of them has, into a mirror.

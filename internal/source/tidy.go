@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -42,6 +43,9 @@ func (m *Mirrors) Tidy(ctx context.Context) error {
 func (m *Mirrors) tidy(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, tidyLimit)
 	defer cancel()
+	if err := m.forgetWhole(ctx, strings.TrimSuffix(filepath.Base(dir), ".git")); err != nil {
+		return err
+	}
 	_, err := m.run(ctx, dir, nil, "-c", looseLimit, "-c", packLimit, "-c", keepLost, "-c", "gc.autoDetach=false", "gc", "--auto", "--quiet")
 	return err
 }

@@ -75,6 +75,8 @@ const (
 type Desired struct {
 	// Revision is a full commit id.
 	Revision string `json:"revision"`
+	// Joined are the revisions of the joined repositories, by their folders.
+	Joined []JoinedRevision `json:"joined,omitempty"`
 	// HeldAt is the head that the environment's own branch had when Revision
 	// was given by --commit or --into: it stays until that branch moves. ""
 	// where the revision follows the branch.
@@ -134,8 +136,13 @@ type Revision struct {
 	Message     string
 	Author      string
 	CommittedAt time.Time
-	// Tree is the commit's tree id, the content key of a build.
+	// Tree is the tree id of all its files, the content key of a build.
 	Tree string
+	// Whole is the commit that has its files and those of the joined repositories;
+	// "" where none is joined. No branch has it, and nobody is shown it.
+	Whole string `json:",omitempty"`
+	// Joined are the revisions of the joined repositories, by their folders.
+	Joined []JoinedRevision `json:",omitempty"`
 }
 
 // Branch is the branch to deploy again: the one that was borrowed, else own.

@@ -42,6 +42,8 @@ type Policy struct {
 	// AllowOutbound are HOST, *.HOST or an address of IPv4, each with :PORT or for
 	// all ports.
 	AllowOutbound []string `json:"allow_outbound,omitempty"`
+	// Joined are repositories whose files a checkout has too, by their folders.
+	Joined []Joined `json:"joined,omitempty"`
 	// SnapshotSource is an environment id from which new environments take
 	// their data, "" for the shared environment.
 	SnapshotSource string        `json:"snapshot_source,omitempty"`

@@ -21,6 +21,9 @@ type SetProject struct {
 	// AllowOutbound are added to that list, ForbidOutbound taken away from it.
 	AllowOutbound  []string `json:"allow_outbound,omitempty"`
 	ForbidOutbound []string `json:"forbid_outbound,omitempty"`
+	// Join has FOLDER=REPOSITORY, or with #BRANCH for what the repository has no
+	// branch of; without a repository one is joined no more.
+	Join []string `json:"join,omitempty"`
 	// SnapshotSource is an environment's id, "" for the shared one.
 	SnapshotSource *string `json:"snapshot_source,omitempty"`
 	// SnapshotAt is the time of day of the daily snapshot ("03:00"), or "off".

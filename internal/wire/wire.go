@@ -53,6 +53,8 @@ type Revision struct {
 	Message     string     `json:"message"`
 	Author      string     `json:"author"`
 	CommittedAt *time.Time `json:"committed_at"`
+	// Joined are those of the joined repositories, as the latest deployment has them.
+	Joined []staging.JoinedRevision `json:"joined,omitempty"`
 }
 
 // Service is what one service does now.
@@ -151,12 +153,14 @@ type Project struct {
 	Watch          bool     `json:"watch"`
 	AllowHosts     []string `json:"allow_hosts"`
 	// Outbound and OutboundShared are open or listed.
-	Outbound       string    `json:"outbound"`
-	OutboundShared string    `json:"outbound_shared"`
-	AllowOutbound  []string  `json:"allow_outbound"`
-	TTLSeconds     int64     `json:"ttl_s"`
-	SleepSeconds   int64     `json:"sleep_s"`
-	CreatedAt      time.Time `json:"created_at"`
+	Outbound       string   `json:"outbound"`
+	OutboundShared string   `json:"outbound_shared"`
+	AllowOutbound  []string `json:"allow_outbound"`
+	// Joined are repositories whose files a checkout has too.
+	Joined       []staging.Joined `json:"joined"`
+	TTLSeconds   int64            `json:"ttl_s"`
+	SleepSeconds int64            `json:"sleep_s"`
+	CreatedAt    time.Time        `json:"created_at"`
 
 	// FetchedAt is when its repository was first read; null where that was not
 	// possible yet for want of a credential.
@@ -185,6 +189,8 @@ type AddProject struct {
 	NoWatch bool `json:"no_watch,omitempty"`
 	// AutoCreate is none or branch:GLOB.
 	AutoCreate string `json:"auto_create,omitempty"`
+	// Join has FOLDER=REPOSITORY, or with #BRANCH.
+	Join []string `json:"join,omitempty"`
 	Forge
 }
 

@@ -37,7 +37,7 @@ func (s *server) read(mirrors *source.Mirrors) func(context.Context, string, sta
 				tracked[t] = true
 			}
 		}
-		r, err := manifest.Load(ctx, dir, manifest.Options{ComposeFile: p.ComposeFile, Platform: e.Platform, Given: len(e.Desired.Images) > 0, Variables: values, Secrets: secrets,
+		r, err := manifest.Load(ctx, dir, manifest.Options{ComposeFile: p.ComposeFile, Platform: e.Platform, Joined: p.Policy.Joined, Given: len(e.Desired.Images) > 0, Variables: values, Secrets: secrets,
 			Judge: func(key, value string, names []string) error {
 				if _, overridden := e.Desired.Env[key]; overridden {
 					return nil // judged when it was asked for

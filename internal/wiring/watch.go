@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +25,9 @@ const (
 // followed is how one project's repository is followed.
 type followed struct {
 	repo string
-	// watch is whether it is a folder that tells of changes.
+	// joined are the repositories joined to it, a line each.
+	joined string
+	// watch is whether all are folders that tell of changes.
 	watch bool
 	// auto is the rule by which its branches get environments.
 	auto string
@@ -76,7 +79,12 @@ func toFollow(projects []staging.Project) map[string]followed {
 	wanted := map[string]followed{}
 	for _, p := range projects {
 		if p.Watch {
-			wanted[p.Name] = followed{p.Repo, filepath.IsAbs(p.Repo), p.AutoCreate}
+			f := followed{repo: p.Repo, watch: filepath.IsAbs(p.Repo), auto: p.AutoCreate}
+			for _, j := range p.Policy.Joined {
+				f.joined += j.Repo + "\t" + j.Branch + "\n"
+				f.watch = f.watch && filepath.IsAbs(j.Repo)
+			}
+			wanted[p.Name] = f
 		}
 	}
 	return wanted
@@ -91,7 +99,11 @@ func (s *server) follow(ctx context.Context, project string, f followed) {
 	every := listEvery
 	if f.watch {
 		every = relistEvery
-		watcher.Go(func() { s.watch(ctx, project, f.repo, changed) })
+	}
+	for line := range strings.Lines(f.repo + "\n" + f.joined) {
+		if repo, _, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); filepath.IsAbs(repo) {
+			watcher.Go(func() { s.watch(ctx, project, repo, changed) })
+		}
 	}
 	missing := map[string]time.Time{}
 	for failures := 0; ; {
