@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -25,6 +27,8 @@ type proxy struct {
 	// hears is closed when the engine may be asked for events; asked tells that
 	// somebody wants them.
 	hears, asked chan struct{}
+	// pauses counts what one that is busy was asked to pause.
+	pauses atomic.Int32
 }
 
 type mode int
@@ -39,7 +43,13 @@ const (
 	// deaf answers whoever wants events at once, and asks the engine for them
 	// only when it is told to: so does an engine on a busy host.
 	deaf
+	// busy cannot freeze a container at the first times of asking, by the words of
+	// runc on a busy host.
+	busy
 )
+
+// busyTimes is how often one that is busy says so.
+const busyTimes = 2
 
 func newProxy(t *testing.T, host string) *proxy {
 	p := &proxy{t: t, socket: filepath.Join(t.TempDir(), "e.sock"), behind: strings.TrimPrefix(host, "unix://"), conns: map[net.Conn]bool{},
@@ -131,8 +141,12 @@ func (p *proxy) serve(c net.Conn) {
 	}
 	_, releaseEngine := p.hold(engine)
 	defer releaseEngine()
-	if m == deaf {
+	switch m {
+	case deaf:
 		p.late(c, engine)
+		return
+	case busy:
+		p.freezes(c, engine)
 		return
 	}
 	go func() {
@@ -144,6 +158,29 @@ func (p *proxy) serve(c net.Conn) {
 		return
 	}
 	_, _ = io.Copy(c, engine)
+}
+
+// freezes passes requests on, but the first ones to pause.
+func (p *proxy) freezes(c, engine net.Conn) {
+	from, back := bufio.NewReader(c), bufio.NewReader(engine)
+	for {
+		r, err := http.ReadRequest(from)
+		if err != nil {
+			return
+		}
+		if strings.HasSuffix(r.URL.Path, "/pause") && p.pauses.Add(1) <= busyTimes {
+			const said = `{"message":"cannot pause container: runc did not terminate successfully: unable to freeze"}`
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(said), said)
+			continue
+		}
+		if r.Write(engine) != nil {
+			return
+		}
+		answer, err := http.ReadResponse(back, r)
+		if err != nil || answer.Write(c) != nil {
+			return
+		}
+	}
 }
 
 // late passes requests on. One for events it answers itself, and passes on when
