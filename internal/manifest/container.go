@@ -13,10 +13,10 @@ import (
 // container is what Compose says of a service that containers alone can do.
 // Values that would give it power were refused by the table of keys.
 func (r *reader) container(s types.ServiceConfig) staging.Container {
-	c := staging.Container{Entrypoint: s.Entrypoint, User: s.User, Groups: s.GroupAdd, Hostname: s.Hostname, Init: s.Init != nil && *s.Init,
+	c := staging.Container{Entrypoint: s.Entrypoint, User: s.User, Groups: s.GroupAdd, Hostname: s.Hostname, Domainname: s.DomainName, Init: s.Init != nil && *s.Init,
 		ReadOnly: s.ReadOnly, TTY: s.Tty, Stdin: s.StdinOpen, SharedMemory: int64(s.ShmSize), CapDrop: s.CapDrop, Sysctls: s.Sysctls,
 		ExtraHosts: r.hosts(s.ExtraHosts, "services", s.Name, "extra_hosts"), DNS: s.DNS, DNSSearch: s.DNSSearch, DNSOptions: s.DNSOpts,
-		Labels: r.labels(s)}
+		Labels: r.labels(s), NoNewPrivileges: r.noNewPrivileges(s), NoIPC: s.Ipc == "none", OwnCgroups: s.Cgroup == "private"}
 	for _, name := range s.CapAdd {
 		switch plain := capability(name); {
 		case slices.Contains(harmless, plain):
@@ -41,6 +41,22 @@ func (r *reader) container(s types.ServiceConfig) staging.Container {
 		c.Ulimits[name] = limit
 	}
 	return c
+}
+
+// noNewPrivileges is whether a service asks for less; what else confines it is not
+// its to say.
+func (r *reader) noNewPrivileges(s types.ServiceConfig) bool {
+	asked := false
+	for _, option := range s.SecurityOpt {
+		name, value, _ := strings.Cut(strings.Replace(option, "=", ":", 1), ":")
+		if name != "no-new-privileges" {
+			file, line, _ := r.item([]string{"services", s.Name, "security_opt"}, option)
+			r.note(staging.NoteIgnored, file, line, "services."+s.Name+".security_opt", "security_opt "+option+" is ignored: what confines containers is the server's", "")
+			continue
+		}
+		asked = asked || value != "false"
+	}
+	return asked
 }
 
 // hosts are extra names; the host's own address is none that leads anywhere.

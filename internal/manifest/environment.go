@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -267,24 +268,25 @@ func (r *reader) fileOf(c types.FileObjectConfig) (content string, ok bool) {
 // mounted, a value written.
 func (r *reader) files(p *types.Project, s types.ServiceConfig, v *staging.Service) {
 	for _, x := range s.Secrets {
-		target := x.Target
-		if target == "" {
-			target = x.Source
-		}
-		if !path.IsAbs(target) {
-			target = "/run/secrets/" + target
-		}
 		c, ok := p.Secrets[x.Source]
-		r.file(v, "secrets", x.Source, target, types.FileObjectConfig(c), ok)
+		r.file(v, "secrets", x.Source, secretTarget(x), types.FileObjectConfig(c), ok)
 	}
 	for _, x := range s.Configs {
-		target := x.Target
-		if target == "" {
-			target = "/" + x.Source
-		}
 		c, ok := p.Configs[x.Source]
-		r.file(v, "configs", x.Source, target, types.FileObjectConfig(c), ok)
+		r.file(v, "configs", x.Source, configTarget(x), types.FileObjectConfig(c), ok)
 	}
+}
+
+func secretTarget(x types.ServiceSecretConfig) string {
+	target := cmp.Or(x.Target, x.Source)
+	if !path.IsAbs(target) {
+		target = "/run/secrets/" + target
+	}
+	return path.Clean(target)
+}
+
+func configTarget(x types.ServiceConfigObjConfig) string {
+	return path.Clean("/" + cmp.Or(x.Target, x.Source))
 }
 
 func (r *reader) file(v *staging.Service, kind, name, target string, c types.FileObjectConfig, declared bool) {
@@ -293,7 +295,6 @@ func (r *reader) file(v *staging.Service, kind, name, target string, c types.Fil
 		r.refuse(at, "there is no "+strings.TrimSuffix(kind, "s")+" "+name, "declare it under "+kind)
 		return
 	}
-	target = path.Clean("/" + target)
 	if _, why := r.way.mount(r, v, staging.Mount{Kind: staging.MountTmpfs, Target: target}); why != "" {
 		r.refuse(at, "the file "+name+" is to lie at "+target+": "+why, "give it a target in the checkout or below /run")
 		return

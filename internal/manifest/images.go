@@ -22,6 +22,7 @@ func (images) service(r *reader, p *types.Project, s types.ServiceConfig, _ serv
 	v.Command = staging.Command{Args: s.Command}
 	v.WorkingDir = s.WorkingDir
 	v.Container = r.container(s)
+	r.fileModes(s, v)
 	if s.Build != nil {
 		v.ImageBuild = r.imageBuild(p, s)
 		r.codeOf[s.Name] = v.ImageBuild.Context

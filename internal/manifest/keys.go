@@ -40,6 +40,9 @@ func each(name string, process Treatment, why string, docker Treatment, dockerWh
 // restarts is what is done about services that end.
 const restarts = "what crashes starts again, with backoff; what ends with 0 and has no port is done, unless it says always or unless-stopped"
 
+// ofWritten is where a file inside may have an owner and a mode.
+const ofWritten = "of what is written by content or environment; files of the repository are as Git has them"
+
 // keys is every key that Compose has. What is below an ignored or refused key
 // shares its fate; what is below an honoured one has rows of its own, or is
 // honoured whole. A row that is said to be honoured may still be refused for a
@@ -114,11 +117,11 @@ var keys = []Key{
 	both("services.*.cgroup_parent", Refused, "limits are the server's"),
 	both("services.*.command", Honoured, ""),
 	both("services.*.configs", Honoured, ""),
-	each("services.*.configs.gid", Ignored, "the environment's own user reads it", Ignored, "the service's user reads it"),
-	both("services.*.configs.mode", Ignored, "readable by the service alone"),
+	each("services.*.configs.gid", Ignored, "the environment's own user reads it", Honoured, ofWritten),
+	each("services.*.configs.mode", Ignored, "readable by the service alone", Honoured, ofWritten),
 	both("services.*.configs.source", Honoured, ""),
 	both("services.*.configs.target", Honoured, ""),
-	each("services.*.configs.uid", Ignored, "the environment's own user reads it", Ignored, "the service's user reads it"),
+	each("services.*.configs.uid", Ignored, "the environment's own user reads it", Honoured, ofWritten),
 	both("services.*.container_name", Ignored, "names are Offshoot's; others of the stack may call the service so"),
 	both("services.*.cpu_count", Ignored, "use deploy.resources.limits"),
 	both("services.*.cpu_percent", Ignored, "use deploy.resources.limits"),
@@ -130,7 +133,7 @@ var keys = []Key{
 	both("services.*.cpus", Honoured, ""),
 	both("services.*.cpuset", Ignored, "there is no such limit"),
 	both("services.*.credential_spec", Ignored, "for Windows"),
-	both("services.*.depends_on", Honoured, "service_completed_successfully makes a release task"),
+	both("services.*.depends_on", Honoured, "service_completed_successfully makes a release task; without a condition it waits until the other is well"),
 	both("services.*.deploy", Honoured, ""),
 	both("services.*.deploy.endpoint_mode", Ignored, "for Swarm"),
 	both("services.*.deploy.labels", Ignored, "labels are not used"),
@@ -150,7 +153,7 @@ var keys = []Key{
 	each("services.*.dns", Ignored, "the host's", Honoured, ""),
 	each("services.*.dns_opt", Ignored, "the host's", Honoured, ""),
 	each("services.*.dns_search", Ignored, "the host's", Honoured, ""),
-	each("services.*.domainname", Ignored, "the host's", Ignored, "use hostname"),
+	each("services.*.domainname", Ignored, "the host's", Honoured, ""),
 	both("services.*.entrypoint", Honoured, ""),
 	both("services.*.env_file", Honoured, "inside the repository; a missing one is answered by the project's variables"),
 	both("services.*.environment", Honoured, ""),
@@ -204,19 +207,19 @@ var keys = []Key{
 	each("services.*.runtime", Refused, "programs of the host", Honoured, "runc; others are refused"),
 	both("services.*.scale", Honoured, ""),
 	both("services.*.secrets", Honoured, ""),
-	each("services.*.secrets.gid", Ignored, "the environment's own user reads it", Ignored, "the service's user reads it"),
-	both("services.*.secrets.mode", Ignored, "readable by the service alone"),
+	each("services.*.secrets.gid", Ignored, "the environment's own user reads it", Honoured, ofWritten),
+	each("services.*.secrets.mode", Ignored, "readable by the service alone", Honoured, ofWritten),
 	both("services.*.secrets.source", Honoured, ""),
 	both("services.*.secrets.target", Honoured, ""),
-	each("services.*.secrets.uid", Ignored, "the environment's own user reads it", Ignored, "the service's user reads it"),
-	each("services.*.security_opt", Ignored, "services never gain privileges", Ignored, "what confines containers is the server's"),
+	each("services.*.secrets.uid", Ignored, "the environment's own user reads it", Honoured, ofWritten),
+	each("services.*.security_opt", Ignored, "services never gain privileges", Honoured, "no-new-privileges; what else confines containers is the server's"),
 	each("services.*.shm_size", Ignored, "bounded by memory", Honoured, ""),
 	each("services.*.stdin_open", Ignored, "use `offshoot console`", Honoured, ""),
 	both("services.*.stop_grace_period", Honoured, ""),
 	both("services.*.stop_signal", Honoured, ""),
 	both("services.*.storage_opt", Ignored, "there is no such limit"),
 	each("services.*.sysctls", Refused, "the kernel is the host's", Honoured, "those of a container's own: net.*, kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*"),
-	both("services.*.tmpfs", Honoured, ""),
+	each("services.*.tmpfs", Honoured, "its options are Offshoot's", Honoured, ""),
 	each("services.*.tty", Ignored, "use `offshoot console`", Honoured, ""),
 	each("services.*.ulimits", Ignored, "there is no such limit", Honoured, "not those of the host's scheduling"),
 	each("services.*.umask", Ignored, "the files are of the environment's own user", Ignored, "the image's"),
@@ -231,7 +234,7 @@ var keys = []Key{
 	both("services.*.volumes.read_only", Honoured, ""),
 	both("services.*.volumes.source", Honoured, "what Git tracks is the checkout's, else a volume; outside the repository is refused"),
 	each("services.*.volumes.target", Honoured, "under the host's programs (/usr, /etc and the like) it is ignored", Honoured, "not / or the kernel's /proc, /sys and /dev"),
-	both("services.*.volumes.tmpfs", Ignored, "bounded by memory"),
+	each("services.*.volumes.tmpfs", Ignored, "bounded by memory", Honoured, ""),
 	both("services.*.volumes.type", Honoured, "bind, volume and tmpfs"),
 	both("services.*.volumes.volume", Honoured, ""),
 	both("services.*.volumes.volume.labels", Ignored, "labels are not used"),

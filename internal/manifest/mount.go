@@ -61,8 +61,8 @@ func (r *reader) isDir(p string) bool {
 // checkout's own; one that it does not is a volume of the environment.
 func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[string]*bool, v *staging.Service) {
 	for _, t := range s.Tmpfs {
-		target, _, _ := strings.Cut(t, ":")
-		if m, why := r.way.mount(r, v, staging.Mount{Kind: staging.MountTmpfs, Target: path.Clean(target)}); why == "" {
+		target, options, _ := strings.Cut(t, ":")
+		if m, why := r.way.mount(r, v, staging.Mount{Kind: staging.MountTmpfs, Target: path.Clean(target), Options: r.tmpfsOptions(s, options)}); why == "" {
 			v.Mounts = append(v.Mounts, m)
 		}
 	}
@@ -78,7 +78,7 @@ func (r *reader) mounts(s types.ServiceConfig, x serviceExtension, clones map[st
 		}
 		switch m.Type {
 		case types.VolumeTypeTmpfs:
-			mount.Kind = staging.MountTmpfs
+			mount.Kind, mount.Options = staging.MountTmpfs, tmpfsSize(m.Tmpfs)
 		case types.VolumeTypeVolume:
 			mount.Kind, mount.Source, mount.Fill = staging.MountVolume, m.Source, m.Volume == nil || !m.Volume.NoCopy
 		case types.VolumeTypeBind:

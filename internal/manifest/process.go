@@ -34,7 +34,7 @@ func (processes) mount(_ *reader, _ *staging.Service, m staging.Mount) (staging.
 	case m.Kind == staging.MountCheckout && path.Join(codeAt, m.Source) == m.Target && !m.ReadOnly:
 		return staging.Mount{}, "" // it is there already
 	}
-	m.Fill = false
+	m.Fill, m.Options = false, ""
 	return m, ""
 }
 

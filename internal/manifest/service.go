@@ -38,6 +38,7 @@ func (r *reader) project(ctx context.Context, model map[string]any, p part) {
 			oneShot[name] = oneShot[name] || d.Condition == types.ServiceConditionCompletedSuccessfully
 		}
 	}
+	r.networks(project)
 	r.datastores(project)
 	for _, name := range slices.SortedFunc(maps.Keys(project.Services), r.inOrder) {
 		s := project.Services[name]
@@ -59,6 +60,17 @@ func (r *reader) project(ctx context.Context, model map[string]any, p part) {
 		r.stack.Services = append(r.stack.Services, service)
 	}
 	r.extend(stack)
+}
+
+// networks says what is not kept that keeps services in: an environment has one
+// network.
+func (r *reader) networks(p *types.Project) {
+	for _, name := range slices.Sorted(maps.Keys(p.Networks)) {
+		if at := []string{"networks", name, "internal"}; p.Networks[name].Internal {
+			file, line := r.where(at)
+			r.note(staging.NoteIgnored, file, line, strings.Join(at, "."), "internal is ignored: what is reached outside is the project's to say", "offshoot project set --outbound listed")
+		}
+	}
 }
 
 // inOrder orders services as the files do.
@@ -159,8 +171,8 @@ func (r *reader) limits(s types.ServiceConfig, v *staging.Service) {
 		if s.Deploy.Replicas != nil {
 			v.Replicas = *s.Deploy.Replicas
 		}
-		if l := s.Deploy.Resources.Limits; l != nil {
-			v.Limits = staging.Limits{CPUs: float64(l.NanoCPUs), Memory: int64(l.MemoryBytes), PIDs: l.Pids}
+		if l := s.Deploy.Resources.Limits; l != nil { // each of them counts before its older name
+			v.Limits = staging.Limits{CPUs: cmp.Or(float64(l.NanoCPUs), v.Limits.CPUs), Memory: cmp.Or(int64(l.MemoryBytes), v.Limits.Memory), PIDs: cmp.Or(l.Pids, v.Limits.PIDs)}
 		}
 	}
 	v.Limits.PIDs = max(0, v.Limits.PIDs) // -1 is Compose's word for no limit
@@ -212,7 +224,9 @@ func (r *reader) dependsOn(p *types.Project, s types.ServiceConfig, v *staging.S
 	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {
 		d := s.DependsOn[name]
 		if _, ok := p.Services[name]; ok {
-			v.DependsOn = append(v.DependsOn, staging.Dependency{Name: name})
+			// The short form says the same, and mostly means a service that answers.
+			started := d.Condition == types.ServiceConditionStarted && r.written([]string{"services", s.Name, "depends_on", name, "condition"})
+			v.DependsOn = append(v.DependsOn, staging.Dependency{Name: name, Started: started})
 			continue
 		}
 		_, disabled := p.DisabledServices[name]
@@ -246,6 +260,9 @@ func (r *reader) health(s types.ServiceConfig, x serviceExtension, v *staging.Se
 		}
 		if h.Retries != nil {
 			retries = min(*h.Retries, 1000)
+		}
+		if h.Timeout != nil {
+			v.Health.Try = min(time.Duration(*h.Timeout), maxHealthWait)
 		}
 		wait := time.Duration(retries) * interval
 		if h.StartPeriod != nil {

@@ -187,16 +187,13 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 	if b.in.Bundles {
 		return b.startBundle(dep, dep.Cause, flat)
 	}
-	up := map[string][]string{}
+	up := rising{begun: map[string][]string{}, well: map[string][]string{}}
 	var all []string
 	for _, s := range startOrder(dep.Stack) {
 		if s.Backing {
 			continue // the data's
 		}
-		after := append([]string{}, flat...)
-		for _, d := range s.DependsOn {
-			after = append(after, up[d.Name]...)
-		}
+		after := up.before(s, flat)
 		if len(s.Ports) == 0 {
 			stopped := b.stopOld(dep, s.Name, flat)
 			after, all = append(after, stopped...), append(all, stopped...)
@@ -206,13 +203,35 @@ func (b *builder) start(dep *staging.Deployment, before ...[]string) []string {
 				continue
 			}
 			begun := b.ensure(it, dep, staging.StepStart, dep.Cause, after)
-			up[s.Name] = append(up[s.Name], b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
+			up.add(s, begun, b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
 				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth,
-				Cause: "only what can serve gets a route"}, begun, after)...)
+				Cause: "only what can serve gets a route"}, begun, after))
 		}
-		all = append(all, up[s.Name]...)
+		all = append(all, up.well[s.Name]...)
 	}
 	return append(all, flat...)
+}
+
+// rising are the operations that bring services up: those that begin their
+// instances, and those that see that these are well.
+type rising struct{ begun, well map[string][]string }
+
+func (r rising) add(s staging.Service, begun, well []string) {
+	r.begun[s.Name] = append(r.begun[s.Name], begun...)
+	r.well[s.Name] = append(r.well[s.Name], well...)
+}
+
+// before are the operations that a service waits for, beside others.
+func (r rising) before(s staging.Service, others []string) []string {
+	after := append([]string{}, others...)
+	for _, d := range s.DependsOn {
+		if d.Started {
+			after = append(after, r.begun[d.Name]...)
+		} else {
+			after = append(after, r.well[d.Name]...)
+		}
+	}
+	return after
 }
 
 // stopOld ends what the revision before runs of a service that has no route,

@@ -141,29 +141,26 @@ func (b *builder) wakeServices(dep *staging.Deployment, ready ...[]string) []str
 	if b.in.Bundles {
 		return b.reroute(dep, b.startBundle(dep, "waking", before))
 	}
-	up := map[string][]string{}
+	up := rising{begun: map[string][]string{}, well: map[string][]string{}}
 	// A request waits for what it may ask, not for workers.
 	var routed, workers []string
 	for _, s := range startOrder(dep.Stack) {
 		if s.Backing {
 			continue // the data's
 		}
-		after := append([]string{}, before...)
-		for _, d := range s.DependsOn {
-			after = append(after, up[d.Name]...)
-		}
+		after := up.before(s, before)
 		for _, it := range instances(dep, s) {
 			if b.there(it.name) && b.in.Ready[it.name] {
 				continue
 			}
 			begun := b.ensure(it, dep, staging.StepStart, "waking", after)
-			up[s.Name] = append(up[s.Name], b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
-				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth, Cause: "waking"}, begun, after)...)
+			up.add(s, begun, b.add(Op{Action: Health, Kind: it.kind, Resource: it.name, Service: s.Name,
+				Instance: it.instance, Deployment: dep.ID, Step: staging.StepHealth, Cause: "waking"}, begun, after))
 		}
 		if len(s.Ports) > 0 {
-			routed = append(routed, up[s.Name]...)
+			routed = append(routed, up.well[s.Name]...)
 		} else {
-			workers = append(workers, up[s.Name]...)
+			workers = append(workers, up.well[s.Name]...)
 		}
 	}
 	return append(b.reroute(dep, append(routed, before...)), workers...)

@@ -94,7 +94,7 @@ func (a *actor) steady(ctx context.Context, op plan.Op) error {
 const (
 	// firstTest and lastTest are the shortest and longest pause between two tries
 	// of a service's own check that names no interval, testLimit how long one may
-	// take.
+	// take that names no timeout.
 	firstTest = 50 * time.Millisecond
 	lastTest  = time.Second
 	testLimit = 30 * time.Second
@@ -114,7 +114,7 @@ func (a *actor) tested(ctx context.Context, v *view, dep *staging.Deployment, s 
 	longest := cmp.Or(s.Health.Interval, lastTest)
 	pause := min(firstTest, longest)
 	for {
-		said := a.try(ctx, attacher, op, command, spec.Env)
+		said := a.try(ctx, attacher, op, command, spec.Env, cmp.Or(s.Health.Try, testLimit))
 		if said == nil {
 			return nil
 		}
@@ -133,8 +133,8 @@ func (a *actor) tested(ctx context.Context, v *view, dep *staging.Deployment, s 
 }
 
 // try runs a check once.
-func (a *actor) try(ctx context.Context, attacher platform.Attacher, op plan.Op, command staging.Command, env map[string]string) error {
-	ctx, cancel := context.WithTimeout(ctx, testLimit)
+func (a *actor) try(ctx context.Context, attacher platform.Attacher, op plan.Op, command staging.Command, env map[string]string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var out lastLine
 	code, err := attacher.Exec(ctx, platform.Exec{In: op.Resource, Owner: a.id, Command: command, Env: env, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &out})

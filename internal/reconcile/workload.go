@@ -292,7 +292,7 @@ func (a *actor) within(ctx context.Context, v *view, dep *staging.Deployment, s 
 		case staging.MountCheckout:
 			spec.Mounts = append(spec.Mounts, staging.HostMount{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly, Checkout: true, Keep: m.Keep})
 		case staging.MountTmpfs:
-			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true})
+			spec.Mounts = append(spec.Mounts, staging.HostMount{Target: m.Target, Tmpfs: true, Options: m.Options})
 		case staging.MountVolume:
 			dir, err := around.volume(m.Source)
 			if err != nil {

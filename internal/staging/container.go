@@ -10,7 +10,8 @@ type Container struct {
 	User   string   `json:"user,omitempty"`
 	Groups []string `json:"groups,omitempty"`
 	// Hostname is what the container calls itself, "" for its service's name.
-	Hostname string `json:"hostname,omitempty"`
+	Hostname   string `json:"hostname,omitempty"`
+	Domainname string `json:"domainname,omitempty"`
 	// Init runs a small init as PID 1, which reaps and passes signals on.
 	Init bool `json:"init,omitempty"`
 	// ReadOnly makes the image's file system read-only, mounts apart.
@@ -22,10 +23,16 @@ type Container struct {
 	SharedMemory int64 `json:"shared_memory,omitempty"`
 	// CapDrop are capabilities that it goes without, CapAdd those of an engine's
 	// usual ones that it has nevertheless.
-	CapDrop []string          `json:"cap_drop,omitempty"`
-	CapAdd  []string          `json:"cap_add,omitempty"`
-	Sysctls map[string]string `json:"sysctls,omitempty"`
-	Ulimits map[string]Ulimit `json:"ulimits,omitempty"`
+	CapDrop []string `json:"cap_drop,omitempty"`
+	CapAdd  []string `json:"cap_add,omitempty"`
+	// NoNewPrivileges is whether no program in it gains rights by being run.
+	NoNewPrivileges bool `json:"no_new_privileges,omitempty"`
+	// NoIPC is whether it has no shared memory at all, OwnCgroups whether it sees
+	// its own groups alone.
+	NoIPC      bool              `json:"no_ipc,omitempty"`
+	OwnCgroups bool              `json:"own_cgroups,omitempty"`
+	Sysctls    map[string]string `json:"sysctls,omitempty"`
+	Ulimits    map[string]Ulimit `json:"ulimits,omitempty"`
 	// ExtraHosts are names to addresses, as many as are written.
 	ExtraHosts map[string][]string `json:"extra_hosts,omitempty"`
 	// DNS, DNSSearch and DNSOptions are those of resolv.conf.
@@ -34,6 +41,16 @@ type Container struct {
 	DNSOptions []string `json:"dns_options,omitempty"`
 	// Labels are the team's own: kept, and never asked.
 	Labels map[string]string `json:"labels,omitempty"`
+	// FileModes are of files that are written inside, by path, where they are not
+	// for everybody to read.
+	FileModes map[string]FileMode `json:"file_modes,omitempty"`
+}
+
+// FileMode is whose a file is and who may do what with it (chmod(2)).
+type FileMode struct {
+	Mode uint32 `json:"mode"`
+	UID  int    `json:"uid,omitempty"`
+	GID  int    `json:"gid,omitempty"`
 }
 
 // Ulimit is a limit of a process, -1 for none.

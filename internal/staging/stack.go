@@ -138,9 +138,10 @@ type Port struct {
 }
 
 // Dependency is one depends_on entry, on a service: it must be healthy before
-// the one that depends on it starts.
+// the one that depends on it starts, or only have been started.
 type Dependency struct {
-	Name string `json:"name"`
+	Name    string `json:"name"`
+	Started bool   `json:"started,omitempty"`
 }
 
 // Health is how a service shows that it can serve. Path wins over Test; with
@@ -152,6 +153,8 @@ type Health struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// Interval is the longest pause between two tries of Test; 0 means 1 s.
 	Interval time.Duration `json:"interval,omitempty"`
+	// Try bounds one try of Test; 0 means 30 s.
+	Try time.Duration `json:"try,omitempty"`
 	// Disabled is Compose's healthcheck.disable.
 	Disabled bool `json:"disabled,omitempty"`
 }
@@ -187,6 +190,8 @@ type Mount struct {
 	Keep []string `json:"keep,omitempty"`
 	// Fill is whether an empty volume takes what the image has at Target.
 	Fill bool `json:"fill,omitempty"`
+	// Options are those of a tmpfs, as mount(8) has them, where it can have some.
+	Options string `json:"options,omitempty"`
 }
 
 // Volume is a named volume of services that are no datastores.

@@ -75,6 +75,9 @@ type HostMount struct {
 	ReadOnly bool   `json:"read_only,omitempty"`
 	// Tmpfs mounts an empty memory file system; Source is empty then.
 	Tmpfs bool `json:"tmpfs,omitempty"`
+	// Options are those of Tmpfs as mount(8) has them, for platforms that run
+	// images.
+	Options string `json:"options,omitempty"`
 	// Checkout shows a part of the workload's own checkout, to which Source is
 	// relative, at another place.
 	Checkout bool `json:"checkout,omitempty"`

@@ -104,7 +104,7 @@ func (d *Driver) config(ctx context.Context, r platform.Resource, image string) 
 		c.Env = append(c.Env, k+"="+w.Env[k])
 	}
 	if x := w.Container; x != nil {
-		c.Entrypoint, c.User, c.Tty, c.OpenStdin = x.Entrypoint, x.User, x.TTY, x.Stdin
+		c.Entrypoint, c.User, c.Tty, c.OpenStdin, c.Domainname = x.Entrypoint, x.User, x.TTY, x.Stdin, x.Domainname
 	}
 	if w.Role == staging.RoleData && c.User == "" {
 		c.User = fmt.Sprintf("%d:%d", DataUser, DataUser)
@@ -219,6 +219,11 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 			source = filepath.Join(own, strconv.Itoa(i))
 		}
 		switch {
+		case m.Tmpfs && m.Options != "":
+			if h.Tmpfs == nil {
+				h.Tmpfs = map[string]string{}
+			}
+			h.Tmpfs[m.Target] = m.Options // a mount of the other kind has none
 		case m.Tmpfs:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: m.Target, ReadOnly: m.ReadOnly})
 		case m.Fill:
@@ -235,6 +240,9 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 		if dir != "/" {
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
 		}
+	}
+	for i, name := range bound(w) {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: boundFile(own, i), Target: name, ReadOnly: true})
 	}
 }
 
@@ -255,6 +263,15 @@ func special(x *staging.Container, h *container.HostConfig) error {
 		h.Init = &x.Init
 	}
 	h.GroupAdd, h.ReadonlyRootfs, h.ShmSize, h.CapDrop, h.CapAdd, h.Sysctls = x.Groups, x.ReadOnly, x.SharedMemory, x.CapDrop, x.CapAdd, x.Sysctls
+	if x.NoNewPrivileges {
+		h.SecurityOpt = []string{"no-new-privileges"}
+	}
+	if x.NoIPC {
+		h.IpcMode = container.IPCModeNone
+	}
+	if x.OwnCgroups {
+		h.CgroupnsMode = container.CgroupnsModePrivate
+	}
 	h.DNSSearch, h.DNSOptions = x.DNSSearch, x.DNSOptions
 	for _, name := range slices.Sorted(maps.Keys(x.Ulimits)) {
 		h.Ulimits = append(h.Ulimits, &container.Ulimit{Name: name, Soft: x.Ulimits[name].Soft, Hard: x.Ulimits[name].Hard})
