@@ -50,7 +50,7 @@ func projectSet(io *stdio) *cobra.Command {
 	text(&r.DefaultBranch, "default-branch", "the branch that others begin from")
 	text(&r.StagingBranch, "staging-branch", "branch of the shared environment")
 	text(&r.Domain, "domain", "host suffix; empty for NAME.SERVER-DOMAIN")
-	text(&r.ComposeFile, "compose-file", "path of the Compose file; empty for the usual names")
+	text(&r.ComposeFile, "compose-file", "path of the Compose file, or of several with commas between; empty for the usual names")
 	text(&r.Platform, "platform", "where it runs: auto, process or docker")
 	text(&r.SnapshotSource, "snapshot-source", "the environment whose snapshots new ones begin with; empty for the shared one")
 	text(&r.SnapshotAt, "snapshot-at", `time of day of the daily snapshot, or "off"`)

@@ -90,7 +90,7 @@ func projectAdd(io *stdio) *cobra.Command {
 	f.StringVar(&r.StagingBranch, "staging-branch", "", "branch of the shared environment (default: the default branch)")
 	f.StringArrayVar(&r.Join, "join", nil, joinUsage)
 	f.StringVar(&r.Domain, "domain", "", "host suffix (default NAME.SERVER-DOMAIN)")
-	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file in the repository")
+	f.StringVar(&r.ComposeFile, "compose-file", "", "path of the Compose file in the repository, or of several with commas between")
 	f.StringVar(&r.Platform, "platform", "", "where it runs: auto, process or docker")
 	f.BoolVar(&r.NoWatch, "no-watch", false, "do not look for pushes: neither watch a path nor list a URL")
 	f.StringVar(&r.Kind, "forge", "", "github, gitlab or gitea")

@@ -120,7 +120,7 @@ func (s *Service) checkProject(ctx context.Context, t *store.Tx, p staging.Proje
 		return staging.Errorf(staging.CodeUsage, "name a branch", "the default and staging branch cannot be empty")
 	case p.Domain != "" && !staging.IsDomain(p.Domain):
 		return staging.Errorf(staging.CodeUsage, "for example staging.example.com", "%q is no domain", p.Domain)
-	case p.ComposeFile != "" && (path.IsAbs(p.ComposeFile) || path.Clean(p.ComposeFile) != p.ComposeFile || strings.HasPrefix(p.ComposeFile, "..")):
+	case slices.ContainsFunc(staging.ComposeFiles(p.ComposeFile), func(f string) bool { return path.IsAbs(f) || path.Clean(f) != f || strings.HasPrefix(f, "..") }):
 		return staging.Errorf(staging.CodeUsage, "give a path in the repository, such as deploy/compose.yaml", "%q is no path in a repository", p.ComposeFile)
 	}
 	if err := checkAutoCreate(cmp.Or(p.AutoCreate, "none")); err != nil {

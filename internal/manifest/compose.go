@@ -31,12 +31,13 @@ type part struct {
 	followed map[string]bool
 }
 
-// compose reads the Compose file, what it includes, and its overlay.
-func (r *reader) compose(ctx context.Context, file string) {
-	dir := path.Dir(file)
-	p := part{files: []string{file}, dir: dir, values: r.values(dir)}
+// compose reads the Compose files, what they include, and their overlay. Paths are
+// relative to the first.
+func (r *reader) compose(ctx context.Context, files []string) {
+	dir := path.Dir(files[0])
+	p := part{files: slices.Clip(files), dir: dir, values: r.values(dir)}
 	for _, overlay := range []string{path.Join(dir, overlayName), overlayName} {
-		if file != overlay && r.exists(overlay) {
+		if !slices.Contains(files, overlay) && r.exists(overlay) {
 			p.files = append(p.files, overlay)
 			break
 		}
@@ -63,13 +64,13 @@ func (r *reader) compose(ctx context.Context, file string) {
 	if !ok {
 		return
 	}
-	r.locate(file, p.files)
+	r.locate(p.files)
 	r.judge(model, t)
 	r.project(ctx, model, p)
 }
 
 // locate puts the documents in the order in which their keys count.
-func (r *reader) locate(file string, files []string) {
+func (r *reader) locate(files []string) {
 	rank := func(d *document) int {
 		if i := slices.Index(files, d.file); i >= 0 {
 			return len(files) - i

@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -62,6 +63,31 @@ func (r *reader) envFile(file string, values map[string]string) map[string]strin
 		return nil
 	}
 	return parsed
+}
+
+// rawFile reads KEY=value lines that say what they say: nothing is quoted or put in.
+// A line of a name alone takes what ${NAME} would stand for.
+func (r *reader) rawFile(file string, values map[string]string) map[string]string {
+	text, err := r.readFile(file)
+	if err != nil {
+		r.note(staging.NoteRefused, file, 0, "", unreadable(file, err), "keep it inside the repository, as text")
+		return nil
+	}
+	read := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimLeft(strings.TrimRight(line, "\r\n"), " \t")
+		name, value, given := strings.Cut(line, "=")
+		if name == "" || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if !given {
+			if value, given = r.lookup(values, name); !given {
+				continue
+			}
+		}
+		read[name] = value
+	}
+	return read
 }
 
 // whereSet is the file and line that give a service a variable: its
@@ -201,7 +227,15 @@ func (r *reader) environment(s types.ServiceConfig) map[string]string {
 			r.note(staging.NoteRefused, source, line, strings.Join(at, "."), "env_file "+written+" leads outside the repository",
 				"keep it inside, or use `offshoot project secret import FILE`")
 		case r.exists(file):
-			for k, v := range r.envFile(file, r.environ) {
+			read := r.envFile
+			switch f.Format {
+			case "", ".env":
+			case "raw":
+				read = r.rawFile
+			default:
+				r.note(staging.NoteRefused, source, line, strings.Join(at, "."), "env_file has no format "+strconv.Quote(f.Format), "raw, or none")
+			}
+			for k, v := range read(file, r.environ) {
 				env[k], from[k] = v, file
 			}
 		case bool(f.Required):

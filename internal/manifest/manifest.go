@@ -23,7 +23,8 @@ import (
 
 // Options are what the project and the server add to the files.
 type Options struct {
-	// ComposeFile is a path in the checkout, "" for the usual names.
+	// ComposeFile is a path in the checkout, or several with commas between, ""
+	// for the usual names.
 	ComposeFile string
 	// Platform is where the stack is to run, "" for processes.
 	Platform string
@@ -143,14 +144,14 @@ func Load(ctx context.Context, dir string, o Options) (*Result, error) {
 }
 
 func (r *reader) read(ctx context.Context) {
-	file, ok := r.composeFile()
+	files, ok := r.composeFiles()
 	if !ok {
 		return
 	}
 	procfile := r.procfile()
 	switch {
-	case file != "":
-		r.compose(ctx, file)
+	case len(files) > 0:
+		r.compose(ctx, files)
 		if len(r.stack.Services)+len(r.stack.OneShots) == 0 && r.refused() {
 			return
 		}
@@ -166,20 +167,30 @@ func (r *reader) read(ctx context.Context) {
 		}
 		return
 	}
-	r.procfileServices(r.way.procfile(r, procfile, file != ""), file != "")
+	r.procfileServices(r.way.procfile(r, procfile, len(files) > 0), len(files) > 0)
 	r.finish()
 }
 
-// composeFile is the file to read, "" for none. Two of the usual names are
-// refused: which one counts would be a guess.
-func (r *reader) composeFile() (file string, ok bool) {
-	if f := r.o.ComposeFile; f != "" {
+// composeFiles are the files to read, the later over the earlier: those that are
+// chosen, by the project or as Compose's own users do, or the one of a usual name.
+// Two of those are refused: which one counts would be a guess.
+func (r *reader) composeFiles() (files []string, ok bool) {
+	chosen, hint := staging.ComposeFiles(r.o.ComposeFile), "choose another: offshoot project set --compose-file FILE"
+	if text, _ := r.readFile(".env"); len(chosen) == 0 && (r.o.Variables["COMPOSE_FILE"] != "" || strings.Contains(string(text), "COMPOSE_FILE")) {
+		if values := r.values("."); values["COMPOSE_FILE"] != "" {
+			chosen, hint = strings.Split(values["COMPOSE_FILE"], cmp.Or(values["COMPOSE_PATH_SEPARATOR"], ":")), "COMPOSE_FILE says so"
+		}
+	}
+	for _, f := range chosen {
 		f = path.Clean(f)
 		if outside(f) || !r.exists(f) {
-			r.note(staging.NoteRefused, f, 0, "", "the repository has no "+f, "choose another: offshoot project set --compose-file FILE")
-			return "", false
+			r.note(staging.NoteRefused, f, 0, "", "the repository has no "+f, hint)
+			return nil, false
 		}
-		return f, true
+		files = append(files, f)
+	}
+	if len(files) > 0 {
+		return files, true
 	}
 	var found []string
 	for _, n := range usualNames {
@@ -190,15 +201,15 @@ func (r *reader) composeFile() (file string, ok bool) {
 	switch len(found) {
 	case 0:
 		if r.exists(overlayName) {
-			return overlayName, true
+			return []string{overlayName}, true
 		}
-		return "", true
+		return nil, true
 	case 1:
-		return found[0], true
+		return found, true
 	}
 	r.note(staging.NoteRefused, found[1], 1, "", "the repository has "+strings.Join(found, " and ")+": which one counts would be a guess",
 		"remove one, or choose: offshoot project set --compose-file "+found[0])
-	return "", false
+	return nil, false
 }
 
 func (r *reader) exists(name string) bool {

@@ -1,6 +1,9 @@
 package staging
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Project is one repository and the policy that its administrators set on the
 // server. A branch cannot change anything here.
@@ -18,7 +21,8 @@ type Project struct {
 	Watch bool
 	// Platform is what was asked for, "" for the server's.
 	Platform string
-	// ComposeFile is a path in the repository, "" for the usual names.
+	// ComposeFile is a path in the repository, or several with commas between, ""
+	// for the usual names.
 	ComposeFile string
 	// AutoCreate is none or branch:GLOB ("" in records of before).
 	AutoCreate string
@@ -106,4 +110,13 @@ type Variable struct {
 	// which the value is written instead of the environment.
 	Build bool
 	File  string
+}
+
+// ComposeFiles are the paths that a project's ComposeFile names, the later over the
+// earlier.
+func ComposeFiles(chosen string) []string {
+	if chosen == "" {
+		return nil
+	}
+	return strings.Split(chosen, ",")
 }

@@ -108,7 +108,7 @@ func (d *Driver) create(ctx context.Context, r platform.Resource, ahead bool) (s
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(d.copyCheckout(ctx, r.Name, r.Workload), d.writeBound(r.Name, r.Workload)); err != nil {
+	if err := errors.Join(d.copyCheckout(ctx, r.Name, r.Workload), d.writeMounted(r.Name, r.Workload)); err != nil {
 		return "", err
 	}
 	made, err := d.make(ctx, options)

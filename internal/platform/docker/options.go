@@ -226,7 +226,7 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 			h.Tmpfs[m.Target] = m.Options // a mount of the other kind has none
 		case m.Tmpfs:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeTmpfs, Target: m.Target, ReadOnly: m.ReadOnly})
-		case m.Fill:
+		case m.Fill && !m.ReadOnly: // the engine has no volume without a name that is read-only
 			h.Mounts = append(h.Mounts, volume(source, m))
 		default:
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: source, Target: m.Target, ReadOnly: m.ReadOnly,
@@ -236,13 +236,8 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: path.Join(m.Target, name)})
 		}
 	}
-	for _, dir := range folders(w) {
-		if dir != "/" {
-			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: dir})
-		}
-	}
-	for i, name := range bound(w) {
-		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: boundFile(own, i), Target: name, ReadOnly: true})
+	for i, name := range mountedFiles(w) {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: mountedFile(own, i), Target: path.Clean("/" + name), ReadOnly: true})
 	}
 }
 
@@ -250,7 +245,7 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 // it gets what the image has at that place, and its owner. Only the directory's
 // name is the engine's, and goes with the container.
 func volume(source string, m staging.HostMount) mount.Mount {
-	return mount.Mount{Type: mount.TypeVolume, Target: m.Target, ReadOnly: m.ReadOnly, VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local",
+	return mount.Mount{Type: mount.TypeVolume, Target: m.Target, VolumeOptions: &mount.VolumeOptions{DriverConfig: &mount.Driver{Name: "local",
 		Options: map[string]string{"type": "none", "o": "bind", "device": source}}}}
 }
 
