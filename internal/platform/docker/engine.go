@@ -180,11 +180,6 @@ func lacks(info system.Info) []string {
 			list = append(list, "the engine cannot limit "+limit.what)
 		}
 	}
-	for _, option := range info.SecurityOptions {
-		if option == "name=rootless" {
-			list = append(list, "the engine runs without root: this host does not reach its containers by their addresses")
-		}
-	}
 	return list
 }
 
@@ -197,5 +192,8 @@ func Examine(ctx context.Context, host string) (what string, cannot []string, er
 	}
 	defer func() { _ = e.client.Close() }()
 	info, err := e.info(ctx)
+	if err == nil {
+		err = e.fits(ctx, info)
+	}
 	return info.ServerVersion + " at " + e.host, lacks(info), err
 }

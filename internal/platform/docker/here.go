@@ -57,6 +57,9 @@ func (d *Driver) isHere(ctx context.Context) error {
 	if name, err := os.Hostname(); err != nil || !strings.HasPrefix(d.host, "unix:") && info.Name != name {
 		return errors.Join(err, d.elsewhere())
 	}
+	if err := d.fits(ctx, info); err != nil {
+		return err
+	}
 	d.here.seen.Store(true)
 	return nil
 }

@@ -3,7 +3,6 @@ package docker
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -135,11 +134,20 @@ func (e engine) answers(ctx context.Context) error {
 	return err
 }
 
-// Answers is whether an engine does, "" for the usual one.
+// Answers is whether an engine does, on which environments can run; "" is the usual
+// one.
 func Answers(ctx context.Context, host string) error {
 	e, err := dial(host)
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.answers(ctx), e.client.Close())
+	defer func() { _ = e.client.Close() }()
+	if err := e.answers(ctx); err != nil {
+		return err
+	}
+	info, err := e.info(ctx)
+	if err != nil {
+		return err
+	}
+	return e.fits(ctx, info)
 }

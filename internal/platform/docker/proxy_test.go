@@ -46,6 +46,9 @@ const (
 	// busy cannot freeze a container at the first times of asking, by the words of
 	// runc on a busy host.
 	busy
+	// otherKind says that it is Podman, rootless that it runs without root.
+	otherKind
+	rootless
 )
 
 // busyTimes is how often one that is busy says so.
@@ -148,6 +151,12 @@ func (p *proxy) serve(c net.Conn) {
 	case busy:
 		p.freezes(c, engine)
 		return
+	case otherKind:
+		p.says(c, engine, "/version", `{"Version":"4.3.1","ApiVersion":"1.41","Components":[{"Name":"Podman Engine","Version":"4.3.1"},{"Name":"Conmon","Version":"2.1"}]}`)
+		return
+	case rootless:
+		p.says(c, engine, "/info", `{"ServerVersion":"29.0.0","SecurityOptions":["name=seccomp,profile=builtin","name=rootless"]}`)
+		return
 	}
 	go func() {
 		_, _ = io.Copy(engine, c)
@@ -162,15 +171,34 @@ func (p *proxy) serve(c net.Conn) {
 
 // freezes passes requests on, but the first ones to pause.
 func (p *proxy) freezes(c, engine net.Conn) {
+	p.instead(c, engine, func(r *http.Request) (status int, body string) {
+		if strings.HasSuffix(r.URL.Path, "/pause") && p.pauses.Add(1) <= busyTimes {
+			return http.StatusInternalServerError, `{"message":"cannot pause container: runc did not terminate successfully: unable to freeze"}`
+		}
+		return 0, ""
+	})
+}
+
+// says passes requests on, but for one path.
+func (p *proxy) says(c, engine net.Conn, path, body string) {
+	p.instead(c, engine, func(r *http.Request) (int, string) {
+		if strings.HasSuffix(r.URL.Path, path) {
+			return http.StatusOK, body
+		}
+		return 0, ""
+	})
+}
+
+// instead passes requests on where answer has no status.
+func (p *proxy) instead(c, engine net.Conn, answer func(*http.Request) (status int, body string)) {
 	from, back := bufio.NewReader(c), bufio.NewReader(engine)
 	for {
 		r, err := http.ReadRequest(from)
 		if err != nil {
 			return
 		}
-		if strings.HasSuffix(r.URL.Path, "/pause") && p.pauses.Add(1) <= busyTimes {
-			const said = `{"message":"cannot pause container: runc did not terminate successfully: unable to freeze"}`
-			_, _ = fmt.Fprintf(c, "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(said), said)
+		if status, body := answer(r); status != 0 {
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", status, http.StatusText(status), len(body), body)
 			continue
 		}
 		if r.Write(engine) != nil {
