@@ -31,6 +31,14 @@ func TestBadFilesAreRefused(t *testing.T) {
 	}
 	tower.WriteString("services: {web: {build: ., command: a}}\n")
 	web := "services: {web: {build: ., command: a}}\n"
+	many := func(prefix string, n int) string {
+		services := &strings.Builder{}
+		services.WriteString("services:\n")
+		for i := range n {
+			fmt.Fprintf(services, "  %s%d: {build: ., command: a}\n", prefix, i)
+		}
+		return services.String()
+	}
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  string
@@ -38,6 +46,8 @@ func TestBadFilesAreRefused(t *testing.T) {
 		"alias bomb":       {map[string]string{"compose.yaml": bomb.String()}, "too large"},
 		"tower":            {map[string]string{"compose.yaml": tower.String()}, ""},
 		"10 MB":            {map[string]string{"compose.yaml": web + strings.Repeat("# filler\n", 10<<20/9)}, "larger than 1 MB"},
+		"10,000 services":  {map[string]string{"compose.yaml": many("s", 10_000)}, "has 10000 services"},
+		"included":         {map[string]string{"compose.yaml": "include: [a.yaml, b.yaml]\n" + many("s", 200), "a.yaml": many("a", 200), "b.yaml": many("b", 200)}, "has 600 services"},
 		"deep nesting":     {map[string]string{"compose.yaml": "x: " + strings.Repeat("[", 50_000)}, ""},
 		"deep mapping":     {map[string]string{"compose.yaml": web + "x-deep: " + strings.Repeat("{a: ", 5_000) + "1" + strings.Repeat("}", 5_000)}, "too deeply"},
 		"not UTF-8":        {map[string]string{"compose.yaml": web + "# \xff\xfe\n"}, "not UTF-8"},

@@ -6,12 +6,23 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// The bounds of one file, its aliases written out. A stack of two thousand
-// services is a tenth of it.
+// The bounds of one file, its aliases written out.
 const (
 	maxNodes = 200_000
 	maxDepth = 100
 )
+
+// maxServices bounds how many services all files of a stack say something of.
+const maxServices = 500
+
+// services are how many a document has, and where they begin.
+func (d *document) services() (count, line int) {
+	n, line := find(d.root, []string{"services"}, 0)
+	if n == nil {
+		return 0, line
+	}
+	return len(n.Content) / 2, line
+}
 
 // extent is how large and how deep something is with its aliases written out.
 type extent struct{ size, depth int }

@@ -80,6 +80,15 @@ func (r *reader) open(file string, from place) *document {
 	if len(d.root.Content) > 0 {
 		d.root = d.root.Content[0]
 	}
+	count, line := d.services()
+	for _, other := range r.order {
+		n, _ := other.services()
+		count += n
+	}
+	if count > maxServices {
+		r.note(staging.NoteRefused, file, line, "services", fmt.Sprintf("the stack has %d services, an environment at most %d", count, maxServices), "make several projects of it and use x-offshoot.links")
+		return nil
+	}
 	r.documents[file] = d
 	r.order = append(r.order, d)
 	return d
