@@ -194,7 +194,7 @@ func (a *actor) workload(ctx context.Context, v *view, dep *staging.Deployment, 
 		spec.Command, spec.Arguments = vars.Command(command, spec.Env), arguments
 		return spec, nil
 	}
-	spec.Restart, spec.Once = true, s.Once
+	spec.Restart, spec.Once, spec.Aliases = true, s.Once, s.Aliases
 	if err := a.tellPort(ctx, spec.Env, a.portName(dep, s, op.Instance, firstPort(s))); err != nil {
 		return spec, err
 	}

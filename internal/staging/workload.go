@@ -8,6 +8,8 @@ import "time"
 type WorkloadSpec struct {
 	// Service is the name in the stack, for logs and labels.
 	Service string `json:"service"`
+	// Aliases are its other names in a network where names resolve.
+	Aliases []string `json:"aliases,omitempty"`
 	// Role decides the user it runs as and what it may see.
 	Role Role `json:"role"`
 	// Artifact is the build's reference that is mounted at /app, "" for none.

@@ -38,7 +38,9 @@ func (d *Driver) putFiles(ctx context.Context, id string, w *staging.WorkloadSpe
 // is read-only, or a memory file system would hide the file.
 func mounted(w *staging.WorkloadSpec, name string) bool {
 	return w.Container != nil && w.Container.ReadOnly ||
-		slices.ContainsFunc(w.Mounts, func(m staging.HostMount) bool { return m.Tmpfs && strings.HasPrefix(path.Clean("/"+name), m.Target+"/") })
+		slices.ContainsFunc(w.Mounts, func(m staging.HostMount) bool {
+			return m.Tmpfs && strings.HasPrefix(path.Clean("/"+name), m.Target+"/")
+		})
 }
 
 // mountedFiles are such files, in the order of their numbers.

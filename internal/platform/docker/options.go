@@ -58,7 +58,7 @@ func (d *Driver) options(ctx context.Context, r platform.Resource) (client.Conta
 	if err != nil {
 		return none, err
 	}
-	settings := &network.EndpointSettings{Aliases: []string{w.Service}}
+	settings := &network.EndpointSettings{Aliases: append([]string{w.Service}, w.Aliases...)}
 	address, ok, err := d.addressOf(r.Owner, w.Instance)
 	if err != nil {
 		return none, err
