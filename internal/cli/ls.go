@@ -94,12 +94,15 @@ func (s *stdio) table(list []wire.Environment) error {
 	return nil
 }
 
-// unseen says why nobody knows how environments that serve are: once for all
-// that have the same reason.
+// tellsWhy are the phases that alone do not say what is wrong.
+var tellsWhy = []staging.Phase{staging.PhaseReady, staging.PhaseDegraded, staging.PhaseDestroying}
+
+// unseen says why nobody knows how environments that serve are, or why some do not
+// go: once for all that have the same reason.
 func (s *stdio) unseen(list []wire.Environment) {
 	count, reasons := map[string]int{}, []string(nil)
 	for _, e := range list {
-		if e.Reason == "" || e.Phase != string(staging.PhaseReady) && e.Phase != string(staging.PhaseDegraded) {
+		if e.Reason == "" || !slices.Contains(tellsWhy, staging.Phase(e.Phase)) {
 			continue
 		}
 		if count[e.Reason]++; count[e.Reason] == 1 {

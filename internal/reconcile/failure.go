@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"offshoot/internal/plan"
@@ -195,12 +196,17 @@ func (a *actor) complain(ctx context.Context, r result) error {
 		for _, row := range rows {
 			if row.Name == r.op.Resource && r.op.Action == plan.Delete {
 				row.DeleteReason = reason
-				return w.PutResource(ctx, row)
+				if err := w.PutResource(ctx, row); err != nil {
+					return err
+				}
 			}
 		}
 		env, err := w.Environment(ctx, a.id)
-		if err != nil {
-			return err
+		if err != nil || r.op.Action == plan.Delete && env.DeleteRequestedAt.IsZero() {
+			return err // it has other things to say
+		}
+		if r.op.Action == plan.Delete {
+			reason = strings.TrimPrefix(r.op.Resource, a.id+"/") + " cannot be removed: " + strings.TrimPrefix(reason, r.op.Resource+": ")
 		}
 		if env.Reason == reason {
 			return nil

@@ -149,9 +149,7 @@ func (d *Driver) startAhead(ctx context.Context, r platform.Resource) error {
 		err = d.putFiles(ctx, id, r.Workload)
 	}
 	if err == nil {
-		_, err = call(ctx, d.engine, startTime, "start a container", func(ctx context.Context) (client.ContainerStartResult, error) {
-			return d.client.ContainerStart(ctx, id, client.ContainerStartOptions{})
-		})
+		err = d.startContainer(ctx, r.Name, id)
 	}
 	if err != nil {
 		return errors.Join(err, pipe.Close())

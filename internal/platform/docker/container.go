@@ -169,9 +169,7 @@ func (d *Driver) start(ctx context.Context, r platform.Resource, id string) erro
 	if err := d.recordBegin(r); err != nil {
 		return err
 	}
-	_, err := call(ctx, d.engine, startTime, "start a container", func(ctx context.Context) (client.ContainerStartResult, error) {
-		return d.client.ContainerStart(ctx, id, client.ContainerStartOptions{})
-	})
+	err := d.startContainer(ctx, r.Name, id)
 	if err != nil {
 		c, _, look := d.inspect(ctx, r.Name)
 		if look != nil || !begun(c.State) {
@@ -180,6 +178,41 @@ func (d *Driver) start(ctx context.Context, r platform.Resource, id string) erro
 	}
 	d.limitOf(ctx, r)
 	return nil
+}
+
+// startContainer goes on where ctx ends: the engine does not give up what it has
+// begun. One that is removed meanwhile would leave a connection behind that older
+// engines count in its network until they are started again (moby/moby#42119).
+func (d *Driver) startContainer(ctx context.Context, name, id string) error {
+	giveBack, err := d.turns.take(ctx, startTurn(name))
+	if err != nil {
+		return err
+	}
+	started := make(chan error, 1)
+	d.life.Go(func() {
+		defer giveBack()
+		_, err := call(context.WithoutCancel(ctx), d.engine, startTime, "start a container", func(ctx context.Context) (client.ContainerStartResult, error) {
+			return d.client.ContainerStart(ctx, id, client.ContainerStartOptions{})
+		})
+		started <- err
+	})
+	select {
+	case err := <-started:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func startTurn(name string) string { return name + "/start" }
+
+// startSettled waits for a container that is being started.
+func (d *Driver) startSettled(ctx context.Context, name string) error {
+	giveBack, err := d.turns.take(ctx, startTurn(name))
+	if err == nil {
+		giveBack()
+	}
+	return err
 }
 
 func (d *Driver) limitOf(ctx context.Context, r platform.Resource) {

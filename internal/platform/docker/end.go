@@ -22,6 +22,9 @@ const killWait = 30 * time.Second
 const deafAgain = 500 * time.Millisecond
 
 func (d *Driver) deleteContainer(ctx context.Context, ref platform.Ref) error {
+	if err := d.startSettled(ctx, ref.Name); err != nil {
+		return err
+	}
 	c, _, err := d.inspect(ctx, ref.Name)
 	if errors.Is(err, errMissing) {
 		return d.forget(ref)

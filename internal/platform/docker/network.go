@@ -117,6 +117,9 @@ func (d *Driver) removeNetwork(ctx context.Context, n network.Inspect) error {
 		others = append(others, c.Name)
 	}
 	if len(others) == 0 {
+		if strings.Contains(err.Error(), "has active endpoints") {
+			return staging.Errorf(staging.CodeConflict, "start the engine again: until then it takes the network for used", "the engine counts a connection of a container that is gone: %w", err)
+		}
 		return err
 	}
 	slices.Sort(others)

@@ -29,6 +29,10 @@ type proxy struct {
 	hears, asked chan struct{}
 	// pauses counts what one that is busy was asked to pause.
 	pauses atomic.Int32
+	// starts is told when one that is slow is asked to start a container, let is
+	// closed when it may; removals counts what it was asked to remove.
+	starts, let chan struct{}
+	removals    atomic.Int32
 }
 
 type mode int
@@ -49,6 +53,8 @@ const (
 	// otherKind says that it is Podman, rootless that it runs without root.
 	otherKind
 	rootless
+	// slow starts nothing before it is let.
+	slow
 )
 
 // busyTimes is how often one that is busy says so.
@@ -56,7 +62,7 @@ const busyTimes = 2
 
 func newProxy(t *testing.T, host string) *proxy {
 	p := &proxy{t: t, socket: filepath.Join(t.TempDir(), "e.sock"), behind: strings.TrimPrefix(host, "unix://"), conns: map[net.Conn]bool{},
-		hears: make(chan struct{}), asked: make(chan struct{}, 1)}
+		hears: make(chan struct{}), asked: make(chan struct{}, 1), starts: make(chan struct{}, 1), let: make(chan struct{})}
 	p.up()
 	t.Cleanup(p.down)
 	return p
@@ -153,6 +159,18 @@ func (p *proxy) serve(c net.Conn) {
 		return
 	case otherKind:
 		p.says(c, engine, "/version", `{"Version":"4.3.1","ApiVersion":"1.41","Components":[{"Name":"Podman Engine","Version":"4.3.1"},{"Name":"Conmon","Version":"2.1"}]}`)
+		return
+	case slow:
+		p.instead(c, engine, func(r *http.Request) (int, string) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/start"):
+				p.starts <- struct{}{}
+				<-p.let
+			case r.Method == http.MethodDelete:
+				p.removals.Add(1)
+			}
+			return 0, ""
+		})
 		return
 	case rootless:
 		p.says(c, engine, "/info", `{"ServerVersion":"29.0.0","SecurityOptions":["name=seccomp,profile=builtin","name=rootless"]}`)
