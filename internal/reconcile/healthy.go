@@ -32,7 +32,7 @@ const (
 func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s staging.Service, op plan.Op) (listens []string, err error) {
 	h := s.Health
 	switch {
-	case !h.Test.Empty() && h.Path == "" && !h.Disabled:
+	case byItsTest(h):
 		return nil, a.tested(ctx, v, dep, s, op)
 	case h.Disabled && h.Path == "":
 		return nil, a.steady(ctx, op)
@@ -61,6 +61,9 @@ func (a *actor) healthy(ctx context.Context, v *view, dep *staging.Deployment, s
 	})
 	return listens, err
 }
+
+// byItsTest is whether a service's own check says whether it can serve.
+func byItsTest(h staging.Health) bool { return !h.Test.Empty() && h.Path == "" && !h.Disabled }
 
 // steady blocks until a service has run for a while without a crash, or has done
 // what it was to do.

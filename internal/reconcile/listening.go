@@ -122,6 +122,9 @@ func (a *actor) elsewhere(ctx context.Context, dep *staging.Deployment, s stagin
 	if !known || slices.Contains(ports, strconv.Itoa(at.Port)) {
 		return nil // it listens where it should: it is something else
 	}
+	if len(ports) == 0 && byItsTest(s.Health) {
+		return nil // its check says more
+	}
 	if askPort(ctx, net.JoinHostPort(at.Host, strconv.Itoa(at.Port))) == nil {
 		return a.elsewhere(ctx, dep, s, op, &stranger{at.Port})
 	}

@@ -186,6 +186,11 @@ func TestATerminal(t *testing.T) {
 	if err != nil || code != 9 || !strings.Contains(out.String(), "33 77") || !strings.Contains(out.String(), "/dev/") {
 		t.Errorf("%d, %v: %q", code, err, out.String())
 	}
+	out.Reset() // what is typed at once finds the size
+	if code, err := w.Exec(w.ctx, platform.Exec{In: r.Name, Owner: w.owner, TTY: true, Size: platform.TerminalSize{Rows: 33, Cols: 77}, Stdin: strings.NewReader("go\n"), Stdout: &out,
+		Command: staging.Command{Shell: "read -r line; stty size"}}); err != nil || code != 0 || !strings.Contains(out.String(), "33 77") {
+		t.Errorf("%d, %v: %q", code, err, out.String())
+	}
 	code, err = w.Exec(w.ctx, platform.Exec{In: r.Name, Owner: w.owner, Stdout: io.Discard, Command: staging.Command{Args: []string{"no-such-program"}}})
 	if err != nil || code == 0 {
 		t.Errorf("a command that is not there: %d, %v", code, err)

@@ -115,8 +115,10 @@ type execution struct {
 
 func (e *execution) run(ctx context.Context) (int, error) {
 	defer e.Close()
+	sized := make(chan struct{})
 	if e.x.Stdin != nil {
 		go func() {
+			<-sized // whoever types at once is asked for the size at once
 			_, _ = io.Copy(e.Conn, e.x.Stdin)
 			if !e.x.TTY { // a terminal's end is a character; the engine would end its output
 				_ = e.CloseWrite()
@@ -127,7 +129,7 @@ func (e *execution) run(ctx context.Context) (int, error) {
 	go func() { e.output(); close(drained) }()
 	done := make(chan struct{})
 	var resizing sync.WaitGroup
-	resizing.Go(func() { e.resize(ctx, done) })
+	resizing.Go(func() { e.resize(ctx, sized, done) })
 	err := e.await(ctx, drained)
 	close(done)
 	resizing.Wait()
@@ -187,12 +189,27 @@ func (e *execution) output() {
 	_, _ = stdcopy.StdCopy(out, errs, e.Reader)
 }
 
-// resize gives the terminal its size, at first too: engines before API 1.42 begin
-// with none.
-func (e *execution) resize(ctx context.Context, done <-chan struct{}) {
+// firstSizes is how often an engine is asked for the first size that says that the
+// command is not there yet.
+const firstSizes = 6
+
+// resize gives the terminal its size, at first too, and closes sized then: engines
+// before API 1.42 begin with none.
+func (e *execution) resize(ctx context.Context, sized chan<- struct{}, done <-chan struct{}) {
 	if e.x.TTY && e.x.Size != (platform.TerminalSize{}) {
-		e.give(ctx, e.x.Size)
+		pause := 10 * time.Millisecond
+		for range firstSizes {
+			if e.give(ctx, e.x.Size) {
+				break
+			}
+			select {
+			case <-time.After(pause):
+			case <-done:
+			}
+			pause *= 2
+		}
 	}
+	close(sized)
 	for {
 		select {
 		case size, ok := <-e.x.Resize:
@@ -206,11 +223,12 @@ func (e *execution) resize(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-func (e *execution) give(ctx context.Context, size platform.TerminalSize) {
+func (e *execution) give(ctx context.Context, size platform.TerminalSize) bool {
 	_, err := call(ctx, e.d.engine, lookTime, "resize a terminal", func(ctx context.Context) (client.ExecResizeResult, error) {
 		return e.d.client.ExecResize(ctx, e.id, client.ExecResizeOptions{Height: uint(size.Rows), Width: uint(size.Cols)})
 	})
 	if err != nil && ctx.Err() == nil {
 		e.d.log.Debug("resize a terminal", "error", err)
 	}
+	return err == nil
 }
