@@ -96,6 +96,7 @@ func New(c Config) (*Driver, error) {
 	if d.engine, err = dial(c.Host); err != nil {
 		return nil, err
 	}
+	d.engine.log = c.Log
 	if c.Builder != nil {
 		if d.builder, err = c.Builder(d.client, d.id); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
@@ -37,6 +38,8 @@ type engine struct {
 	host   string
 	// processors are those of its host, 0 where that is not known.
 	processors int
+	// log is told how long each call took, nil for nobody.
+	log *slog.Logger
 }
 
 func dial(host string) (engine, error) {
@@ -135,7 +138,11 @@ func unanswered(err error) bool {
 func call[T any](ctx context.Context, e engine, d time.Duration, what string, f func(context.Context) (T, error)) (T, error) {
 	bounded, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
+	begin := time.Now()
 	v, err := f(bounded)
+	if e.log != nil {
+		e.log.DebugContext(ctx, "engine", "call", what, "took", time.Since(begin), "error", err)
+	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		return v, e.silent("%s within %s", what, d)
 	}
