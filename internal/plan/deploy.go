@@ -90,6 +90,9 @@ func (b *builder) built(dep *staging.Deployment, files, within []string) []strin
 	if dep.Progress.Artifact != "" {
 		return nil
 	}
+	if b.in.BuildsApart {
+		within = nil
+	}
 	it := build(dep)
 	begun := b.ensure(it, dep, staging.StepBuild, "no build of this tree is kept", files, within)
 	return b.add(Op{Action: Await, Kind: it.kind, Resource: it.name, Deployment: dep.ID, Step: staging.StepBuild,

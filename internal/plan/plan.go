@@ -152,6 +152,8 @@ type Input struct {
 	Prepared map[string]bool
 	// StartsSlowly is whether that is done beside what starts now.
 	StartsSlowly bool
+	// BuildsApart is whether builds need nothing of the scope.
+	BuildsApart bool
 	// Rests is whether the platform lets what sleeps rest for a while.
 	Rests bool
 	// Ready names the workloads that were seen to answer since they started. It

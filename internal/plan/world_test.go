@@ -45,7 +45,8 @@ type world struct {
 	// prepared are made ready to start, where the platform prepares.
 	prepared map[string]bool
 	prepares bool
-	slow     bool
+	// slow and apart are what the platform says of its starts and builds.
+	slow, apart bool
 	// rests is whether the platform lets what sleeps rest, resting what does.
 	rests   bool
 	resting map[string]bool
@@ -69,7 +70,7 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	w := &world{t: t, env: staging.Environment{ID: "env_a", Awake: true}, rows: map[string]staging.Resource{},
-		exists: map[string]bool{}, ready: map[string]bool{}, prepared: map[string]bool{}, prepares: rapid.Bool().Draw(t, "prepares"), slow: rapid.Bool().Draw(t, "slow"),
+		exists: map[string]bool{}, ready: map[string]bool{}, prepared: map[string]bool{}, prepares: rapid.Bool().Draw(t, "prepares"), slow: rapid.Bool().Draw(t, "slow"), apart: rapid.Bool().Draw(t, "apart"),
 		rests: rapid.Bool().Draw(t, "rests"), resting: map[string]bool{}, started: map[string]int{}, version: "15",
 		bundles: map[string]*bundle{}, grain: rapid.Bool().Draw(t, "bundles"), doors: rapid.Bool().Draw(t, "doors")}
 	w.rows["env_b/workload/web"] = staging.Resource{Name: "env_b/workload/web", Owner: "env_b", Kind: staging.ResourceWorkload}
@@ -111,7 +112,7 @@ func (w *world) input() plan.Input {
 		d.Options.Scale = w.env.Desired.Scale
 	}
 	in := plan.Input{Environment: w.env, Current: cur, Serving: w.byID(w.env.Deployed.Deployment),
-		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Doors: w.doors, Prepares: w.prepares, StartsSlowly: w.slow, Prepared: w.prepared, Rests: w.rests}
+		Observed: map[string]staging.Observation{}, Ready: w.ready, Holding: w.holding, Drained: w.drained, Empty: true, Bundles: w.grain, Doors: w.doors, Prepares: w.prepares, StartsSlowly: w.slow, BuildsApart: w.apart, Prepared: w.prepared, Rests: w.rests}
 	for name, row := range w.rows {
 		in.Ledger = append(in.Ledger, row)
 		switch {

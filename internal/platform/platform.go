@@ -155,6 +155,9 @@ type Traits struct {
 	// StartsSlowly is whether a start is mostly the platform's own work: then what
 	// comes next is made ready beside what starts now, not after it.
 	StartsSlowly bool
+	// BuildsApart is whether a build needs nothing of a scope: then both are made
+	// side by side.
+	BuildsApart bool
 	// Isolation is one line for doctor: what separates environments here.
 	Isolation string
 	// Lacks are what this host cannot do, in plain words.

@@ -60,7 +60,7 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	v.Bundles, v.Doors = a.bundles(), a.Platform.Traits().NamesResolve
 	a.confineAgain(ctx, v)
 	_, v.Prepares = a.Platform.(platform.Preparer)
-	v.StartsSlowly = a.Platform.Traits().StartsSlowly
+	v.StartsSlowly, v.BuildsApart = a.Platform.Traits().StartsSlowly, a.Platform.Traits().BuildsApart
 	_, v.Rests = a.Platform.(platform.Rester)
 	seen := a.lookAll(ctx, v.Ledger)
 	for i, row := range v.Ledger {

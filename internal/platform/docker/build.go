@@ -80,13 +80,16 @@ func (d *Driver) Kept(owner string, b staging.BuildSpec) string {
 	return artifact
 }
 
-// applyBuild begins a build unless it has begun.
-func (d *Driver) applyBuild(r platform.Resource) error {
+// applyBuild begins a build unless it has begun. Its owner's scope may come later.
+func (d *Driver) applyBuild(ctx context.Context, r platform.Resource) error {
 	if r.Build == nil {
 		return errors.New("nothing says what to build")
 	}
 	if d.builder == nil {
 		return staging.NotBuilt("building images")
+	}
+	if err := d.isHere(ctx); err != nil {
+		return err
 	}
 	known, err := d.buildOf(r.Name)
 	if err == nil && known.SpecHash != r.SpecHash {
@@ -99,14 +102,14 @@ func (d *Driver) applyBuild(r platform.Resource) error {
 	if err := writeFile(d.file(r.Name), record); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(d.living)
+	living, cancel := context.WithCancel(d.living)
 	b := &building{cancel, make(chan struct{})}
 	d.builds.put(r.Name, b)
 	spec := *r.Build
 	d.life.Go(func() {
 		defer close(b.done)
 		defer cancel()
-		d.build(ctx, r.Name, spec, record)
+		d.build(living, r.Name, spec, record)
 	})
 	return nil
 }

@@ -167,7 +167,7 @@ func (d *Driver) Apply(ctx context.Context, r platform.Resource) (staging.Observ
 	case staging.ResourceWorkload, staging.ResourceTask:
 		err = d.applyContainer(ctx, r)
 	case staging.ResourceBuild:
-		err = d.applyBuild(r)
+		err = d.applyBuild(ctx, r)
 	default:
 		err = none(r.Kind)
 	}

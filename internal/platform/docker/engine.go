@@ -151,7 +151,7 @@ func call[T any](ctx context.Context, e engine, d time.Duration, what string, f 
 
 // look asks once what this engine and its host are.
 func (d *Driver) look() platform.Traits {
-	t := platform.Traits{Name: "docker", Grain: platform.GrainWorkload, Images: true, NamesResolve: true, OwnPorts: true, StartsSlowly: true,
+	t := platform.Traits{Name: "docker", Grain: platform.GrainWorkload, Images: true, NamesResolve: true, OwnPorts: true, StartsSlowly: true, BuildsApart: true,
 		Isolation: "containers of the Docker engine at " + d.host + ", a network of its own for each environment"}
 	if d.unfenced != "" {
 		t.Lacks = append(t.Lacks, "networks of environments are not fenced, they reach what listens on this host: "+d.unfenced)
