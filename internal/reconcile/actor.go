@@ -25,6 +25,8 @@ type actor struct {
 	running map[string]operation
 	retry   map[string]backoff
 	repeats map[string]int
+	// seen is what was last seen of what is on the platform.
+	seen sight
 }
 
 type operation struct {
@@ -56,7 +58,7 @@ var errStale = errors.New("a newer state is wanted")
 
 func newActor(e *Engine, id string, m *memory, on Ground) *actor {
 	return &actor{Engine: e, Ground: on, id: id, mem: m, kick: make(chan struct{}, 1), done: make(chan result),
-		running: map[string]operation{}, retry: map[string]backoff{}, repeats: map[string]int{}}
+		running: map[string]operation{}, retry: map[string]backoff{}, repeats: map[string]int{}, seen: sight{}}
 }
 
 // run works until nothing is left to do, or the engine stops.
@@ -99,6 +101,7 @@ func (a *actor) run() {
 			if a.retire(a, view.Environment.Phase == staging.PhaseDestroyed) {
 				return
 			}
+			clear(a.seen)
 			continue
 		}
 		if next == 0 && len(p.Waiting) > 0 {
@@ -213,6 +216,7 @@ func (a *actor) wait(view *view, p plan.Plan, next time.Duration) {
 			a.again = false
 			a.mu.Unlock()
 			clear(a.retry) // a person or event may have changed what failed
+			clear(a.seen)
 		case <-timer:
 		case <-a.ctx.Done():
 		}
@@ -258,6 +262,7 @@ func (a *actor) pause(id string) {
 // deployment; what fails elsewhere is tried again.
 func (a *actor) ended(r result) {
 	delete(a.running, r.op.ID)
+	a.seen.changed(r)
 	if r.err == nil {
 		delete(a.retry, r.op.ID)
 		if a.repeats[r.op.ID]++; a.repeats[r.op.ID] <= maxRepeats {

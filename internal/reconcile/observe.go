@@ -146,20 +146,34 @@ func (a *actor) deployments(ctx context.Context, r Reader, v *view) error {
 // lookLimit bounds looking at one thing; what does not answer is unknown.
 const lookLimit = 10 * time.Second
 
-// lookAll looks at rows in their order. What runs is looked at side by side: a
-// platform that is another program takes its time for each.
+// lookAll looks at rows in their order. What runs is looked at side by side, since
+// a platform that is another program takes its time for each, and not again where
+// it was just looked at.
 func (a *actor) lookAll(ctx context.Context, rows []staging.Resource) []staging.Observation {
 	seen := make([]staging.Observation, len(rows))
+	busy := map[string]bool{}
+	for _, o := range a.running {
+		busy[o.op.Resource] = true
+	}
+	now, fresh := time.Now(), []int(nil)
 	var looking sync.WaitGroup
 	for i, row := range rows {
 		switch row.Kind {
 		case staging.ResourceScope, staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild, staging.ResourceBundle:
+			if o, ok := a.seen.of(row.Name, now); ok && !busy[row.Name] {
+				seen[i] = o
+				continue
+			}
+			fresh = append(fresh, i)
 			looking.Go(func() { seen[i] = a.look(ctx, row) })
 		default:
 			seen[i] = a.look(ctx, row)
 		}
 	}
 	looking.Wait()
+	for _, i := range fresh {
+		a.seen[rows[i].Name] = glance{seen[i], now}
+	}
 	return seen
 }
 
