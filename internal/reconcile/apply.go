@@ -80,9 +80,10 @@ func (a *actor) apply(ctx context.Context, v *view, dep *staging.Deployment, op 
 
 // beforehand is how the row of what is to be made is written. It is there
 // whenever this server dies; whether also when the power fails matters only
-// where what was made would outlive that.
+// where what was made would outlive that, and be in the way. An address that is
+// found allotted is the one that is wanted.
 func (a *actor) beforehand(op plan.Op) func(context.Context, func(Writer) error) error {
-	if op.Kind == staging.ResourceWorkload && a.Platform.Traits().EndsWithHost {
+	if op.Kind == staging.ResourceEndpoint || op.Kind.IsListener() || op.Kind == staging.ResourceWorkload && a.Platform.Traits().EndsWithHost {
 		return a.Store.WriteSoon
 	}
 	return a.Store.Write

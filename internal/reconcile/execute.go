@@ -140,7 +140,8 @@ func (a *actor) read(ctx context.Context, v *view, dep *staging.Deployment) erro
 	if err != nil {
 		return err
 	}
-	return a.change(ctx, v, dep.ID, func(d *staging.Deployment) {
+	// Should the power take it, it is read again.
+	return a.changeBy(ctx, a.Store.WriteSoon, v, dep.ID, func(d *staging.Deployment) {
 		d.Stack, d.Notes, d.Progress.Artifact, d.Progress.Images = stack, notes, artifact, dep.Progress.Images
 		for i := range d.Steps {
 			if s := &d.Steps[i]; s.Name == staging.StepBuild && artifact != "" {

@@ -27,7 +27,7 @@ func (a *actor) record(ctx context.Context, v *view, p plan.Plan) error {
 	if p.Phase == staging.PhaseDegraded && reason != "" {
 		reason += a.lastWords(ctx, v)
 	}
-	return a.Store.Write(ctx, func(w Writer) error {
+	return a.Store.WriteSoon(ctx, func(w Writer) error {
 		env, err := a.fence(ctx, w, v)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func (a *actor) recordSteps(ctx context.Context, v *view, p plan.Plan) error {
 	if seen.Steps = slices.Clone(seen.Steps); len(a.track(&seen, p)) == 0 {
 		return nil
 	}
-	return a.Store.Write(ctx, func(w Writer) error {
+	return a.Store.WriteSoon(ctx, func(w Writer) error {
 		env, err := a.fence(ctx, w, v)
 		if err != nil {
 			return err
@@ -190,7 +190,12 @@ func (a *actor) fence(ctx context.Context, w Desires, v *view) (staging.Environm
 
 // change edits the deployment in one fenced transaction.
 func (a *actor) change(ctx context.Context, v *view, id string, edit func(*staging.Deployment)) error {
-	return a.Store.Write(ctx, func(w Writer) error {
+	return a.changeBy(ctx, a.Store.Write, v, id, edit)
+}
+
+// changeBy is change where the way to write is the caller's choice.
+func (a *actor) changeBy(ctx context.Context, write func(context.Context, func(Writer) error) error, v *view, id string, edit func(*staging.Deployment)) error {
+	return write(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}

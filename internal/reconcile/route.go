@@ -10,8 +10,9 @@ import (
 )
 
 // route switches in the store and then in memory: a crash between the two
-// loads the new one. Where it leads on to what served before, whoever waits does
-// not wait for that to be written down again.
+// loads the new one. A power cut ends what served before as well, so nobody waits
+// for the disk. Where it leads on to what served before, whoever waits does not
+// wait for that to be written down again.
 func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op plan.Op) error {
 	r := edge.Route{Environment: a.id, Phase: staging.PhaseReady, Destination: plan.Destination(dep), Hosts: map[string]edge.Target{}}
 	for host, service := range a.Site.Hosts(v.project, v.Environment, dep.Stack) {
@@ -39,7 +40,7 @@ func (a *actor) route(ctx context.Context, v *view, dep *staging.Deployment, op 
 	// The plan that sees it written is without this operation and gives it up: the
 	// switch must follow all the same.
 	ctx = context.WithoutCancel(ctx)
-	err := a.Store.Write(ctx, func(w Writer) error {
+	err := a.Store.WriteSoon(ctx, func(w Writer) error {
 		if _, err := a.fence(ctx, w, v); err != nil {
 			return err
 		}

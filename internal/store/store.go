@@ -49,6 +49,7 @@ type Store struct {
 	known     *known
 	waits     bool        // whether a commit of the writer's waits for the disk
 	unsettled atomic.Bool // whether the disk has yet to hear of one that did not
+	settling  atomic.Bool // whether it is just being told
 
 	requests chan *request
 	stop     context.CancelFunc

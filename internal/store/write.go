@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"offshoot/internal/staging"
@@ -70,6 +71,8 @@ func (s *Store) write(ctx context.Context) {
 	defer close(s.done)
 	late := time.NewTimer(0)
 	defer late.Stop()
+	var settling sync.WaitGroup
+	defer settling.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,7 +82,14 @@ func (s *Store) write(ctx context.Context) {
 				late.Reset(latest)
 			}
 		case <-late.C:
-			s.settle()
+			if !s.settling.CompareAndSwap(false, true) {
+				late.Reset(latest)
+				continue
+			}
+			settling.Go(func() { // what is written next does not wait for it
+				s.settle()
+				s.settling.Store(false)
+			})
 		}
 	}
 }
@@ -104,15 +114,16 @@ const latest = 5 * time.Millisecond
 // settle waits for the disk. The file has no locks of SQLite's on it, which
 // opening and closing it would take away (sqlite.org/howtocorrupt.html, 2.2).
 func (s *Store) settle() {
-	if !s.unsettled.Load() {
+	if !s.unsettled.CompareAndSwap(true, false) {
 		return
 	}
 	f, err := os.Open(s.path + "-wal")
 	if err == nil {
 		err = errors.Join(f.Sync(), f.Close())
 	}
-	// Where that fails the next write that waits takes it along, or fails too.
-	s.unsettled.Store(err != nil)
+	if err != nil { // the next write that waits takes it along, or fails too
+		s.unsettled.Store(true)
+	}
 }
 
 // wait says whether commits are to wait for the disk.
