@@ -221,7 +221,12 @@ func (d *Driver) proceed(ctx context.Context, r platform.Resource, c container.I
 	if err := d.recordBegin(r); err != nil {
 		return false, err
 	}
-	if err := writeFile(filepath.Join(d.gateDir(r.Name), hold.Open), time.Now().UTC()); err != nil {
+	// Whom a power cut sends back to the gate is made anew, but for a task.
+	write := writeSoon
+	if r.Kind == staging.ResourceTask {
+		write = writeFile
+	}
+	if err := write(filepath.Join(d.gateDir(r.Name), hold.Open), time.Now().UTC()); err != nil {
 		return false, err
 	}
 	if _, err := pipe.Write([]byte{1}); err != nil {

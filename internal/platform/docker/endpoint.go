@@ -32,7 +32,11 @@ func (d *Driver) applyEndpoint(r platform.Resource) error {
 	if r.Endpoint == nil {
 		return errors.New("nothing says what listens")
 	}
-	if err := d.allotEndpoint(r); err != nil || r.Endpoint.Instance != "" {
+	if err := d.allotEndpoint(r); err != nil {
+		return err
+	}
+	// Many are allotted at once: they wait for the disk together.
+	if err := settle(d.file(r.Name)); err != nil || r.Endpoint.Instance != "" {
 		return err
 	}
 	return d.enclose(r.Owner)
@@ -74,7 +78,7 @@ func (d *Driver) allotEndpoint(r platform.Resource) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(file, e)
+	return writeSoon(file, e)
 }
 
 // endpoints are an owner's.

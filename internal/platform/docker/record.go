@@ -15,6 +15,25 @@ const partial = ".partial"
 
 // writeFile outlives a power cut, whole or not at all.
 func writeFile(path string, v any) error {
+	return putFile(path, v, (*os.File).Sync)
+}
+
+// writeSoon is writeFile for what a power cut may take: then it is as if it was
+// never written.
+func writeSoon(path string, v any) error {
+	return putFile(path, v, func(*os.File) error { return nil })
+}
+
+// settle waits until what writeSoon wrote outlives a power cut.
+func settle(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func putFile(path string, v any, wait func(*os.File) error) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -28,7 +47,7 @@ func writeFile(path string, v any) error {
 	}
 	_, err = f.Write(text)
 	if err == nil {
-		err = f.Sync()
+		err = wait(f)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err

@@ -64,10 +64,13 @@ func (d *Driver) applyScope(ctx context.Context, r platform.Resource) error {
 				return err
 			}
 		}
-		if err := d.enclose(r.Owner); err != nil {
+		// Nothing is in it yet: it is fenced while it is made.
+		var fenced errgroup.Group
+		fenced.Go(func() error { return d.enclose(r.Owner) })
+		err := d.makeNetwork(ctx, r, s)
+		if err := fenced.Wait(); err != nil {
 			return err
 		}
-		err := d.makeNetwork(ctx, r, s)
 		if !errdefs.IsPermissionDenied(err) || len(addresses) > 0 || len(refused) >= 16 {
 			return err
 		}
