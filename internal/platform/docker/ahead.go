@@ -146,9 +146,6 @@ func (d *Driver) startAhead(ctx context.Context, r platform.Resource) error {
 	}
 	id, err := d.create(ctx, r, true)
 	if err == nil {
-		err = d.putFiles(ctx, id, r.Workload)
-	}
-	if err == nil {
 		err = d.startContainer(ctx, r.Name, id)
 	}
 	if err != nil {

@@ -74,9 +74,6 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 	if err != nil {
 		return err
 	}
-	if err := d.putFiles(ctx, id, r.Workload); err != nil {
-		return err
-	}
 	return d.start(ctx, r, id)
 }
 
@@ -108,7 +105,7 @@ func (d *Driver) create(ctx context.Context, r platform.Resource, ahead bool) (s
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(d.copyCheckout(ctx, r.Name, r.Workload), d.writeMounted(r.Name, r.Workload)); err != nil {
+	if err := errors.Join(d.copyCheckout(ctx, r.Name, r.Workload), d.writeFiles(r.Name, r.Workload)); err != nil {
 		return "", err
 	}
 	made, err := d.make(ctx, options)

@@ -236,9 +236,7 @@ func mounts(w *staging.WorkloadSpec, h *container.HostConfig, own string) {
 			h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Target: path.Join(m.Target, name)})
 		}
 	}
-	for i, name := range mountedFiles(w) {
-		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: mountedFile(own, i), Target: path.Clean("/" + name), ReadOnly: true})
-	}
+	h.Mounts = append(h.Mounts, fileMounts(w, own)...)
 }
 
 // volume is a directory of ours as the engine's own volumes are: where it is empty
