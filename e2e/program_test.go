@@ -1,16 +1,14 @@
 package e2e
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 
+	"offshoot/internal/componenttest"
 	"offshoot/internal/engine/fetch"
 	"offshoot/internal/platform/process/shim"
 )
@@ -24,8 +22,7 @@ var programs string
 func TestMain(m *testing.M) {
 	fetch.Main()
 	shim.Main() // what a script leaves is cleared by a driver in this process
-	flag.Parse()
-	inParallel()
+	componenttest.Parallel(2)
 	os.Exit(run(m))
 }
 
@@ -37,17 +34,6 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(programs) }()
 	return m.Run()
-}
-
-// inParallel lets twice as many scripts run at a time as there are processors,
-// unless asked for another number: half of their time they wait, for a minute of
-// the clock, a grace, a disk.
-func inParallel() {
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
-	if !asked {
-		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
-	}
 }
 
 // built is the program, built once and as `make build` does it: what that has

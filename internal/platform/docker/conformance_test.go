@@ -15,6 +15,7 @@ import (
 // TestMain lets this program hold containers.
 func TestMain(m *testing.M) {
 	hold.Main()
+	componenttest.Parallel(3)
 	m.Run()
 }
 

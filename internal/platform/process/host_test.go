@@ -21,6 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	shim.Main()
+	componenttest.Parallel(3)
 	os.Exit(m.Run())
 }
 
