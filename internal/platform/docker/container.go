@@ -121,15 +121,29 @@ func (d *Driver) create(ctx context.Context, r platform.Resource, ahead bool) (s
 	case isImage(err):
 		return "", noImage(options.Config.Image, err)
 	case errdefs.IsConflict(err):
-		if c, _, look := d.inspect(ctx, r.Name); look != nil || begun(c.State) {
-			return "", d.taken("container", r.Name)
-		} else if err := d.remove(ctx, c.ID, false); err != nil { // the engine made it for an order that was given up
+		id, err := d.makeAnew(ctx, r, options)
+		return id, d.unfit(r.Workload.Service, err)
+	}
+	return "", d.unfit(r.Workload.Service, err)
+}
+
+// makeAnew makes a container whose name was taken a moment ago: by one that the
+// engine made for an order that was given up, or that it has not yet removed.
+func (d *Driver) makeAnew(ctx context.Context, r platform.Resource, options client.ContainerCreateOptions) (string, error) {
+	c, stranger, err := d.inspect(ctx, r.Name)
+	going := err == nil && (c.State.Status == container.StateRemoving || c.State.Status == container.StateDead)
+	switch {
+	case stranger, err == nil && begun(c.State) && !going:
+		return "", d.taken("container", r.Name)
+	case err == nil:
+		if err := d.remove(ctx, c.ID, going); err != nil {
 			return "", err
 		}
-		made, err := d.make(ctx, options)
-		return made.ID, err
+	case !errors.Is(err, errMissing):
+		return "", err
 	}
-	return "", err
+	made, err := d.make(ctx, options)
+	return made.ID, err
 }
 
 // isImage is whether it is an image that is not there. The engine has no other
@@ -170,7 +184,7 @@ func (d *Driver) start(ctx context.Context, r platform.Resource, id string) erro
 	if err != nil {
 		c, _, look := d.inspect(ctx, r.Name)
 		if look != nil || !begun(c.State) {
-			return err
+			return d.unfit(r.Workload.Service, err)
 		}
 	}
 	d.limitOf(ctx, r)
