@@ -69,7 +69,10 @@ func engineScript(dir, what string) ([]byte, error) {
 }
 
 func inOwnNamespace(t *testing.T, dir string) {
-	for _, args := range [][]string{{"mount", "--make-rprivate", "/"}, {"ip", "link", "set", "lo", "up"}} {
+	// What it keeps lies on a disk that scripts may fill.
+	disk, data := filepath.Join(dir, "disk.image"), filepath.Join(dir, "data")
+	for _, args := range [][]string{{"mount", "--make-rprivate", "/"}, {"ip", "link", "set", "lo", "up"},
+		{"truncate", "-s", "4G", disk}, {"mkfs.ext4", "-q", "-m", "0", disk}, {"mkdir", data}, {"mount", "-o", "loop", disk, data}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%q: %v\n%s", args, err, out)
 		}
@@ -107,6 +110,7 @@ func inOwnNamespace(t *testing.T, dir string) {
 	p.Setup = func(e *testscript.Env) error {
 		e.Setenv(platformVariable, "docker")
 		e.Setenv(engineVariable, os.Getenv(engineVariable))
+		e.Setenv("ENGINE_DATA", data)
 		return inner(e)
 	}
 	testscript.Run(t, p)

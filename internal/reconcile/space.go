@@ -77,6 +77,8 @@ func (a *actor) blameDisk(f *staging.Failure, err error) {
 	case f.Class == staging.ClassCapacity:
 	case errors.As(diskFull(err, dir), &full) && full.Code == staging.ClassCode(staging.ClassCapacity):
 		f.Class, f.Message, f.Hint = staging.ClassCapacity, full.Message, full.Hint
+	case f.Hint != "" && !isFull(dir) && (says(f.Message) || slices.ContainsFunc(f.LogTail, says)):
+		f.Class = staging.ClassCapacity // another disk: who failed knows which
 	case says(f.Message), slices.ContainsFunc(f.LogTail, says), isFull(dir):
 		f.Class = staging.ClassCapacity
 		f.Message += "; the disk was full" + freeIn(dir)
