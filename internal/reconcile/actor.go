@@ -98,6 +98,10 @@ func (a *actor) run() {
 			next = p.Again
 		}
 		if len(a.running) == 0 && next == 0 && len(p.Waiting) == 0 {
+			if view.remembered { // it rests on nothing but what is seen now
+				clear(a.seen)
+				continue
+			}
 			if a.retire(a, view.Environment.Phase == staging.PhaseDestroyed) {
 				return
 			}

@@ -16,6 +16,8 @@ import (
 type view struct {
 	plan.Input
 	project staging.Project
+	// remembered is whether some of it was seen for an earlier view.
+	remembered bool
 }
 
 func (v *view) deployment(id string) *staging.Deployment {
@@ -62,7 +64,8 @@ func (a *actor) observe(ctx context.Context) (*view, error) {
 	_, v.Prepares = a.Platform.(platform.Preparer)
 	v.StartsSlowly, v.BuildsApart = a.Platform.Traits().StartsSlowly, a.Platform.Traits().BuildsApart
 	_, v.Rests = a.Platform.(platform.Rester)
-	seen := a.lookAll(ctx, v.Ledger)
+	var seen []staging.Observation
+	seen, v.remembered = a.lookAll(ctx, v.Ledger)
 	for i, row := range v.Ledger {
 		o := seen[i]
 		v.Observed[row.Name] = o
@@ -149,8 +152,8 @@ const lookLimit = 10 * time.Second
 // lookAll looks at rows in their order. What runs is looked at side by side, since
 // a platform that is another program takes its time for each, and not again where
 // it was just looked at.
-func (a *actor) lookAll(ctx context.Context, rows []staging.Resource) []staging.Observation {
-	seen := make([]staging.Observation, len(rows))
+func (a *actor) lookAll(ctx context.Context, rows []staging.Resource) (seen []staging.Observation, remembered bool) {
+	seen = make([]staging.Observation, len(rows))
 	busy := map[string]bool{}
 	for _, o := range a.running {
 		busy[o.op.Resource] = true
@@ -161,7 +164,7 @@ func (a *actor) lookAll(ctx context.Context, rows []staging.Resource) []staging.
 		switch row.Kind {
 		case staging.ResourceScope, staging.ResourceWorkload, staging.ResourceTask, staging.ResourceBuild, staging.ResourceBundle:
 			if o, ok := a.seen.of(row.Name, now); ok && !busy[row.Name] {
-				seen[i] = o
+				seen[i], remembered = o, true
 				continue
 			}
 			fresh = append(fresh, i)
@@ -174,7 +177,7 @@ func (a *actor) lookAll(ctx context.Context, rows []staging.Resource) []staging.
 	for _, i := range fresh {
 		a.seen[rows[i].Name] = glance{seen[i], now}
 	}
-	return seen
+	return seen, remembered
 }
 
 func (a *actor) look(ctx context.Context, row staging.Resource) staging.Observation {

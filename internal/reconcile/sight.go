@@ -31,14 +31,14 @@ func (s sight) of(name string, now time.Time) (o staging.Observation, ok bool) {
 }
 
 // changed forgets what an operation that has ended was on: one that made, started
-// or removed one thing changed that, one that only asked changed nothing.
+// or removed one thing changed that, and what was waited for has changed meanwhile.
 func (s sight) changed(r result) {
 	switch r.op.Action {
-	case plan.Read, plan.Ready, plan.Health, plan.Route, plan.Drain, plan.Finish:
+	case plan.Read, plan.Route, plan.Drain, plan.Finish:
 		if r.err == nil {
 			return
 		}
-	case plan.Apply, plan.Prepare, plan.Await, plan.Delete:
+	case plan.Apply, plan.Prepare, plan.Await, plan.Delete, plan.Ready, plan.Health:
 		if r.err == nil && r.op.Kind != staging.ResourceScope { // all else stands on that
 			delete(s, r.op.Resource)
 			return

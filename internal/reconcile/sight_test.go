@@ -19,7 +19,7 @@ func TestWhatWasJustSeen(t *testing.T) {
 		err      error
 		one, two bool
 	}{
-		{"one was asked whether it answers", plan.Op{Action: plan.Health, Resource: "one"}, nil, true, true},
+		{"one was asked whether it answers", plan.Op{Action: plan.Health, Resource: "one"}, nil, false, true},
 		{"the route leads elsewhere", plan.Op{Action: plan.Route, Resource: "route"}, nil, true, true},
 		{"one was started", plan.Op{Action: plan.Apply, Kind: staging.ResourceWorkload, Resource: "one"}, nil, false, true},
 		{"one was removed", plan.Op{Action: plan.Delete, Kind: staging.ResourceWorkload, Resource: "one"}, nil, false, true},
