@@ -22,7 +22,7 @@ var programs string
 func TestMain(m *testing.M) {
 	fetch.Main()
 	shim.Main() // what a script leaves is cleared by a driver in this process
-	componenttest.Parallel(3)
+	componenttest.Parallel(2)
 	os.Exit(run(m))
 }
 

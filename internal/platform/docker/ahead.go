@@ -238,7 +238,21 @@ func (d *Driver) startsAgain(ctx context.Context, r platform.Resource, c contain
 	if r.Kind != staging.ResourceWorkload || !r.Workload.Restart || c.Config.Labels[labelGate] == "" || restarts(c) {
 		return nil
 	}
-	return d.setRestart(ctx, c.ID, startsAgain)
+	for pause := 20 * time.Millisecond; ; pause *= 2 {
+		err := d.setRestart(ctx, c.ID, startsAgain)
+		if err == nil || !strings.Contains(err.Error(), "container not running") || pause > time.Second {
+			return err
+		}
+		// The engine takes it for running, and its runtime does not, or not yet.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		if now, _, look := d.inspect(ctx, r.Name); look != nil || !now.State.Running {
+			return look // it has ended, which is seen
+		}
+	}
 }
 
 // closeGate forgets one, with whoever waits there.

@@ -15,7 +15,7 @@ import (
 // TestMain lets this program hold containers.
 func TestMain(m *testing.M) {
 	hold.Main()
-	componenttest.Parallel(3)
+	componenttest.Parallel(2)
 	m.Run()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -128,8 +129,25 @@ func (d *Driver) create(ctx context.Context, r platform.Resource, ahead bool) (s
 }
 
 // makeAnew makes a container whose name was taken a moment ago: by one that the
-// engine made for an order that was given up, or that it has not yet removed.
+// engine made, or is still making, for an order that was given up, or that it has
+// not yet removed.
 func (d *Driver) makeAnew(ctx context.Context, r platform.Resource, options client.ContainerCreateOptions) (string, error) {
+	bounded, cancel := context.WithTimeout(ctx, makeTime)
+	defer cancel()
+	for pause := 20 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		id, err := d.makeInstead(ctx, r, options)
+		if !errdefs.IsConflict(err) {
+			return id, err
+		}
+		select {
+		case <-bounded.Done():
+			return id, err
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (d *Driver) makeInstead(ctx context.Context, r platform.Resource, options client.ContainerCreateOptions) (string, error) {
 	c, stranger, err := d.inspect(ctx, r.Name)
 	going := err == nil && (c.State.Status == container.StateRemoving || c.State.Status == container.StateDead)
 	switch {

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	shim.Main()
-	componenttest.Parallel(3)
+	componenttest.Parallel(2)
 	os.Exit(m.Run())
 }
 
