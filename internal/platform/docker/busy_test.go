@@ -37,3 +37,24 @@ func TestABusyEngineIsAskedToFreezeAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAnEngineStillMakesIsWaitedFor holds where a server that was killed had
+// asked for it: its name is taken, and nothing is there.
+func TestWhatAnEngineStillMakesIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, engine(t))
+	w := newWorld(t, docker.Config{Host: p.host()})
+	w.apply(w.scope())
+	p.set(making)
+	task := w.task("migrate", program(platformtest.Program{Say: []string{"once"}}))
+	w.apply(task)
+	w.until(task, exited)
+	if n := p.pauses.Load(); n != busyTimes+1 {
+		t.Errorf("it was asked %d times", n)
+	}
+	for _, r := range []platform.Resource{task, w.scope()} {
+		if err := w.Delete(w.ctx, refOf(r)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -27,7 +27,7 @@ type proxy struct {
 	// hears is closed when the engine may be asked for events; asked tells that
 	// somebody wants them.
 	hears, asked chan struct{}
-	// pauses counts what one that is busy was asked to pause.
+	// pauses counts what one that is busy was asked to pause, or to make.
 	pauses atomic.Int32
 	// starts is told when one that is slow is asked to start a container, let is
 	// closed when it may; removals counts what it was asked to remove.
@@ -55,6 +55,8 @@ const (
 	rootless
 	// slow starts nothing before it is let.
 	slow
+	// making still has the name of a container that it makes, and shows none yet.
+	making
 )
 
 // busyTimes is how often one that is busy says so.
@@ -159,6 +161,14 @@ func (p *proxy) serve(c net.Conn) {
 		return
 	case otherKind:
 		p.says(c, engine, "/version", `{"Version":"4.3.1","ApiVersion":"1.41","Components":[{"Name":"Podman Engine","Version":"4.3.1"},{"Name":"Conmon","Version":"2.1"}]}`)
+		return
+	case making:
+		p.instead(c, engine, func(r *http.Request) (int, string) {
+			if strings.HasSuffix(r.URL.Path, "/containers/create") && p.pauses.Add(1) <= busyTimes {
+				return http.StatusConflict, `{"message":"Conflict. The container name is already in use"}`
+			}
+			return 0, ""
+		})
 		return
 	case slow:
 		p.instead(c, engine, func(r *http.Request) (int, string) {
