@@ -35,6 +35,10 @@ func (d *Driver) applyContainer(ctx context.Context, r platform.Resource) error 
 	if r.Workload == nil {
 		return errors.New("nothing says what to run")
 	}
+	// What was to start it ahead may have been given up, not the start.
+	if err := d.startSettled(ctx, r.Name); err != nil {
+		return err
+	}
 	c, stranger, err := d.inspect(ctx, r.Name)
 	switch {
 	case stranger:
